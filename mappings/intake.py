@@ -1,0 +1,206 @@
+"""The intake record: one JSON object a line, read into records or refused with field and right form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NoReturn, cast
+
+from pydantic import ValidationError
+
+from mappings.records import KINDS, Part, Record
+
+MAX_LINE_BYTES = 1024 * 1024
+MAX_DEPTH = 64
+
+_FORMS = {
+    "string_type": "a text in quotation marks",
+    "int_type": "a whole number without quotation marks",
+    "bool_type": "true or false",
+    "tuple_type": "a list in square brackets",
+    "model_type": "an object in curly braces",
+    "model_attributes_type": "an object in curly braces",
+    "dict_type": "an object in curly braces",
+}
+
+
+class Refused(ValueError):  # noqa: N818 - a refusal is the house's word
+    """A line that cannot be a record: which field, what is wrong, and the right form."""
+
+    def __init__(self, field: str, problem: str, form: str) -> None:
+        super().__init__(f"{field}: {problem}; expected {form}" if field else f"{problem}; expected {form}")
+        self.field, self.problem, self.form = field, problem, form
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One refused line of one input: where it stands, the field, the problem and the right form."""
+
+    file: str
+    line: int
+    field: str
+    problem: str
+    form: str
+
+    def __str__(self) -> str:
+        at = f"{self.file}:{self.line}"
+        field = f" field {self.field}:" if self.field else ""
+        return f"{at}:{field} {self.problem}; expected {self.form}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One record and where it stood."""
+
+    file: str
+    line: int
+    record: Record
+
+
+def read_record(text: str | bytes) -> Record:
+    """One record from the text of one JSON object.
+
+    Raises Refused on bad JSON, a duplicate key, NaN, depth over 64, size over 1 MiB, an unknown field, a
+    wrong type, an unreadable date or a missing kind, id, jurisdiction or individual.id.
+    """
+    return record_from(_parse(text))
+
+
+def record_from(data: object) -> Record:
+    """One record from already parsed JSON data; raises Refused as `read_record` does."""
+    if not isinstance(data, dict):
+        raise Refused("", "the line holds no object", 'an object such as {"kind": "contact", ...}')
+    model = KINDS.get(str(data.get("kind")))
+    if model is None:
+        problem = f"unknown kind {data['kind']!r}" if data.get("kind") is not None else "is missing"
+        raise Refused("kind", problem, "one of " + ", ".join(KINDS))
+    try:
+        return cast(Record, model.model_validate(data, by_alias=True, by_name=False))
+    except ValidationError as error:
+        _refuse(error)
+
+
+def read_lines(name: str, lines: Iterable[bytes]) -> Iterator[Line | Refusal]:
+    """Every line of one NDJSON input in order, as a record or as a refusal; blank lines are passed over."""
+    for number, line in enumerate(lines, start=1):
+        text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+        if not text.strip():
+            continue
+        try:
+            yield Line(name, number, read_record(text))
+        except Refused as refused:
+            yield Refusal(name, number, refused.field, refused.problem, refused.form)
+
+
+def write_record(record: Record) -> dict[str, Any]:
+    """The record as JSON data in the intake form; reading it back gives the same record."""
+    return record.model_dump(mode="json", by_alias=True)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of every kind of intake record, by kind."""
+    return {kind: model.model_json_schema(by_alias=True) for kind, model in KINDS.items()}
+
+
+def _parse(text: str | bytes) -> object:
+    if len(text) > MAX_LINE_BYTES:
+        raise Refused("", "the line is larger than 1 MiB", "one record a line")
+    head = text.lstrip()[:9]
+    if head[:1] in ("<", b"<"):
+        raise Refused("", "the line is XML", "one JSON object a line (NDJSON)")
+    try:
+        data = json.loads(
+            text.decode("utf-8") if isinstance(text, bytes) else text,
+            object_pairs_hook=_object,
+            parse_constant=_no_constant,
+            parse_float=Decimal,
+        )
+    except Refused:
+        raise
+    except UnicodeDecodeError:
+        raise Refused("", "the line is not UTF-8", "JSON in UTF-8") from None
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        raise Refused("", f"not JSON ({error})", "one JSON object a line") from None
+    if _deeper_than(data, MAX_DEPTH):
+        raise _too_deep()
+    if _has_half_character(data):
+        raise Refused("", "a text holds half a character (a lone surrogate)", "whole Unicode characters")
+    return data
+
+
+def _too_deep() -> Refused:
+    return Refused("", f"nested deeper than {MAX_DEPTH} levels", "a flat intake record")
+
+
+def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    data = dict(pairs)
+    if len(data) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise Refused(twice, "the key stands twice in one object", "each key once")
+    return data
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise Refused("", f"{word} is no JSON number", "a number such as 2 or 1.5, or null")
+
+
+def _has_half_character(data: object) -> bool:
+    # Python reads "\ud800" without complaint; no database, XML or UTF-8 can hold it afterwards.
+    if isinstance(data, str):
+        return not data.isascii() and any("\ud800" <= sign <= "\udfff" for sign in data)
+    if isinstance(data, dict):
+        return any(_has_half_character(key) or _has_half_character(value) for key, value in data.items())
+    return isinstance(data, list) and any(_has_half_character(value) for value in data)
+
+
+def _deeper_than(data: object, depth: int) -> bool:
+    layer: list[object] = [data]
+    for _ in range(depth + 1):
+        layer = [child for node in layer for child in _children(node)]
+        if not layer:
+            return False
+    return True
+
+
+def _children(node: object) -> Iterable[object]:
+    if isinstance(node, dict):
+        return [value for value in node.values() if isinstance(value, dict | list)]
+    return [value for value in node if isinstance(value, dict | list)] if isinstance(node, list) else ()
+
+
+def _refuse(error: ValidationError) -> NoReturn:
+    first = error.errors(include_url=False)[0]
+    field = _path(first["loc"])
+    kind = first["type"]
+    if kind == "extra_forbidden":
+        raise Refused(field, "unknown field", "only the fields of the intake record")
+    if kind == "missing":
+        raise Refused(field, "is missing", "a text in quotation marks")
+    if kind == "value_error":
+        raise Refused(field, f"unreadable value {_short(first['input'])}", _after_expected(first["msg"]))
+    form = _FORMS.get(kind, first["msg"])
+    raise Refused(field, f"wrong type, found {_short(first['input'])}", form)
+
+
+def _after_expected(message: str) -> str:
+    return message.partition("expected ")[2] or message
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".")
+
+
+def _short(value: object) -> str:
+    text = "null" if value is None else str(value) if isinstance(value, Decimal) else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+__all__ = ["Line", "Part", "Refusal", "Refused", "json_schema", "read_lines", "read_record", "write_record"]

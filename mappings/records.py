@@ -1,0 +1,569 @@
+"""The records of the office, frozen: contacts, plan entries, staff, programmes and authorizations.
+
+The form is that of the intake record: one JSON object a record, field names fixed. Only `kind`, `id`,
+`jurisdiction` and the individual's id must be there; anything else may be absent, since what is merely
+missing is a finding of a rule and no reason to refuse the line. Codes are plain text for the same reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+)
+
+DAY_FORM = 'a day such as "2026-03-04"'
+MOMENT_FORM = 'a time with its offset such as "2026-03-04T10:00:00-05:00"'
+DAY_OR_MOMENT_FORM = f"{DAY_FORM} or {MOMENT_FORM}"
+NUMBER_FORM = "a number such as 2 or 1.5"
+
+
+def _in_our_time(value: date) -> bool:
+    # Beyond these years a shift of time zone overflows, and no record of care can lie there.
+    return 1900 <= value.year <= 2199
+
+
+def _day(value: object) -> object:
+    if value is None:
+        return value
+    if isinstance(value, str) and len(value) == 10:
+        with contextlib.suppress(ValueError):
+            value = date.fromisoformat(value)
+    if isinstance(value, date) and not isinstance(value, datetime) and _in_our_time(value):
+        return value
+    raise ValueError(f"expected {DAY_FORM}")
+
+
+def _moment(value: object) -> object:
+    if value is None:
+        return value
+    if isinstance(value, str) and len(value) > 10 and value[10] == "T":
+        with contextlib.suppress(ValueError):
+            value = datetime.fromisoformat(value)
+    if isinstance(value, datetime) and value.tzinfo is not None and _in_our_time(value):
+        return value
+    raise ValueError(f"expected {MOMENT_FORM}")
+
+
+def _day_or_moment(value: object) -> object:
+    try:
+        return _moment(value) if isinstance(value, datetime) or len(str(value)) > 10 else _day(value)
+    except ValueError:
+        raise ValueError(f"expected {DAY_OR_MOMENT_FORM}") from None
+
+
+def _number(value: object) -> object:
+    if value is None or isinstance(value, Decimal):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    raise ValueError(f"expected {NUMBER_FORM}")
+
+
+def _as_json_number(value: Decimal | None) -> int | float | None:
+    if value is None:
+        return None
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _none_is_empty(value: object) -> object:
+    return () if value is None else value
+
+
+def _none_is_one(value: object) -> object:
+    return 1 if value is None else value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("expected a text that is not blank")
+    return value
+
+
+def _none_is_zero(value: object) -> object:
+    return 0 if value is None else value
+
+
+Text = StrictStr | None
+Flag = StrictBool | None
+Whole = StrictInt | None
+Day = Annotated[date | None, BeforeValidator(_day)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+DayOrMoment = Annotated[datetime | date | None, BeforeValidator(_day_or_moment)]
+Number = Annotated[
+    Decimal | None, BeforeValidator(_number), PlainSerializer(_as_json_number, when_used="json")
+]
+Texts = Annotated[tuple[StrictStr, ...], BeforeValidator(_none_is_empty)]
+Id = Annotated[StrictStr, AfterValidator(_not_blank)]
+Version = Annotated[StrictInt, Field(ge=1), BeforeValidator(_none_is_one)]
+Minutes = Annotated[StrictInt, BeforeValidator(_none_is_zero)]
+
+
+class Part(BaseModel):
+    """A frozen piece of a record that refuses fields it does not know."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        arbitrary_types_allowed=False,
+    )
+
+
+class Name(Part):
+    """A person's name; `given` in order."""
+
+    given: Texts = ()
+    family: Text = None
+
+    @property
+    def full(self) -> str:
+        """The name as people read it: given names, then family name."""
+        return " ".join([*self.given, *([self.family] if self.family else [])])
+
+
+class Coverage(Part):
+    """One payer's cover of the individual; both ends of the period count, an open end is null."""
+
+    payer: Text = None
+    class_: Text = Field(default=None, alias="class")
+    member_id: Text = None
+    order: Whole = None
+    from_: Day = Field(default=None, alias="from")
+    to: Day = None
+    checked_on: Day = None
+
+
+class Individual(Part):
+    """The person who receives support (FHIR Patient)."""
+
+    id: Id
+    identifier_system: Text = None
+    name: Name | None = None
+    birth_date: Day = None
+    gender: Text = None
+    coverages: Annotated[tuple[Coverage, ...], BeforeValidator(_none_is_empty)] = ()
+
+
+class EngagementEntry(Part):
+    """One state of the engagement: undecided, admitted, declined, discharged; a day or a time."""
+
+    status: Text = None
+    at: DayOrMoment = None
+
+
+class Engagement(Part):
+    """The goal of the engagement and its history."""
+
+    goal: Text = None
+    goal_on: Day = None
+    history: Annotated[tuple[EngagementEntry, ...], BeforeValidator(_none_is_empty)] = ()
+
+
+class Credential(Part):
+    """A certification or licence of a staff member with its issuer and period."""
+
+    code: Text = None
+    issuer: Text = None
+    number: Text = None
+    from_: Day = Field(default=None, alias="from")
+    to: Day = None
+    hours: Number = None
+    test_passed: Day = None
+
+
+class Attestation(Part):
+    """A dated yes of a kind such as lived-experience; never a diagnosis of the employee."""
+
+    kind: Text = None
+    on: Day = None
+    by: Text = None
+
+
+class Education(Part):
+    """Hours of continuing education on a day, with the topic."""
+
+    on: Day = None
+    hours: Number = None
+    topic: Text = None
+
+
+class SupervisionSession(Part):
+    """One supervision session."""
+
+    on: Day = None
+    by: Text = None
+
+
+class Supervisor(Part):
+    """Who supervises the peer, in which professional category and from when to when."""
+
+    id: Text = None
+    category: Text = None
+    from_: Day = Field(default=None, alias="from")
+    to: Day = None
+    ops: Day = None
+
+
+class StaffFields(Part):
+    """A staff member as other records carry it: whole, or by id alone."""
+
+    id: Id
+    npi: Text = None
+    name: Name | None = None
+    birth_date: Day = None
+    hired: Day = None
+    employment: Text = None
+    contract: Text = None
+    credentials: Annotated[tuple[Credential, ...], BeforeValidator(_none_is_empty)] = ()
+    attestations: Annotated[tuple[Attestation, ...], BeforeValidator(_none_is_empty)] = ()
+    education: Annotated[tuple[Education, ...], BeforeValidator(_none_is_empty)] = ()
+    supervision: Annotated[tuple[SupervisionSession, ...], BeforeValidator(_none_is_empty)] = ()
+    supervisor: Supervisor | None = None
+
+
+class Licence(Part):
+    """A licence of the programme."""
+
+    code: Text = None
+    number: Text = None
+    from_: Day = Field(default=None, alias="from")
+    to: Day = None
+
+
+class Enrolment(Part):
+    """The programme's enrolment with a payer for a service."""
+
+    payer: Text = None
+    service: Text = None
+    from_: Day = Field(default=None, alias="from")
+    to: Day = None
+
+
+class Policy(Part):
+    """A dated policy of the programme."""
+
+    kind: Text = None
+    on: Day = None
+
+
+class ProgramFields(Part):
+    """A programme as other records carry it: whole, or by id alone."""
+
+    id: Id
+    npi: Text = None
+    medicaid_id: Text = None
+    name: Text = None
+    program_kind: Text = None
+    population: Text = None
+    time_zone: Text = None
+    part2: Flag = None
+    licences: Annotated[tuple[Licence, ...], BeforeValidator(_none_is_empty)] = ()
+    enrolments: Annotated[tuple[Enrolment, ...], BeforeValidator(_none_is_empty)] = ()
+    policies: Annotated[tuple[Policy, ...], BeforeValidator(_none_is_empty)] = ()
+
+
+class AuthorizationFields(Part):
+    """Units a payer granted to a member for a service, as other records carry it."""
+
+    id: Id
+    service: Text = None
+    member: Text = None
+    number: Text = None
+    units: Whole = None
+    used: Whole = None
+    from_: Day = Field(default=None, alias="from")
+    to: Day = None
+    requested_by: Text = None
+    requester_role: Text = None
+    member_approved: Flag = None
+    review: Text = None
+
+
+class Present(Part):
+    """Another staff member who was present at the contact."""
+
+    id: Text = None
+    category: Text = None
+    role: Text = None
+
+
+class Location(Part):
+    """Where the contact was: its kind and its name."""
+
+    kind: Text = None
+    name: Text = None
+
+
+class RationaleReference(Part):
+    """Team minutes that carry the rationale of an ad hoc contact."""
+
+    id: Text = None
+    on: Day = None
+
+
+class Accompaniment(Part):
+    """Going along with the individual: asked for, with support, and minutes of travel without it."""
+
+    requested: Flag = None
+    support: Flag = None
+    travel_minutes: Whole = None
+
+
+class Service(Part):
+    """What was delivered: type, code, format, place, components and its basis in the plan."""
+
+    type: Text = None
+    code: Text = None
+    format: Text = None
+    place: Text = None
+    modality: Text = None
+    location: Location | None = None
+    components: Texts = ()
+    basis: Text = None
+    plan_entry: Text = None
+    rationale: Text = None
+    rationale_ref: RationaleReference | None = None
+    accompaniment: Accompaniment | None = None
+    voluntary: Flag = None
+
+
+class Recipient(Part):
+    """Who received the service; one who is not the individual has a name and a relationship."""
+
+    role: Text = None
+    name: Name | None = None
+    relationship: Text = None
+    attachment: Flag = None
+
+
+class Group(Part):
+    """A group session: its shared id, how many attended, and the recipients' ids."""
+
+    session: Text = None
+    attendees: Whole = None
+    recipients: Texts = ()
+
+
+class Note(Part):
+    """The text of the note in its parts."""
+
+    purpose: Text = None
+    response: Text = None
+    progress: Text = None
+    outcome: Text = None
+    own_words: Text = None
+    goals: Texts = ()
+    data_verified: Flag = None
+    edited_at: Moment = None
+
+
+class Risk(Part):
+    """Risk that was seen and who was told, when."""
+
+    seen: Flag = None
+    notified: Text = None
+    at: Moment = None
+
+
+class Consent(Part):
+    """A consent with its scope and period."""
+
+    scope: Text = None
+    from_: Day = Field(default=None, alias="from")
+    to: Day = None
+    revoked_at: DayOrMoment = None
+
+
+class ClinicalInput(Part):
+    """Input of a clinician before a re-engagement."""
+
+    by: Text = None
+    on: Day = None
+
+
+class Collaboration(Part):
+    """A meeting or consult about the individual."""
+
+    on: Day = None
+    with_: Texts = Field(default=(), alias="with")
+    reference: Text = None
+
+
+class Diagnosis(Part):
+    """An ICD-10-CM code that a clinician recorded; never from the peer."""
+
+    code: Text = None
+    rank: Whole = None
+    by: Text = None
+
+
+class FiledClaim(Part):
+    """A claim as filed elsewhere, to be judged."""
+
+    code: Text = None
+    modifiers: Texts = ()
+    rate_code: Text = None
+    units: Whole = None
+    filed: Day = None
+
+
+class EhrLinks(Part):
+    """What the EHR already holds of this contact: the visit's Encounter."""
+
+    encounter: Text = None
+
+
+class Relation(Part):
+    """How this contact's note relates to another: appends or replaces."""
+
+    id: Text = None
+    how: Text = None
+
+
+class Signature(Part):
+    """A signature on one version: meaning author, cosigner or second-cosigner."""
+
+    meaning: Text = None
+    by: Text = None
+    category: Text = None
+    licence_from: Day = None
+    licence_to: Day = None
+    at: Moment = None
+    version: Whole = None
+
+
+class Contact(Part):
+    """One delivered service, before or after admission, with its note and signatures."""
+
+    kind: Literal["contact"]
+    id: Id
+    version: Version = 1
+    jurisdiction: Id
+    status: Text = None
+    program: ProgramFields | None = None
+    individual: Individual
+    engagement: Engagement | None = None
+    peer: StaffFields | None = None
+    staff: Annotated[tuple[Present, ...], BeforeValidator(_none_is_empty)] = ()
+    service: Service | None = None
+    start: Moment = None
+    end: Moment = None
+    excluded_minutes: Minutes = 0
+    technical_failure: Flag = None
+    recipients: Annotated[tuple[Recipient, ...], BeforeValidator(_none_is_empty)] = ()
+    group: Group | None = None
+    note: Note | None = None
+    risk: Risk | None = None
+    consents: Annotated[tuple[Consent, ...], BeforeValidator(_none_is_empty)] = ()
+    clinical_input: ClinicalInput | None = None
+    collaboration: Annotated[tuple[Collaboration, ...], BeforeValidator(_none_is_empty)] = ()
+    diagnoses: Annotated[tuple[Diagnosis, ...], BeforeValidator(_none_is_empty)] = ()
+    authorization: AuthorizationFields | None = None
+    claim: FiledClaim | None = None
+    ehr: EhrLinks | None = None
+    relates_to: Relation | None = None
+    signatures: Annotated[tuple[Signature, ...], BeforeValidator(_none_is_empty)] = ()
+
+
+class Staff(StaffFields):
+    """A staff record of its own."""
+
+    kind: Literal["staff"]
+    jurisdiction: Id
+
+
+class Program(ProgramFields):
+    """A programme record of its own."""
+
+    kind: Literal["program"]
+    jurisdiction: Id
+
+
+class Authorization(AuthorizationFields):
+    """An authorization record of its own."""
+
+    kind: Literal["authorization"]
+    jurisdiction: Id
+
+
+class Plan(Part):
+    """The treatment plan an entry belongs to."""
+
+    id: Text = None
+    from_: Day = Field(default=None, alias="from")
+    to: Day = None
+    author: Text = None
+    review_due: Day = None
+    contributors: Texts = ()
+
+
+class Goal(Part):
+    """A goal of the plan in the individual's words."""
+
+    id: Text = None
+    text: Text = None
+    objective: Text = None
+    target: Day = None
+    status: Text = None
+
+
+class Frequency(Part):
+    """Units each time, how many times per day, week or month."""
+
+    units: Whole = None
+    times: Whole = None
+    per: Text = None
+
+
+class PlanEvent(Part):
+    """The event that a targeted service answers."""
+
+    text: Text = None
+    on: Day = None
+
+
+class PlanEntry(Part):
+    """A service in the treatment plan: planned, or targeted after an event."""
+
+    kind: Literal["plan-entry"]
+    id: Id
+    version: Version = 1
+    jurisdiction: Id
+    program: ProgramFields | None = None
+    individual: Individual
+    status: Text = None
+    basis: Text = None
+    service_type: Text = None
+    plan: Plan | None = None
+    goal: Goal | None = None
+    frequency: Frequency | None = None
+    components: Texts = ()
+    event: PlanEvent | None = None
+    response: Text = None
+    collaboration: Annotated[tuple[Collaboration, ...], BeforeValidator(_none_is_empty)] = ()
+    signatures: Annotated[tuple[Signature, ...], BeforeValidator(_none_is_empty)] = ()
+
+
+Record = Contact | PlanEntry | Staff | Program | Authorization
+KINDS: dict[str, type[Part]] = {
+    "contact": Contact,
+    "plan-entry": PlanEntry,
+    "staff": Staff,
+    "program": Program,
+    "authorization": Authorization,
+}
