@@ -23,6 +23,7 @@ _FORMS = {
     "model_type": "an object in curly braces",
     "model_attributes_type": "an object in curly braces",
     "dict_type": "an object in curly braces",
+    "greater_than_equal": "1 or a larger whole number",
 }
 
 
