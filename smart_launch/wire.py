@@ -1,0 +1,156 @@
+"""One way out to an EHR: no redirects, no cookies, no proxy from the environment, answers bounded."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from importlib.metadata import PackageNotFoundError, version
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from urllib3.util.retry import Retry
+
+from smart_launch.strict_json import MAX_BYTES
+
+Timeout = tuple[float, float]
+TIMEOUT: Timeout = (5, 20)
+TOTAL_SECONDS = 60.0
+
+_CHUNK = 64 * 1024
+
+# At DEBUG Authlib writes the code verifier; urllib3 writes search addresses with identifiers in them, when
+# it tries again even as a warning.
+for _logger in ("authlib", "urllib3"):
+    logging.getLogger(_logger).setLevel(logging.ERROR)
+
+
+class NotSent(Exception):
+    """The request never reached the other side: it may be sent again with no risk."""
+
+
+class Lost(Exception):
+    """The request was sent, or may have been, and no whole answer came back."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back over HTTP: status, headers (names in lower case) and the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def media_type(self) -> str:
+        """The media type of the body in lower case, without parameters; empty when none was stated."""
+        return self.headers.get("content-type", "").split(";")[0].strip().lower()
+
+    @property
+    def is_json(self) -> bool:
+        """True when the other side says that the body is JSON."""
+        kind = self.media_type
+        return kind in {"application/json", "text/json", "application/json+fhir"} or kind.endswith("+json")
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, _resp: requests.Response) -> None:
+        """No answer leads anywhere else."""
+
+
+def http_session(ca_bundle: str | None = None, tries: int = 2) -> requests.Session:
+    """A session for EHRs: no redirects, cookies, netrc or proxies of the environment. Connections that
+    never came about are tried `tries` times, and so are GETs whose answer was lost; nothing else is.
+    `ca_bundle` names a file with the certificates of an EHR on premises."""
+    session = _Session()
+    session.trust_env = False
+    session.verify = ca_bundle or True
+    session.headers["User-Agent"] = f"Peerchart/{_version()}"
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(max_retries=_retry(tries)))
+    return session
+
+
+def ask(
+    http: requests.Session,
+    method: str,
+    address: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | str | None = None,
+    timeout: Timeout = TIMEOUT,
+    max_bytes: int = MAX_BYTES,
+    clock: Callable[[], float] = time.monotonic,
+) -> Answer:
+    """Send one request and read the whole answer, up to `max_bytes` after decompression and one minute.
+    Raises NotSent when nothing reached the other side, Lost when that is not certain."""
+    started = clock()
+    try:
+        with http.request(
+            method, address, headers=headers, data=body, timeout=timeout, allow_redirects=False, stream=True
+        ) as response:
+            content = _read(response, max_bytes, lambda: clock() - started > TOTAL_SECONDS)
+            lowered = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, lowered, content)
+    except requests.RequestException as error:
+        kind = NotSent if _never_sent(error) else Lost
+        # The cause carries the address, and a search address carries identifiers: it must not reach a log.
+        raise kind(_why(error)) from None
+
+
+def _read(response: requests.Response, max_bytes: int, overdue: Callable[[], bool]) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    for part in response.iter_content(_CHUNK):
+        size += len(part)
+        if size > max_bytes:
+            raise Lost(f"the answer is longer than {max_bytes} bytes")
+        if overdue():
+            raise Lost(f"the answer took longer than {TOTAL_SECONDS:.0f} seconds")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _never_sent(error: requests.RequestException) -> bool:
+    if isinstance(error, requests.ConnectTimeout | ValueError):
+        return True
+    cause = error.args[0] if error.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
+    if isinstance(reason, NewConnectionError | ConnectTimeoutError):
+        return True
+    return isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(reason)
+
+
+def _why(error: requests.RequestException) -> str:
+    if isinstance(error, requests.Timeout):
+        return "no answer came in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the secure connection failed: the certificate of the other side is not trusted or not valid"
+    if _never_sent(error):
+        return "no connection could be made"
+    return "the connection broke off before a whole answer had come"
+
+
+def _retry(tries: int) -> Retry:
+    again = tries - 1
+    return Retry(
+        total=again,
+        connect=again,
+        read=again,
+        status=0,
+        other=0,
+        redirect=0,
+        allowed_methods=frozenset({"GET"}),
+        backoff_factor=0.2,
+        respect_retry_after_header=False,
+        raise_on_status=False,
+    )
+
+
+def _version() -> str:
+    try:
+        return version("peerchart")
+    except PackageNotFoundError:
+        return "0"
