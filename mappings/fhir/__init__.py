@@ -1,0 +1,1 @@
+"""Records as FHIR R4: resources, transaction Bundles, the last check before anything leaves, and XML."""

@@ -1,0 +1,189 @@
+"""The small parts every resource is made of: identifiers, codings, references, times, narratives, entries."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from lxml import etree
+
+Json = dict[str, Any]
+
+BASE = "https://peerchart.example"
+IDENTIFIERS = f"{BASE}/id"
+CODE_SYSTEMS = f"{BASE}/CodeSystem"
+EXTENSIONS = f"{BASE}/StructureDefinition"
+XHTML = "http://www.w3.org/1999/xhtml"
+
+NPI = "http://hl7.org/fhir/sid/us-npi"
+PAYERS = "urn:example:payer"
+# US Core 9, THO and PAS have the http form; https is its listed alias (US Core 6 to 8).
+HCPCS = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
+ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
+LOINC = "http://loinc.org"
+NUCC = "http://nucc.org/provider-taxonomy"
+SNOMED = "http://snomed.info/sct"
+UCUM = "http://unitsofmeasure.org"
+THO = "http://terminology.hl7.org/CodeSystem"
+
+PEER_TAXONOMY = ("175T00000X", "Peer Specialist")
+
+# A fullUrl is never a business id: some servers replace its text wherever it stands.
+_FULL_URLS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/bundle-entry")
+_MASTER_IDS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/master-identifier")
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+class NotFit(ValueError):
+    """What may not leave: every problem as (path, words)."""
+
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{path}: {words}" for path, words in problems))
+        self.problems = tuple(problems)
+
+
+def present(**elements: Any) -> Json:
+    """A JSON object of the elements that have a value; None, empty texts, lists and objects are left out.
+
+    A trailing underscore in a name is dropped, so that `class_` becomes `class`.
+    """
+    return {
+        name.rstrip("_"): value
+        for name, value in elements.items()
+        if value is not None and value not in ("", [], {}, ())
+    }
+
+
+def filled(text: str | None) -> str | None:
+    """The text without outer white space, or None when nothing is left of it."""
+    return (text or "").strip() or None
+
+
+def identifier(kind: str, value: str) -> Json:
+    """Our own business identifier of a kind such as note, task or claim."""
+    return {"system": f"{IDENTIFIERS}/{kind}", "value": value}
+
+
+def coding(system: str, code: str, display: str | None = None) -> Json:
+    """A Coding."""
+    return present(system=system, code=code, display=display)
+
+
+def local_coding(system: str, code: str, display: str | None = None) -> Json:
+    """A Coding of one of our own code systems, named by its last part."""
+    return coding(f"{CODE_SYSTEMS}/{system}", code, display)
+
+
+def concept(*codings: Json, text: str | None = None) -> Json:
+    """A CodeableConcept of the codings and a text."""
+    return present(coding=list(codings), text=filled(text))
+
+
+def reference(
+    target: str, *, to: str | None = None, identifier: Json | None = None, display: Any = None
+) -> Json:
+    """A literal Reference to "Type/id" or "urn:uuid:..."; `to` is the type, where it does not show."""
+    return present(reference=target, type=to, identifier=identifier, display=filled(display))
+
+
+def logical(to: str, identifier: Json, display: str | None = None) -> Json:
+    """A Reference by business identifier alone, for a record whose id is not known here (R4 references)."""
+    return present(type=to, identifier=identifier, display=filled(display))
+
+
+def period(start: date | datetime | None, end: date | datetime | None = None) -> Json:
+    """A Period of days or times; open ends are left out."""
+    return present(start=stamp(start), end=stamp(end))
+
+
+def stamp(at: date | datetime | None) -> str | None:
+    """A day as YYYY-MM-DD, an aware time as ISO 8601 with its own offset; one without offset is refused."""
+    if isinstance(at, datetime) and at.tzinfo is None:
+        raise NotFit([("", f"the time {at} has no offset")])
+    if isinstance(at, datetime):
+        # FHIR knows offsets of hours and minutes only.
+        seconds = (at.utcoffset() or timedelta()).total_seconds()
+        return (at if seconds % 60 == 0 else at.astimezone(UTC)).isoformat()
+    return at.isoformat() if at else None
+
+
+def quantity(value: int | Decimal, unit: str, code: str) -> Json:
+    """A UCUM quantity."""
+    return {"value": value, "unit": unit, "system": UCUM, "code": code}
+
+
+def units_of_15(units: int) -> Json:
+    """Units of 15 minutes as a UCUM quantity."""
+    return quantity(units, "15 min", "{15min}")
+
+
+def narrative(title: str, rows: Iterable[tuple[str, str | None]] = ()) -> Json:
+    """A generated Narrative: a title and labelled lines, as XHTML written by lxml; empty lines are left out.
+
+    Raises NotFit when a text holds a character that XML cannot carry.
+    """
+    div = etree.fromstring(f'<div xmlns="{XHTML}"/>')
+    etree.SubElement(etree.SubElement(div, "p"), "b").text = _xml_text(title)
+    lines = [(label, value) for label, value in rows if filled(value)]
+    items = etree.SubElement(div, "ul") if lines else div
+    for label, value in lines:
+        etree.SubElement(items, "li").text = _xml_text(f"{label}: {filled(value)}")
+    return {"status": "generated", "div": etree.tostring(div, encoding="unicode")}
+
+
+def _xml_text(text: str) -> str:
+    bad = _NOT_IN_XML.search(text)
+    if bad:
+        raise NotFit(
+            [("text", f"holds the control character U+{ord(bad[0]):04X}; take it out of {text[:40]!r}")]
+        )
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def full_url(kind: str, key: str) -> str:
+    """The fullUrl of one of our entries: the same for the same kind and key, always."""
+    return f"urn:uuid:{uuid.uuid5(_FULL_URLS, f'{kind}|{key}')}"
+
+
+def master_identifier(key: str) -> Json:
+    """A globally unique document id, different from any fullUrl."""
+    return {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{uuid.uuid5(_MASTER_IDS, key)}"}
+
+
+def if_none_exist(identifier: Mapping[str, str]) -> str:
+    """The query of a conditional create by identifier, percent-encoded: `identifier=system%7Cvalue`."""
+    return "identifier=" + quote(f"{identifier['system']}|{identifier['value']}", safe="")
+
+
+def entry(url: str, resource: Json, unless: Mapping[str, str] | None) -> Json:
+    """A transaction entry that creates the resource, unless one with the identifier exists already."""
+    request = {"method": "POST", "url": resource["resourceType"]}
+    if unless is not None:
+        request["ifNoneExist"] = if_none_exist(unless)
+    return {"fullUrl": url, "resource": resource, "request": request}
+
+
+def transaction(entries: Iterable[Json]) -> Json:
+    """A transaction Bundle of the entries, each fullUrl once, the first one counts."""
+    once: dict[str, Json] = {}
+    for each in entries:
+        once.setdefault(each["fullUrl"], each)
+    return {"resourceType": "Bundle", "type": "transaction", "entry": list(once.values())}
+
+
+def to_bytes(resource: Mapping[str, Any], *, indent: bool = False) -> bytes:
+    """The JSON of a resource, the same bytes for the same resource; decimals keep their digits (72.30)."""
+    option = orjson.OPT_INDENT_2 if indent else None
+    return orjson.dumps(resource, default=_decimal, option=option)
+
+
+def _decimal(value: object) -> object:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
+    raise TypeError(f"a {type(value).__name__} has no place in FHIR JSON")

@@ -1,0 +1,324 @@
+"""The last check before anything leaves: the R4B models for a new shape, our own layer for every record.
+
+fhir.resources checks types, missing and unknown elements, but neither required codes, empty lists,
+invariants, reference targets nor references inside a Bundle. It is also many times slower than the rest, so a
+shape (which elements and repeats are there) goes through it once; each record then passes the checks here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, cast
+
+from lxml import etree
+from pydantic import ValidationError
+
+from mappings.fhir import invariants
+from mappings.fhir.elements import XHTML, Json, NotFit
+from mappings.fhir.model import Element, elements, model_class
+
+Problem = tuple[str, str]
+
+# What US Core (6.1 to 9) asks of each profile beyond the base and what the base leaves optional.
+_ALSO_REQUIRED = {
+    "Encounter": ("type", "subject"),
+    "DocumentReference": ("type", "category", "subject"),
+    "CarePlan": ("text", "category"),
+    "RelatedPerson": ("active",),
+    "Coverage": ("relationship",),
+    "Patient": ("identifier", "name", "gender"),
+    "Practitioner": ("identifier", "name"),
+    "Organization": ("active", "name"),
+}
+_NO_OWN_ADDRESS = ("Provenance", "AuditEvent", "Binary")
+_DIV = f"{{{XHTML}}}div"
+_TAGS = {
+    *("div", "p", "b", "i", "em", "strong", "br", "span", "pre", "h2", "h3"),
+    *("ul", "ol", "li", "dl", "dt", "dd", "table", "thead", "tbody", "tr", "th", "td"),
+}
+_DAY = r"\d{4}(-\d{2}(-\d{2})?)?"
+_ZONED = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})"
+_FORMS = {
+    "id": re.compile(r"[A-Za-z0-9\-.]{1,64}"),
+    "code": re.compile(r"[^\s]+( [^\s]+)*"),
+    "uri": re.compile(r"\S+"),
+    "url": re.compile(r"\S+"),
+    "canonical": re.compile(r"\S+"),
+    "oid": re.compile(r"urn:oid:[0-2](\.(0|[1-9]\d*))+"),
+    "uuid": re.compile(r"urn:uuid:[0-9a-f-]{36}"),
+    "base64Binary": re.compile(r"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"),
+    "date": re.compile(_DAY),
+    "dateTime": re.compile(f"{_DAY}|{_ZONED}"),
+    "instant": re.compile(_ZONED),
+    "time": re.compile(r"\d{2}:\d{2}:\d{2}(\.\d+)?"),
+}
+_SAID = {
+    "id": "letters, digits, - and ., at most 64",
+    "code": "no white space but single spaces inside",
+    "uri": "no white space",
+    "date": "a day such as 2026-03-04",
+    "dateTime": "a day, or a time with its zone",
+    "instant": "a time with seconds and its zone",
+    "base64Binary": "base64",
+}
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_LEAST = {"positiveInt": 1, "unsignedInt": 0, "integer": -(2**31)}
+_seen: set[int] = set()
+_SEEN_LIMIT = 20_000
+
+
+def check(resource: Mapping[str, Any], *, full: bool = False) -> None:
+    """Pass a resource or Bundle that may leave; raise NotFit with every problem (path, words) otherwise.
+
+    With `full` the R4B model judges it even where its shape is known. R4 4.0.1 datatypes and invariants, the
+    required elements of US Core 6.1 to 9, http.html#transaction for Bundles.
+    """
+    found = list(_resource(dict(resource), str(resource.get("resourceType") or "resource")))
+    if resource.get("resourceType") == "Bundle" and not found:
+        found += _bundle(dict(resource))
+    if not found:
+        found += _by_model(dict(resource), full)
+    if found:
+        raise NotFit(found)
+
+
+def _by_model(resource: Json, full: bool) -> list[Problem]:
+    """What the R4B models say, each resource of a Bundle on its own, so that a known one costs nothing."""
+    found: list[Problem] = []
+    for each in _parts(resource):
+        shape = hash(_shape(each))
+        if shape in _seen and not full:
+            continue
+        try:
+            model_class(str(each["resourceType"])).model_validate(each)
+        except ValidationError as error:
+            found += [(_dotted(each, bad["loc"]), bad["msg"]) for bad in error.errors(include_url=False)]
+            continue
+        if len(_seen) >= _SEEN_LIMIT:
+            _seen.clear()
+        _seen.add(shape)
+    return found
+
+
+def _parts(resource: Json) -> Iterator[Json]:
+    if resource.get("resourceType") != "Bundle":
+        yield resource
+        return
+    for item in resource.get("entry", ()):
+        if "resource" in item:
+            yield item["resource"]
+    entries = [{k: v for k, v in item.items() if k != "resource"} for item in resource.get("entry", ())]
+    yield {**resource, "entry": entries}
+
+
+def _dotted(resource: Json, location: tuple[int | str, ...]) -> str:
+    return ".".join([str(resource.get("resourceType")), *(str(part) for part in location)])
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple((key, value[key] if key == "resourceType" else _shape(value[key])) for key in value)
+    if isinstance(value, list):
+        return ("list", frozenset(_shape(item) for item in value))
+    return type(value).__name__
+
+
+def _resource(value: Any, path: str) -> Iterator[Problem]:
+    kind = value.get("resourceType") if isinstance(value, dict) else None
+    try:
+        elements(str(kind))
+    except (ValueError, AttributeError, KeyError):
+        yield path, f"resourceType {kind!r} is no resource of R4"
+        return
+    content = {key: item for key, item in value.items() if key != "resourceType"}
+    yield from _object(content, str(kind), path)
+    for name in _ALSO_REQUIRED.get(str(kind), ()):
+        if name not in content:
+            yield f"{path}.{name}", "is missing (US Core)"
+
+
+def _object(value: Json, kind: str, path: str) -> Iterator[Problem]:
+    known = elements(kind)
+    if not value:
+        yield path, "is an empty object"
+    for name, item in value.items():
+        element = known.get(name.removeprefix("_"))
+        if element is None or (name.startswith("_") and element.primitive is None):
+            yield f"{path}.{name}", f"is no element of {kind}"
+        elif not name.startswith("_"):
+            yield from _element(item, element, f"{path}.{name}")
+    yield from _required(value, known, path)
+    for words in invariants.problems(kind, value):
+        yield path, words
+
+
+def _required(value: Json, known: Mapping[str, Element], path: str) -> Iterator[Problem]:
+    choices = Counter(known[name].choice for name in value if name in known and known[name].choice)
+    for choice, count in choices.items():
+        if count > 1:
+            yield path, f"has {count} kinds of {choice}[x]; one is allowed"
+    for element in known.values():
+        if element.required and element.name not in value and "_" + element.name not in value:
+            yield f"{path}.{element.name}", "is missing"
+
+
+def _element(value: Any, element: Element, path: str) -> Iterator[Problem]:
+    if isinstance(value, list) != element.repeats:
+        yield path, "is a list" if isinstance(value, list) else "needs a list"
+        return
+    if value == []:
+        yield path, "is an empty list; leave the element out"
+    for index, item in enumerate(value if isinstance(value, list) else [value]):
+        yield from _one(item, element, f"{path}[{index}]" if element.repeats else path)
+
+
+def _one(value: Any, element: Element, path: str) -> Iterator[Problem]:
+    if element.primitive is not None:
+        words = _primitive(value, element)
+        if words:
+            yield path, words
+    elif not isinstance(value, dict):
+        yield path, f"needs an object ({element.model})"
+    elif element.model == "Resource":
+        yield from _resource(value, path)
+    else:
+        yield from _object(value, str(element.model), path)
+        if element.targets and element.model == "Reference":
+            yield from _target(value, element.targets, path)
+
+
+def _target(value: Json, targets: frozenset[str], path: str) -> Iterator[Problem]:
+    literal = _type_of(str(value.get("reference", "")))
+    for kind in {literal, value.get("type")} - {None}:
+        if kind not in targets:
+            yield path, f"refers to a {kind}; allowed: {', '.join(sorted(targets))}"
+
+
+def _type_of(target: str) -> str | None:
+    parts = target.partition("/_history/")[0].split("/")
+    return parts[-2] if len(parts) >= 2 and not target.startswith(("urn:", "#")) else None
+
+
+def _primitive(value: Any, element: Element) -> str | None:
+    kind = str(element.primitive)
+    if kind == "boolean":
+        return None if isinstance(value, bool) else "needs true or false"
+    if kind in _LEAST:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return None if whole and _LEAST[kind] <= value < 2**31 else f"needs a whole number ({kind})"
+    if kind == "decimal":
+        return None if isinstance(value, int | Decimal) and not isinstance(value, bool) else "needs a decimal"
+    if not isinstance(value, str):
+        return f"needs a text ({kind})"
+    return _text(value, kind, element)
+
+
+def _text(value: str, kind: str, element: Element) -> str | None:
+    if not value.strip() or _CONTROL.search(value):
+        return "holds a control character" if value.strip() else "is blank"
+    if kind == "xhtml":
+        return _xhtml(value)
+    form = _FORMS.get(kind)
+    if form and not form.fullmatch(value):
+        return f"{value[:60]!r} is no {kind}: {_SAID.get(kind, 'see the FHIR datatypes')}"
+    if kind in ("date", "dateTime", "instant") and not _on_calendar(value):
+        return f"{value!r} is on no calendar"
+    if element.codes is not None and value not in element.codes:
+        return f"{value!r} is none of its codes: {', '.join(sorted(element.codes))}"
+    return None
+
+
+def _on_calendar(value: str) -> bool:
+    try:
+        _ = datetime.fromisoformat(value) if "T" in value else date.fromisoformat((value + "-01-01")[:10])
+    except ValueError:
+        return False
+    return True
+
+
+def _xhtml(value: str) -> str | None:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        div = etree.fromstring(value.encode("utf-8"), parser)
+    except etree.XMLSyntaxError as error:
+        return f"is no XHTML: {error}"
+    if div.tag != _DIV or "<!DOCTYPE" in value.upper():
+        return "is no XHTML div"
+    for node in div.iter():
+        tag = etree.QName(node).localname if isinstance(node.tag, str) else "a comment or instruction"
+        if tag not in _TAGS or any(str(key).lower().startswith("on") for key in node.attrib):
+            return f"txt-1: {tag} has no place in a narrative"
+    return None if "".join(cast(Iterator[str], div.itertext())).strip() else "txt-2: the narrative is empty"
+
+
+def _bundle(bundle: Json) -> Iterator[Problem]:
+    entries = bundle.get("entry", [])
+    asks = bundle.get("type") in ("transaction", "batch")
+    urls = Counter(item.get("fullUrl") for item in entries if item.get("fullUrl"))
+    kinds = {item.get("fullUrl"): (item.get("resource") or {}).get("resourceType") for item in entries}
+    if not entries:
+        yield "Bundle.entry", "the Bundle is empty"
+    for url, count in urls.items():
+        if count > 1:
+            yield "Bundle.entry", f"bdl-7: {url} stands {count} times"
+    for index, item in enumerate(entries):
+        yield from _entry(item, asks, f"Bundle.entry[{index}]")
+        yield from _inside(item.get("resource"), kinds, f"Bundle.entry[{index}].resource")
+
+
+def _entry(item: Json, asks: bool, path: str) -> Iterator[Problem]:
+    request = item.get("request")
+    if asks != (request is not None):
+        yield path, "bdl-3: request is for transactions and batches, and must be there"
+    if "/_history/" in item.get("fullUrl", ""):
+        yield path, "bdl-8: a fullUrl names no version"
+    kind = (item.get("resource") or {}).get("resourceType")
+    if request and request.get("method") == "POST" and request.get("url") != kind:
+        yield f"{path}.request.url", f"{request.get('url')!r} does not create a {kind}"
+    unless = (request or {}).get("ifNoneExist", "")
+    if unless.startswith("?") or "|" in unless or "urn:uuid" in unless:
+        yield f"{path}.request.ifNoneExist", "is a query alone, with its | written as %7C and no placeholder"
+    if unless and kind in _NO_OWN_ADDRESS:
+        yield f"{path}.request.ifNoneExist", f"a {kind} has no identifier to be found by"
+
+
+def _inside(resource: Any, kinds: Mapping[Any, Any], path: str) -> Iterator[Problem]:
+    """Every urn:uuid is an entry of this Bundle, and of a type that the element may refer to."""
+    if isinstance(resource, dict):
+        kind = str(resource.get("resourceType"))
+        content = {key: item for key, item in resource.items() if key != "resourceType"}
+        yield from _references(content, kind, kinds, path)
+
+
+def _references(value: Json, kind: str, kinds: Mapping[Any, Any], path: str) -> Iterator[Problem]:
+    known = elements(kind)
+    for name, item in value.items():
+        element = known.get(name)
+        if element is None or element.model is None or element.model == "Resource":
+            continue
+        for each in item if isinstance(item, list) else [item]:
+            if element.model == "Reference":
+                yield from _resolves(each, element, kinds, f"{path}.{name}")
+            yield from _references(each, str(element.model), kinds, f"{path}.{name}")
+
+
+def _resolves(value: Json, element: Element, kinds: Mapping[Any, Any], path: str) -> Iterator[Problem]:
+    target = str(value.get("reference", ""))
+    if not target.startswith("urn:"):
+        return
+    if target not in kinds:
+        yield path, f"{target} is no entry of this Bundle"
+    elif element.targets and kinds[target] not in element.targets:
+        yield path, f"refers to a {kinds[target]}; allowed: {', '.join(sorted(element.targets))}"
+
+
+def known_shapes() -> int:
+    """How many shapes the models have passed since the start."""
+    return len(_seen)
+
+
+__all__ = ["NotFit", "check", "known_shapes"]
