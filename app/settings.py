@@ -1,0 +1,33 @@
+"""What an installation decides: read once from the environment (PEERCHART_...) or given by a door."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The settings of one installation; every field may be set as PEERCHART_<FIELD> in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="PEERCHART_", frozen=True, extra="forbid")
+
+    data_dir: Path = Field(default_factory=lambda: Path.home() / ".local" / "share" / "peerchart")
+    database_url: str = ""
+    base_url: str = "http://127.0.0.1:8000"
+    secret_file: Path | None = None
+    site: Path | None = None
+    idle_minutes: int = Field(default=15, ge=1)
+    absolute_hours: int = Field(default=10, ge=1)
+    deliver_every_seconds: int = Field(default=2, ge=1)
+
+    @property
+    def database(self) -> str:
+        """The address of the database: `database_url`, or a SQLite file in `data_dir`."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'peerchart.sqlite3'}"
+
+    @property
+    def master_key_file(self) -> Path:
+        """Where the master key for encryption at rest lies: `secret_file`, or a file in `data_dir`."""
+        return self.secret_file or self.data_dir / "master.key"
