@@ -1,0 +1,1 @@
+"""The pages: doors, guards, forms and templates. Below this room nobody speaks HTTP."""
