@@ -1,0 +1,156 @@
+"""The audit trail: who did what to which record and when; only ever added, each line chained to the last.
+
+It never holds the text of a note, nor a token: ids, versions, words of state and digests only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.actor import Actor
+from app.tables import AuditRow, compact
+
+BEGINNING = "0" * 64
+
+
+@dataclass(frozen=True)
+class AuditLine:
+    """One line of the trail as people read it; `at` in UTC."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    patient: str | None
+    subject: str | None
+    version: int | None
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A place where the chain does not hold: the line's number and what is wrong with it."""
+
+    seq: int
+    issuer: str
+    problem: str
+
+
+def did(
+    session: Session,
+    actor: Actor,
+    action: str,
+    now: datetime,
+    *,
+    subject: str | None = None,
+    version: int | None = None,
+    patient: str | None = None,
+    **detail: Any,
+) -> None:
+    """Write down in this transaction that `actor` did `action` to `subject`; `detail` is plain JSON data.
+    The individual is that of the launch unless given."""
+    write(
+        session,
+        actor.issuer,
+        action,
+        now,
+        actor=actor.staff_id,
+        launch=actor.launch_id,
+        patient=patient or actor.patient,
+        subject=subject,
+        version=version,
+        **detail,
+    )
+
+
+def write(
+    session: Session,
+    issuer: str,
+    action: str,
+    now: datetime,
+    *,
+    actor: str = "",
+    launch: str | None = None,
+    patient: str | None = None,
+    subject: str | None = None,
+    version: int | None = None,
+    **detail: Any,
+) -> None:
+    """Write one line for what nobody of the staff did (a refused launch, a delivery) or for one named by
+    id. `issuer` is "" where none is known. The launch's id is kept as a digest, since it opens a door."""
+    previous = session.scalars(
+        select(AuditRow.hash).where(AuditRow.issuer == issuer).order_by(AuditRow.seq.desc()).limit(1)
+    ).first()
+    row = AuditRow(
+        issuer=issuer,
+        at=now,
+        actor=actor,
+        launch=None if launch is None else launch_digest(launch),
+        action=action,
+        patient=patient,
+        subject=subject,
+        version=version,
+        detail=detail,
+        previous=previous or BEGINNING,
+    )
+    row.hash = _hash(row)
+    session.add(row)
+    session.flush()
+
+
+def launch_digest(launch_id: str) -> str:
+    """How a launch is named in the trail: the first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(launch_id.encode()).hexdigest()[:16]
+
+
+def verify(session: Session) -> tuple[Broken, ...]:
+    """Every place where the trail does not hold: a changed, missing, foreign or misplaced line. A cut at the
+    end shows only against `heads` kept elsewhere."""
+    last: dict[str, str] = {}
+    broken: list[Broken] = []
+    for row in session.scalars(select(AuditRow).order_by(AuditRow.seq)).yield_per(1000):
+        if row.previous != last.get(row.issuer, BEGINNING):
+            broken.append(Broken(row.seq, row.issuer, "the line before it is missing or was changed"))
+        if row.hash != _hash(row):
+            broken.append(Broken(row.seq, row.issuer, "the line itself was changed"))
+        last[row.issuer] = row.hash
+    return tuple(broken)
+
+
+def heads(session: Session) -> dict[str, tuple[int, str]]:
+    """The last line's number and hash for each issuer, to be kept in another place."""
+    rows = session.execute(select(AuditRow.issuer, AuditRow.seq, AuditRow.hash).order_by(AuditRow.seq))
+    return {issuer: (seq, digest) for issuer, seq, digest in rows}
+
+
+def of_subject(session: Session, issuer: str, subject: str) -> tuple[AuditLine, ...]:
+    """The lines about one record, oldest first."""
+    rows = session.scalars(
+        select(AuditRow).where(AuditRow.issuer == issuer, AuditRow.subject == subject).order_by(AuditRow.seq)
+    )
+    return tuple(
+        AuditLine(r.seq, r.at, r.actor, r.action, r.patient, r.subject, r.version, r.detail) for r in rows
+    )
+
+
+def _hash(row: AuditRow) -> str:
+    said = {
+        "issuer": row.issuer,
+        "at": row.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "actor": row.actor,
+        "launch": row.launch,
+        "action": row.action,
+        "patient": row.patient,
+        "subject": row.subject,
+        "version": row.version,
+        "detail": row.detail,
+        "previous": row.previous,
+    }
+    return hashlib.sha256(compact(said).encode()).hexdigest()

@@ -1,0 +1,298 @@
+"""The outbox: what is to reach an EHR, frozen in the transaction that decided it, and never deleted.
+
+A row belongs to one destination and has a key of its own. Workers lease rows; the fencing number keeps a
+worker that lost its lease from writing. Rows of one person go in the order in which they were made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CursorResult, and_, exists, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from app import audit
+from app.actor import ADMINISTRATOR, BILLER, LPHA, PEER, SUPERVISOR, Actor, require
+from app.problems import NotFound, Problem, Stale
+from app.tables import OutboxRow
+
+WAITING, SENDING, IN_CHART, REFUSED, HELD = "waiting", "sending", "in-chart", "refused", "held"
+WORDS = {
+    WAITING: "waiting",
+    SENDING: "sending",
+    IN_CHART: "in the chart",
+    REFUSED: "refused",
+    HELD: "held",
+}
+CHART, CLAIMS = "chart", "claims"
+EPISODE, PLAN, NOTE, CLAIM = "episode", "plan", "note", "claim"
+
+
+class KeyReused(Problem):
+    """The key of this destination already stands for other bytes."""
+
+
+class LeaseLost(Stale):
+    """Another worker holds the row now; whatever this one found out must not be written."""
+
+
+@dataclass(frozen=True)
+class Leased:
+    """One row in the hands of one worker; `fence` is the number its writes must carry."""
+
+    id: int
+    issuer: str
+    destination: str
+    kind: str
+    key: str
+    patient: str
+    subject: str
+    payload: bytes
+    digest: str
+    attempts: int
+    owner: str
+    fence: int
+
+
+@dataclass(frozen=True)
+class DeliveryLine:
+    """One row as people see it. `state` is one of WORDS; `result` the EHR's ids; times in UTC."""
+
+    id: int
+    issuer: str
+    destination: str
+    kind: str
+    key: str
+    patient: str
+    subject: str
+    state: str
+    word: str
+    reason: str | None
+    attempts: int
+    made_at: datetime
+    due_at: datetime
+    settled_at: datetime | None
+    digest: str
+    result: Mapping[str, Any]
+
+
+def add(
+    session: Session,
+    issuer: str,
+    destination: str,
+    kind: str,
+    key: str,
+    patient: str,
+    subject: str,
+    payload: bytes,
+    now: datetime,
+) -> int:
+    """Freeze `payload` for `destination` under `key` and answer the row's number. The same key with the same
+    bytes is the same row; with other bytes KeyReused is raised."""
+    digest = hashlib.sha256(payload).hexdigest()
+    known = session.scalars(
+        select(OutboxRow).where(
+            OutboxRow.issuer == issuer, OutboxRow.destination == destination, OutboxRow.key == key
+        )
+    ).first()
+    if known is not None:
+        return _same(known, digest)
+    row = OutboxRow(
+        issuer=issuer,
+        destination=destination,
+        kind=kind,
+        key=key,
+        patient=patient,
+        subject=subject,
+        payload=payload,
+        digest=digest,
+        made_at=now,
+        state=WAITING,
+        due_at=now,
+        attempts=0,
+        fence=0,
+    )
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def lease(session: Session, worker: str, now: datetime, seconds: int) -> Leased | None:
+    """Take the oldest due row whose person has no earlier row under way at that destination; None when there
+    is none. A lease that ran out is taken over with a higher fencing number. A refused or held row keeps only
+    the later rows of its own subject waiting: no correction overtakes its original, and one bad note does
+    not stop the chart of the person."""
+    earlier = aliased(OutboxRow)
+    behind = exists().where(
+        earlier.issuer == OutboxRow.issuer,
+        earlier.destination == OutboxRow.destination,
+        earlier.patient == OutboxRow.patient,
+        earlier.id < OutboxRow.id,
+        or_(
+            earlier.state.in_((WAITING, SENDING)),
+            and_(earlier.state.in_((REFUSED, HELD)), earlier.subject == OutboxRow.subject),
+        ),
+    )
+    due = or_(
+        and_(OutboxRow.state == WAITING, OutboxRow.due_at <= now),
+        and_(OutboxRow.state == SENDING, OutboxRow.lease_until <= now),
+    )
+    row = session.scalars(
+        select(OutboxRow).where(due, ~behind).order_by(OutboxRow.due_at, OutboxRow.id).limit(1)
+    ).first()
+    if row is None:
+        return None
+    row.state, row.lease_owner, row.fence = SENDING, worker, row.fence + 1
+    row.lease_until = now + timedelta(seconds=seconds)
+    row.attempts += 1
+    session.flush()
+    return _leased(row, worker)
+
+
+def renew(session: Session, leased: Leased, now: datetime, seconds: int) -> None:
+    """Hold the row for `seconds` more; raises LeaseLost."""
+    _write(session, leased, lease_until=now + timedelta(seconds=seconds))
+
+
+def settle(session: Session, leased: Leased, result: Mapping[str, Any], now: datetime) -> None:
+    """It is in the chart: `result` holds the EHR's ids. Raises LeaseLost."""
+    _write(session, leased, state=IN_CHART, result=dict(result), settled_at=now, reason=None, **_FREE)
+    _note(session, leased, "delivered", now)
+
+
+def wait(session: Session, leased: Leased, until: datetime, reason: str, now: datetime) -> None:
+    """Try again at `until`; `reason` in words people can read. Raises LeaseLost."""
+    _write(session, leased, state=WAITING, due_at=until, reason=reason, **_FREE)
+    _note(session, leased, "delivery waits", now)
+
+
+def refuse(session: Session, leased: Leased, reason: str, now: datetime) -> None:
+    """The EHR refused it; `reason` holds the server's own words. Raises LeaseLost."""
+    _write(session, leased, state=REFUSED, reason=reason, **_FREE)
+    _note(session, leased, "delivery refused", now)
+
+
+def hold(session: Session, leased: Leased, reason: str, now: datetime) -> None:
+    """It needs a person; `reason` says what for. Raises LeaseLost."""
+    _write(session, leased, state=HELD, reason=reason, **_FREE)
+    _note(session, leased, "delivery held", now)
+
+
+def retry(session: Session, actor: Actor, row_id: int, now: datetime) -> None:
+    """Put a refused or held row back in line, or let a waiting one go now. Raises NotAllowed, NotFound, and
+    Stale for one that is being sent or is in the chart."""
+    require(actor, SUPERVISOR, ADMINISTRATOR, BILLER, LPHA, PEER, to="send a record again")
+    row = session.get(OutboxRow, row_id)
+    if row is None or row.issuer != actor.issuer or (actor.patient and row.patient != actor.patient):
+        raise NotFound("There is no such delivery.", "Look at the list of deliveries.")
+    if row.state not in (REFUSED, HELD, WAITING):
+        raise Stale(f"This delivery is {WORDS[row.state]} already.", "Look at the list of deliveries again.")
+    row.state, row.due_at, row.reason = WAITING, now, None
+    session.flush()
+    audit.did(session, actor, "delivery sent again", now, subject=row.key, patient=row.patient)
+
+
+def listing(session: Session, actor: Actor | None) -> tuple[DeliveryLine, ...]:
+    """The deliveries of the actor's person, or of the whole issuer in a launch without one; every row of
+    every issuer for None (the worker's report). Newest first."""
+    query = select(OutboxRow).order_by(OutboxRow.id.desc())
+    if actor is not None:
+        query = query.where(OutboxRow.issuer == actor.issuer)
+        if actor.patient is not None:
+            query = query.where(OutboxRow.patient == actor.patient)
+    return tuple(_line(row) for row in session.scalars(query))
+
+
+def of_key(session: Session, issuer: str, destination: str, key: str) -> DeliveryLine | None:
+    """Where the record with this key stands, None when it was never to leave."""
+    row = session.scalars(
+        select(OutboxRow).where(
+            OutboxRow.issuer == issuer, OutboxRow.destination == destination, OutboxRow.key == key
+        )
+    ).first()
+    return None if row is None else _line(row)
+
+
+_FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+
+
+def _write(session: Session, leased: Leased, **values: Any) -> None:
+    done = session.execute(
+        update(OutboxRow)
+        .where(
+            OutboxRow.id == leased.id,
+            OutboxRow.state == SENDING,
+            OutboxRow.lease_owner == leased.owner,
+            OutboxRow.fence == leased.fence,
+        )
+        .values(**values)
+        .execution_options(synchronize_session="fetch")
+    )
+    if not isinstance(done, CursorResult) or done.rowcount != 1:
+        raise LeaseLost(
+            f"Another worker holds delivery {leased.id} now.", "Leave it; the other one will settle it."
+        )
+
+
+def _note(session: Session, leased: Leased, action: str, now: datetime) -> None:
+    audit.write(
+        session,
+        leased.issuer,
+        action,
+        now,
+        patient=leased.patient,
+        subject=leased.key,
+        destination=leased.destination,
+        sha256=leased.digest,
+    )
+
+
+def _same(row: OutboxRow, digest: str) -> int:
+    if row.digest != digest:
+        raise KeyReused(
+            f"The key {row.key} for {row.destination} already stands for other bytes.",
+            "A changed record needs a new version with a key of its own.",
+        )
+    return row.id
+
+
+def _leased(row: OutboxRow, worker: str) -> Leased:
+    return Leased(
+        row.id,
+        row.issuer,
+        row.destination,
+        row.kind,
+        row.key,
+        row.patient,
+        row.subject,
+        row.payload,
+        row.digest,
+        row.attempts,
+        worker,
+        row.fence,
+    )
+
+
+def _line(row: OutboxRow) -> DeliveryLine:
+    return DeliveryLine(
+        row.id,
+        row.issuer,
+        row.destination,
+        row.kind,
+        row.key,
+        row.patient,
+        row.subject,
+        row.state,
+        WORDS[row.state],
+        row.reason,
+        row.attempts,
+        row.made_at,
+        row.due_at,
+        row.settled_at,
+        row.digest,
+        row.result or {},
+    )

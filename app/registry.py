@@ -1,0 +1,63 @@
+"""The registered EHRs as memory: which issuers this installation serves, their settings and their secret."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import audit
+from app.keyring import Keyring
+from app.problems import NotFound
+from app.tables import IssuerRow
+from smart_launch.issuers import Issuer, Registry
+
+_LISTS = ("scopes", "frame_origins", "backend_scopes", "endpoint_hosts")
+
+
+def register(session: Session, keyring: Keyring, issuer: Issuer, now: datetime) -> None:
+    """Register an EHR, or change its registration, and make its keys where it has none. The client secret
+    is kept encrypted."""
+    config = asdict(replace(issuer, client_secret=None))
+    del config["client_secret"]
+    secret = issuer.client_secret
+    sealed = (
+        None
+        if secret is None
+        else keyring.encrypt(secret.encode(), table="issuers", row=issuer.id, issuer=issuer.id)
+    )
+    row = session.get(IssuerRow, issuer.id)
+    if row is None:
+        row = IssuerRow(issuer=issuer.id, registered_at=now)
+        session.add(row)
+    row.iss, row.jurisdiction, row.config = issuer.iss, issuer.jurisdiction, config
+    row.secret, row.changed_at = sealed, now
+    session.flush()
+    keyring.ensure(session, issuer.id, now)
+    audit.write(session, issuer.id, "EHR registered", now, subject=issuer.id, iss=issuer.iss)
+
+
+def registered(session: Session, keyring: Keyring) -> Registry:
+    """Every registered EHR, in order of id."""
+    rows = session.scalars(select(IssuerRow).order_by(IssuerRow.issuer))
+    return Registry(tuple(_issuer(row, keyring) for row in rows))
+
+
+def jurisdiction_of(session: Session, issuer: str) -> str:
+    """The jurisdiction whose rules count at this issuer; raises NotFound."""
+    row = session.get(IssuerRow, issuer)
+    if row is None:
+        raise NotFound(f"The EHR {issuer} is not registered.", "Register it first.")
+    return row.jurisdiction
+
+
+def _issuer(row: IssuerRow, keyring: Keyring) -> Issuer:
+    config = {name: tuple(value) if name in _LISTS else value for name, value in row.config.items()}
+    plain = (
+        None
+        if row.secret is None
+        else keyring.decrypt(row.secret, table="issuers", row=row.issuer, issuer=row.issuer).decode()
+    )
+    return Issuer(**config, client_secret=plain)

@@ -1,0 +1,199 @@
+"""The staff registry as CSV: one row for each credential, rows of one id together."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app import audit, staff
+from app.actor import Actor
+from app.problems import MendInput, Problem
+from app.registry import jurisdiction_of
+from mappings.intake import Refused, record_from
+from mappings.records import Staff
+
+COLUMNS = (
+    "id,npi,given,family,birth_date,hired,employment,contract,roles,credential_code,credential_issuer,"
+    "credential_number,credential_from,credential_to,supervisor_id,supervisor_category,supervisor_from,"
+    "supervisor_to,attestation_on,attestation_by"
+).split(",")
+_PLAIN = ("npi", "birth_date", "hired", "employment", "contract")
+# A spreadsheet takes a cell that starts so for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+MAX_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class RefusedLine:
+    """One line (counted from 1, the heading is line 1) that was not taken, and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did: ids saved, and lines refused."""
+
+    saved: tuple[str, ...]
+    refused: tuple[RefusedLine, ...]
+
+
+def import_csv(session: Session, actor: Actor, text: str, now: datetime) -> ImportReport:
+    """Save every member of the CSV text; a member with a wrong line is refused whole, the others are saved.
+    Raises NotAllowed, and MendInput when the heading is not that of COLUMNS."""
+    staff.listing(session, actor)
+    rows = _rows(text)
+    saved: list[str] = []
+    refused: list[RefusedLine] = []
+    for staff_id, group in groupby(rows, key=lambda numbered: numbered[1]["id"].strip()):
+        lines = list(group)
+        try:
+            _save(session, actor, staff_id, [row for _, row in lines], saved, now)
+            saved.append(staff_id)
+        except (Problem, Refused, ValueError) as problem:
+            refused.extend(RefusedLine(number, str(problem)) for number, _ in lines)
+    audit.did(session, actor, "staff imported", now, saved=len(saved), refused=len(refused))
+    return ImportReport(tuple(saved), tuple(refused))
+
+
+def export_csv(session: Session, actor: Actor) -> str:
+    """The registry as CSV text in the form that `import_csv` reads; cells are safe to open in a spreadsheet.
+    Raises NotAllowed."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
+    writer.writeheader()
+    for member in staff.listing(session, actor):
+        for row in _rows_of(member):
+            writer.writerow({name: _safe(value) for name, value in row.items()})
+    return out.getvalue()
+
+
+def _rows(text: str) -> list[tuple[int, dict[str, str]]]:
+    if len(text.encode()) > MAX_BYTES:
+        raise MendInput("The file is larger than 1 MiB.", "Import it in parts.")
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    try:
+        if [name.strip() for name in reader.fieldnames or ()] != COLUMNS:
+            raise MendInput("The heading is not that of a staff file.", f"Use: {','.join(COLUMNS)}")
+        return [(reader.line_num, _plain_row(row)) for row in reader]
+    except csv.Error as error:
+        raise MendInput(
+            f"Line {reader.line_num} is no CSV ({error}).", "Save the file as CSV (UTF-8)."
+        ) from error
+
+
+def _plain_row(row: Mapping[Any, Any]) -> dict[str, str]:
+    plain = {name: _unsafe(row.get(name) or "") for name in COLUMNS}
+    return {**plain, "": "too many cells"} if None in row else plain
+
+
+def _save(
+    session: Session,
+    actor: Actor,
+    staff_id: str,
+    rows: Sequence[Mapping[str, str]],
+    saved: Sequence[str],
+    now: datetime,
+) -> None:
+    if any("" in row for row in rows):
+        raise ValueError(f"too many cells; expected {len(COLUMNS)}")
+    if not staff_id:
+        raise ValueError("id is missing; expected the id of the staff member")
+    if staff_id in saved:
+        raise ValueError(f"the lines of {staff_id} do not stand together")
+    known = staff.find(session, actor.issuer, staff_id)
+    record = _record(staff_id, rows, known.record if known else None, jurisdiction_of(session, actor.issuer))
+    roles = frozenset(rows[0]["roles"].replace(";", " ").split())
+    if known is not None and (known.record, known.roles) == (record, roles):
+        return
+    staff.save(session, actor, record, roles, known.active if known else True, now)
+
+
+def _record(
+    staff_id: str, rows: Sequence[Mapping[str, str]], known: Staff | None, jurisdiction: str
+) -> Staff:
+    first = rows[0]
+    # What the columns do not hold (education, supervision sessions, other attestations) stays.
+    data = known.model_dump(mode="python", by_alias=True) if known else {}
+    data |= {"kind": "staff", "id": staff_id, "jurisdiction": jurisdiction}
+    data |= {name: first[name] or None for name in _PLAIN}
+    data["name"] = {"given": first["given"].split(), "family": first["family"] or None}
+    data["credentials"] = [_credential(row) for row in rows if row["credential_code"]]
+    data["supervisor"] = _supervisor(first)
+    data["attestations"] = [*_other_attestations(data), *_attestation(first)]
+    record = record_from(data)
+    if not isinstance(record, Staff):
+        raise TypeError("a staff line makes a staff record")
+    return record
+
+
+def _credential(row: Mapping[str, str]) -> dict[str, str | None]:
+    names = ("code", "issuer", "number", "from", "to")
+    return {name: row[f"credential_{name}"] or None for name in names}
+
+
+def _supervisor(row: Mapping[str, str]) -> dict[str, str | None] | None:
+    if not row["supervisor_id"]:
+        return None
+    return {name: row[f"supervisor_{name}"] or None for name in ("id", "category", "from", "to")}
+
+
+def _attestation(row: Mapping[str, str]) -> list[dict[str, str | None]]:
+    if not row["attestation_on"]:
+        return []
+    by = row["attestation_by"] or None
+    return [{"kind": "lived-experience", "on": row["attestation_on"], "by": by}]
+
+
+def _other_attestations(data: Mapping[str, Any]) -> list[Any]:
+    return [each for each in data.get("attestations", ()) if each["kind"] != "lived-experience"]
+
+
+def _rows_of(member: staff.StaffMember) -> list[dict[str, str]]:
+    record = member.record
+    base = {name: "" for name in COLUMNS}
+    base |= {name: _text(getattr(record, name)) for name in ("id", *_PLAIN)}
+    base["given"] = " ".join(record.name.given) if record.name else ""
+    base["family"] = _text(record.name.family) if record.name else ""
+    base["roles"] = " ".join(sorted(member.roles))
+    if record.supervisor:
+        for name in ("id", "category", "from", "to"):
+            base[f"supervisor_{name}"] = _text(
+                getattr(record.supervisor, "from_" if name == "from" else name)
+            )
+    lived = next((each for each in record.attestations if each.kind == "lived-experience"), None)
+    if lived:
+        base |= {"attestation_on": _text(lived.on), "attestation_by": _text(lived.by)}
+    rows = [
+        base
+        | {
+            "credential_code": _text(each.code),
+            "credential_issuer": _text(each.issuer),
+            "credential_number": _text(each.number),
+            "credential_from": _text(each.from_),
+            "credential_to": _text(each.to),
+        }
+        for each in record.credentials
+    ]
+    return rows or [base]
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _safe(value: str) -> str:
+    return f"'{value}" if value.startswith(_FORMULA) else value
+
+
+def _unsafe(value: str) -> str:
+    value = value.strip()
+    return value[1:] if value.startswith("'") and value[1:].startswith(_FORMULA) else value
