@@ -1,0 +1,94 @@
+"""Puts the pieces of the sandbox EHR together; the only place where they are joined."""
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, render_template, request
+from joserfc.jwk import RSAKey
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from .config import MAX_BODY, Config
+from .database import Database
+from .faults import Faults
+from .fhir_api import fhir_api, refuse_unrouted
+from .launch_pages import launch_pages
+from .oauth_pages import oauth_pages
+from .oauth_server import make_server
+from .people import seed
+from .sandbox import EXTENSION, Ehr, current_ehr
+from .store import Store
+from .tokens import Tokens
+
+
+def create_app(config: Config) -> Flask:
+    """Make the EHR as a Flask app and write its invented people into its file.
+
+    Call `app.extensions["sandbox-ehr"].close()` at the end.
+    """
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.config["TRUSTED_HOSTS"] = ["localhost", "127.0.0.1"]
+    app.url_map.redirect_defaults = False
+    database = Database(config.database)
+    store = Store(database, config.fhir_base, config.zone, config.clock)
+    seed(store, config.today, config.zone)
+    tokens, faults, key = Tokens(database, config.clock), Faults(), _signing_key(database)
+    authorization = make_server(app, config, tokens, key, faults)
+    app.extensions[EXTENSION] = Ehr(config, store, tokens, faults, config.clock(), authorization, key)
+    for blueprint in (fhir_api, oauth_pages, launch_pages):
+        app.register_blueprint(blueprint)
+    app.register_error_handler(HTTPException, _error_page)
+    app.after_request(_with_headers)
+    return app
+
+
+def _signing_key(database: Database) -> RSAKey:
+    fresh = RSAKey.generate_key(2048, auto_kid=True)
+    stored = json.loads(database.setting("signing-key", json.dumps(fresh.as_dict(private=True))))
+    return RSAKey.import_key(stored)
+
+
+def _error_page(error: HTTPException) -> Any:
+    status = error.code or 500
+    if request.path.startswith("/fhir"):
+        return refuse_unrouted(current_ehr(), status, _sentence(error))
+    page = render_template("sandbox/refused.html", error=error.name, sentence=_sentence(error))
+    return page, status, {"Allow": ", ".join(error.valid_methods or ())} if status == 405 else {}  # type: ignore[attr-defined]  # of MethodNotAllowed
+
+
+def _sentence(error: HTTPException) -> str:
+    if isinstance(error, RequestEntityTooLarge):
+        return f"The request is larger than {MAX_BODY // (1024 * 1024)} MiB."
+    return error.description or error.name
+
+
+def _with_headers(response: Response) -> Response:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    if response.mimetype == "text/html":
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Content-Security-Policy"] = _policy(current_ehr().config)
+    return response
+
+
+def _policy(config: Config) -> str:
+    """Return the content policy: own styles, and only registered apps in frames and after forms."""
+    apps = {client.launch_uri for client in config.clients if client.launch_uri}
+    answers = {address for client in config.clients for address in client.redirect_uris}
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "style-src 'self'",
+            "img-src 'self'",
+            f"frame-src 'self' {_origins(apps)}".rstrip(),
+            f"form-action 'self' {_origins(answers)}".rstrip(),
+            "frame-ancestors 'self'",
+            "base-uri 'none'",
+        )
+    )
+
+
+def _origins(addresses: set[str]) -> str:
+    found = {f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, addresses)}
+    return " ".join(sorted(found))
