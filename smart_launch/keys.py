@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 from uuid import uuid4
 
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
 Algorithm = Literal["ES384", "RS384"]
@@ -39,7 +40,7 @@ class ClientKey:
             key = ClientKey(stored["kid"], stored["alg"], json.dumps(stored["jwk"]))
             if not _jose_key(key).is_private:
                 raise ValueError("the private part is missing")
-        except (KeyError, TypeError, ValueError) as error:
+        except (JoseError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"This is not a stored client key: {type(error).__name__}.") from error
         return key
 
