@@ -1,0 +1,66 @@
+"""What the EHR's chart says of a person at launch: the only part of the product that reads there.
+
+It asks little (up to three batches, or single requests where the EHR takes no batch), takes what it gets, and
+says what it did not get.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy.orm import Session
+
+from app import individuals, staff
+from app.chart import gather
+from app.chart.asking import Question, ask_all
+from app.chart.facts import ChartFacts, ChartProblem, Episode, Practitioner, Visit
+from app.chart.history import adopt
+from smart_launch.context import LaunchContext
+from smart_launch.fhir_client import FhirClient
+
+__all__ = ["ChartFacts", "ChartProblem", "Episode", "Practitioner", "Visit", "read_chart", "remember"]
+
+
+def read_chart(
+    client: FhirClient,
+    context: LaunchContext,
+    *,
+    program_npi: str | None = None,
+    batch: bool = False,
+    request_id: str | None = None,
+) -> ChartFacts:
+    """What the EHR shows of the person, the visit, the person signed in and the programme (found by its NPI).
+    `batch`: the EHR declares batch Bundles; then one request does, and one more for what is referred to.
+    Raises ChartProblem when the person cannot be told apart; whatever else is missing or refused stands in
+    `not_known`."""
+    request = request_id or str(uuid4())
+    asked = gather.questions(context, program_npi)
+    replies = ask_all(client, asked, batch=batch, request_id=request)
+    answers = gather.Answers(context, {q.name: reply for q, reply in zip(asked, replies, strict=True)}, {})
+    wanted = [Question(one, reference=one) for one in gather.still_open(answers)]
+    where = gather.location_question(answers)
+    more = [*wanted, where] if where else wanted
+    later = dict(
+        zip([q.name for q in more], ask_all(client, more, batch=batch, request_id=request), strict=True)
+    )
+    replies_by_name = dict(answers.replies)
+    if where:
+        replies_by_name[where.name] = later.pop(where.name)
+    referred = {name: reply.found[0] for name, reply in later.items() if reply.found}
+    return gather.gather(gather.Answers(context, replies_by_name, referred))
+
+
+def remember(session: Session, issuer: str, facts: ChartFacts, now: datetime) -> None:
+    """Keep what the chart said, so that use cases need not ask the EHR: the person with references, the
+    practitioner's and the programme's references, and an engagement that began before Peerchart did.
+    Raises NotAllowed when the EHR's login belongs to another member of the staff."""
+    if facts.practitioner is not None and facts.practitioner.npi:
+        member = staff.by_npi(session, issuer, facts.practitioner.npi)
+        if member is not None:
+            staff.link_practitioner(session, issuer, member.record.id, facts.practitioner.reference, now)
+    staff.link_program(session, issuer, now, organization=facts.organization, location=facts.location)
+    if facts.patient is None or facts.individual is None:
+        return
+    individuals.remember(session, issuer, facts.patient, facts.individual, facts.diagnoses, facts.links, now)
+    adopt(session, issuer, facts.patient, facts.episodes, now)

@@ -1,0 +1,97 @@
+"""Several questions to an EHR at once: in one batch Bundle where it takes one, else one after the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from smart_launch.fhir_client import FhirClient, FhirTrouble, ForeignReference
+
+Json = dict[str, Any]
+Params = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question: a resource by reference, or a search. `name` is what people call the answer."""
+
+    name: str
+    reference: str = ""
+    resource_type: str = ""
+    params: Params = ()
+
+    @property
+    def address(self) -> str:
+        """The address relative to the FHIR base."""
+        return self.reference or f"{self.resource_type}?{urlencode(self.params)}"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back: the resources found, those included with them, and why not, where it was refused."""
+
+    found: tuple[Json, ...] = ()
+    included: tuple[Json, ...] = ()
+    trouble: str = ""
+
+
+def ask_all(
+    client: FhirClient, questions: Sequence[Question], *, batch: bool, request_id: str
+) -> list[Reply]:
+    """A reply to each question, in order; trouble with one leaves the others as they are. An EHR that cannot
+    answer a batch is asked singly."""
+    if not questions:
+        return []
+    replies = _batch(client, questions, request_id) if batch and len(questions) > 1 else None
+    if replies is None:
+        return [_single(client, question, request_id) for question in questions]
+    # A batch answers with the first page only: what goes on is asked again, page by page.
+    return [
+        _single(client, question, request_id) if reply is None else reply
+        for question, reply in zip(questions, replies, strict=True)
+    ]
+
+
+def _batch(client: FhirClient, questions: Sequence[Question], request_id: str) -> list[Reply | None] | None:
+    entries = [{"request": {"method": "GET", "url": question.address}} for question in questions]
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
+    try:
+        answer = client.transaction(json.dumps(bundle).encode(), request_id=request_id)
+    except FhirTrouble:
+        return None
+    came = (answer.body or {}).get("entry")
+    if not isinstance(came, list) or len(came) != len(questions):
+        return None
+    return [_of_entry(entry if isinstance(entry, dict) else {}) for entry in came]
+
+
+def _of_entry(entry: Mapping[str, Any]) -> Reply | None:
+    status = str((entry.get("response") or {}).get("status", ""))
+    resource = entry.get("resource")
+    if not status.startswith("2") or not isinstance(resource, dict):
+        return Reply(trouble=f"the EHR answered {status or 'nothing'}")
+    if resource.get("resourceType") != "Bundle":
+        return Reply(found=(resource,))
+    if any(link.get("relation") == "next" for link in resource.get("link") or ()):
+        return None
+    parts = [(one.get("search") or {}, one.get("resource") or {}) for one in resource.get("entry") or ()]
+    return Reply(
+        found=tuple(one for search, one in parts if search.get("mode", "match") == "match"),
+        included=tuple(one for search, one in parts if search.get("mode") == "include"),
+    )
+
+
+def _single(client: FhirClient, question: Question, request_id: str) -> Reply:
+    try:
+        if question.reference:
+            answer = client.read(question.reference, request_id=request_id)
+            return Reply(found=(answer.body,) if answer.body else ())
+        got = client.search(question.resource_type, question.params, request_id=request_id)
+        return Reply(got.matches, got.included)
+    except ForeignReference:
+        return Reply(trouble="it lies in another system")
+    except FhirTrouble as trouble:
+        return Reply(trouble=trouble.message)

@@ -1,0 +1,108 @@
+"""What one EHR takes from us: what it declares, what it granted, what the operator allows, all three."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from smart_launch import scopes
+from smart_launch.profile import FhirFacts
+
+ACTIONS = {"c": "create", "u": "update"}
+
+
+@dataclass(frozen=True)
+class Override:
+    """What the operator says of an EHR whatever it declares; None says nothing. It only ever takes away."""
+
+    transaction: bool | None = None
+    conditional_create: bool | None = None
+    creates: frozenset[str] | None = None
+    updates: frozenset[str] | None = None
+    name: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The override as it is kept beside the issuer."""
+        return {
+            "name": self.name,
+            "transaction": self.transaction,
+            "conditional_create": self.conditional_create,
+            "creates": None if self.creates is None else sorted(self.creates),
+            "updates": None if self.updates is None else sorted(self.updates),
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any] | None) -> Override:
+        """The override that `to_json` wrote; nothing is no override."""
+        given = data or {}
+        return Override(
+            transaction=given.get("transaction"),
+            conditional_create=given.get("conditional_create"),
+            creates=None if given.get("creates") is None else frozenset(given["creates"]),
+            updates=None if given.get("updates") is None else frozenset(given["updates"]),
+            name=str(given.get("name", "")),
+        )
+
+
+# As the vendors' public statements of 2026 read: no transaction and no conditional create at either.
+PRESETS: Mapping[str, Override] = MappingProxyType(
+    {
+        "full": Override(name="full"),
+        "epic": Override(
+            transaction=False,
+            conditional_create=False,
+            creates=frozenset({"DocumentReference"}),
+            updates=frozenset({"DocumentReference", "Task"}),
+            name="epic",
+        ),
+        "oracle": Override(
+            transaction=False,
+            conditional_create=False,
+            creates=frozenset({"Encounter", "DocumentReference", "Provenance"}),
+            updates=frozenset({"DocumentReference"}),
+            name="oracle",
+        ),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Capability:
+    """What may be tried at an EHR. What it does not say may be tried; what it, its scopes or the operator
+    deny is not."""
+
+    facts: FhirFacts = field(default_factory=FhirFacts)
+    granted: tuple[str, ...] = ()
+    override: Override = field(default_factory=Override)
+
+    def why_not(self, resource_type: str, letter: str = "c") -> str | None:
+        """Why a resource of this type cannot be created (`c`) or updated (`u`) there, in words; None when it
+        may be tried."""
+        action = ACTIONS[letter]
+        allowed = self.override.creates if letter == "c" else self.override.updates
+        if allowed is not None and resource_type not in allowed:
+            return f"this EHR is set up as one that does not let {resource_type} be {action}d from outside"
+        if self.facts.declares(resource_type, action) is False:
+            return f"the EHR does not offer to {action} {resource_type}"
+        if not scopes.allows(self.granted, "system", resource_type, letter):
+            return f"the EHR granted this installation no scope to {action} {resource_type}"
+        return None
+
+    @property
+    def transaction(self) -> bool:
+        """True when the EHR declares transactions and the operator does not say no. Silence is no here: a
+        Bundle sent to a server that knows none is stored by some as a mere Bundle."""
+        return self.facts.transaction is True and self.override.transaction is not False
+
+    def conditional_create(self, resource_type: str) -> bool:
+        """True when a create may carry If-None-Exist and is then done once only."""
+        if self.override.conditional_create is False:
+            return False
+        facts = self.facts.resource(resource_type)
+        return facts is not None and facts.conditional_create is True
+
+    def without_transaction(self) -> Capability:
+        """The same, with single writes only."""
+        return replace(self, override=replace(self.override, transaction=False))

@@ -1,0 +1,225 @@
+"""Which requests one delivery makes, decided before any is made. Pure: nothing here speaks to an EHR."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from app.delivery.capability import Capability
+
+Json = dict[str, Any]
+Way = Literal["transaction", "create", "upsert", "attest"]
+
+# The resource without which a delivery of this kind means nothing, and by which it is found again.
+ANCHORS = {"note": "DocumentReference", "plan": "CarePlan", "episode": "EpisodeOfCare", "claim": "Claim"}
+# Records that go on changing after they were first sent: a conditional create would leave them as they were.
+CHANGING = frozenset({"episode", "plan"})
+_WORDS = {"note": "notes", "plan": "treatment plans", "episode": "episodes of care", "claim": "claims"}
+_NO_IDENTIFIER = frozenset({"Provenance", "AuditEvent"})
+
+
+@dataclass(frozen=True)
+class Step:
+    """One request: its key is the same for the same resource of the same delivery, always. `find` is the
+    search (`identifier=...`, encoded) under which the resource stands once it was taken."""
+
+    key: str
+    way: Way
+    resource_type: str
+    full_url: str
+    resource: Json
+    find: str
+    conditional: bool = False
+
+
+@dataclass(frozen=True)
+class NotSent:
+    """A resource of the delivery that this EHR does not take, and why."""
+
+    resource_type: str
+    full_url: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The requests in order, and what stays behind."""
+
+    steps: tuple[Step, ...]
+    not_sent: tuple[NotSent, ...] = ()
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Nothing can be sent, in words for the people of the programme."""
+
+    reason: str
+
+
+def plan_delivery(kind: str, payload: Mapping[str, Any], capability: Capability) -> Plan | Hold:
+    """The requests that bring a frozen transaction Bundle (or one bare resource) of a kind (`note`, `plan`,
+    `episode`, `claim`) into an EHR: one transaction where it takes one, else single writes in the order of
+    their references, of what it takes; a Hold when it does not take what matters."""
+    entries = _entries(payload)
+    anchor = _anchor(kind, entries)
+    if anchor is None:
+        return Hold("The record holds nothing that could be sent. Tell your administrator.")
+    denied = {entry["fullUrl"]: why for entry in entries if (why := _why_not(entry, kind, capability))}
+    if anchor["fullUrl"] in denied:
+        return Hold(_held_words(kind, denied[anchor["fullUrl"]]))
+    if capability.transaction and not denied and kind not in CHANGING:
+        return Plan((_transaction(payload, anchor),))
+    return _singles(kind, entries, denied, anchor, capability)
+
+
+def body_of(step: Step, ids: Mapping[str, str]) -> bytes:
+    """The bytes of a step once the EHR's references (`Type/id`) of the earlier ones are known, by fullUrl."""
+    resource = step.resource if step.way == "transaction" else _resolved(step.resource, ids)
+    return json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def references_in(value: object) -> Iterator[str]:
+    """Every literal reference in a resource."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if name == "reference" and isinstance(item, str):
+                yield item
+            else:
+                yield from references_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from references_in(item)
+
+
+def without(value: Any, targets: frozenset[str]) -> Any:
+    """The value without references to `targets`, and without what is empty once they are gone (None)."""
+    if isinstance(value, dict):
+        if value.get("reference") in targets:
+            return None
+        kept = {name: without(item, targets) for name, item in value.items()}
+        return {name: item for name, item in kept.items() if item is not None} or None
+    if isinstance(value, list):
+        return [item for item in (without(each, targets) for each in value) if item is not None] or None
+    return value
+
+
+def _entries(payload: Mapping[str, Any]) -> list[Json]:
+    if payload.get("resourceType") == "Bundle":
+        return [dict(entry) for entry in payload.get("entry", ())]
+    identifiers = payload.get("identifier") or [{}]
+    first = identifiers[0] if isinstance(identifiers, list) else identifiers
+    find = f"identifier={_token(first)}" if first.get("value") else ""
+    request = {"method": "POST", "url": payload.get("resourceType"), "ifNoneExist": find}
+    return [{"fullUrl": "urn:single", "resource": dict(payload), "request": request}]
+
+
+def _token(identifier: Mapping[str, str]) -> str:
+    from urllib.parse import quote
+
+    return quote(f"{identifier.get('system', '')}|{identifier['value']}", safe="")
+
+
+def _anchor(kind: str, entries: Sequence[Json]) -> Json | None:
+    wanted = ANCHORS.get(kind)
+    return next((entry for entry in entries if _type(entry) == wanted), None)
+
+
+def _type(entry: Json) -> str:
+    return str(entry["resource"]["resourceType"])
+
+
+def _find(entry: Json) -> str:
+    return str(entry.get("request", {}).get("ifNoneExist") or "")
+
+
+def _why_not(entry: Json, kind: str, capability: Capability) -> str | None:
+    why = capability.why_not(_type(entry), "c")
+    if why is None and kind in CHANGING and _type(entry) == ANCHORS[kind]:
+        return capability.why_not(_type(entry), "u")
+    return why
+
+
+def _held_words(kind: str, why: str) -> str:
+    what = _WORDS.get(kind, "records of this kind")
+    return f"This EHR takes no {what} from Peerchart: {why}. The record is kept here, ready for export."
+
+
+def _transaction(payload: Mapping[str, Any], anchor: Json) -> Step:
+    find = _find(anchor)
+    return Step("transaction", "transaction", _type(anchor), anchor["fullUrl"], dict(payload), find)
+
+
+def _singles(
+    kind: str, entries: Sequence[Json], denied: dict[str, str], anchor: Json, capability: Capability
+) -> Plan | Hold:
+    not_sent = dict(denied)
+    _drop_dependents(entries, not_sent)
+    if anchor["fullUrl"] in not_sent:
+        return Hold(_held_words(kind, not_sent[anchor["fullUrl"]]))
+    gone = frozenset(not_sent)
+    kept = [entry for entry in entries if entry["fullUrl"] not in gone]
+    steps = tuple(_single(entry, kind, gone, capability) for entry in _in_order(kept))
+    left = (NotSent(_type(e), e["fullUrl"], not_sent[e["fullUrl"]]) for e in entries if e["fullUrl"] in gone)
+    return Plan(steps, tuple(left))
+
+
+def _single(entry: Json, kind: str, gone: frozenset[str], capability: Capability) -> Step:
+    resource_type, find = _type(entry), _find(entry)
+    way: Way = "create"
+    if resource_type in _NO_IDENTIFIER:
+        way = "attest"
+    elif kind in CHANGING and capability.why_not(resource_type, "u") is None:
+        way = "upsert"
+    return Step(
+        key=f"{way} {resource_type} {find or entry['fullUrl']}",
+        way=way,
+        resource_type=resource_type,
+        full_url=entry["fullUrl"],
+        resource=without(entry["resource"], gone) or {},
+        find=find,
+        conditional=bool(find) and capability.conditional_create(resource_type),
+    )
+
+
+def _drop_dependents(entries: Sequence[Json], not_sent: dict[str, str]) -> None:
+    """A resource that would no longer stand without what stays behind stays behind as well."""
+    from mappings.fhir import gate
+
+    again = True
+    while again:
+        again = False
+        for entry in entries:
+            if entry["fullUrl"] in not_sent or not not_sent.keys() & set(references_in(entry["resource"])):
+                continue
+            try:
+                gate.check(without(entry["resource"], frozenset(not_sent)) or {})
+            except gate.NotFit as error:
+                names = {_type(e) for e in entries if e["fullUrl"] in not_sent}
+                words = "; ".join(f"{path} {problem}" for path, problem in error.problems)
+                not_sent[entry["fullUrl"]] = f"it cannot stand without {', '.join(sorted(names))}: {words}"
+                again = True
+
+
+def _in_order(entries: Sequence[Json]) -> list[Json]:
+    """What is referred to goes first; a circle is cut at the earliest entry in the Bundle."""
+    waiting, placed = list(entries), []
+    while waiting:
+        open_urls = {entry["fullUrl"] for entry in waiting}
+        following = next(
+            (e for e in waiting if not (open_urls - {e["fullUrl"]}) & set(references_in(e["resource"]))),
+            waiting[0],
+        )
+        waiting.remove(following)
+        placed.append(following)
+    return placed
+
+
+def _resolved(value: Any, ids: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        target = value.get("reference")
+        if isinstance(target, str) and target in ids:
+            return {**value, "reference": ids[target]}
+        return {name: _resolved(item, ids) for name, item in value.items()}
+    return [_resolved(item, ids) for item in value] if isinstance(value, list) else value

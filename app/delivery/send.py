@@ -1,0 +1,168 @@
+"""One step over the wire: look for it, send it, and read the EHR's ids out of the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from app.delivery.plan import Json, Step
+from smart_launch.fhir_client import FhirClient, OutcomeUnknown
+
+
+class Several(Exception):
+    """More than one resource stands under an identifier of ours: people must look, nothing more is sent."""
+
+
+@dataclass(frozen=True)
+class Stands:
+    """One resource in the EHR: its fullUrl here, its reference there (`Type/id`), its version, and whether
+    this delivery made it."""
+
+    full_url: str
+    reference: str
+    version: str | None
+    made: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """For the outbox's result."""
+        return {
+            "full_url": self.full_url,
+            "reference": self.reference,
+            "version": self.version,
+            "made": self.made,
+        }
+
+
+def send(client: FhirClient, step: Step, body: bytes, request_id: str) -> list[Stands]:
+    """Bring one step into the EHR once: what is not safe to repeat is looked for first. Raises FhirTrouble
+    and Several."""
+    if step.way == "transaction":
+        return _transaction(client, body, request_id)
+    if step.way == "upsert":
+        return [_upsert(client, step, body, request_id)]
+    if not step.conditional and (found := look(client, step, body, request_id)):
+        return found
+    return [_create(client, step, body, request_id)]
+
+
+def look(client: FhirClient, step: Step, body: bytes, request_id: str) -> list[Stands] | None:
+    """What already stands in the EHR of this step, None when nothing does: for a transaction all of its
+    resources that have an identifier, since it is stored whole or not at all. Raises FhirTrouble, Several."""
+    if step.way == "transaction":
+        return _look_for_bundle(client, step, body, request_id)
+    found = (
+        _attestation(client, body, request_id)
+        if step.way == "attest"
+        else _one(client, step.resource_type, step.find, request_id)
+    )
+    return None if found is None else [_stands(step.full_url, found)]
+
+
+def _transaction(client: FhirClient, body: bytes, request_id: str) -> list[Stands]:
+    answer = client.transaction(body, request_id=request_id)
+    sent = json.loads(body)["entry"]
+    came = (answer.body or {}).get("entry")
+    if not isinstance(came, list) or len(came) != len(sent):
+        raise OutcomeUnknown("The EHR's answer does not fit the Bundle that was sent.", request_id=request_id)
+    return [_of_entry(one, back, request_id) for one, back in zip(sent, came, strict=True)]
+
+
+def _of_entry(sent: Json, back: Mapping[str, Any], request_id: str) -> Stands:
+    response = back.get("response") or {}
+    status = str(response.get("status", ""))
+    parts = str(response.get("location", "")).split("/_history/")
+    tail = parts[0].split("/")[-2:]
+    if not status.startswith("2") or len(tail) != 2 or tail[0] != sent["resource"]["resourceType"]:
+        words = f"The EHR's answer to the {sent['resource']['resourceType']} of the Bundle cannot be read."
+        raise OutcomeUnknown(words, request_id=request_id)
+    version = parts[1] if len(parts) == 2 else None
+    return Stands(sent["fullUrl"], "/".join(tail), version, status.startswith("201"))
+
+
+def _look_for_bundle(client: FhirClient, step: Step, body: bytes, request_id: str) -> list[Stands] | None:
+    if _one(client, step.resource_type, step.find, request_id) is None:
+        return None
+    stands = []
+    for entry in json.loads(body)["entry"]:
+        find = str(entry.get("request", {}).get("ifNoneExist") or "")
+        found = _one(client, entry["resource"]["resourceType"], find, request_id) if find else None
+        if found is not None:
+            stands.append(_stands(entry["fullUrl"], found))
+    return stands
+
+
+def _upsert(client: FhirClient, step: Step, body: bytes, request_id: str) -> Stands:
+    found = _one(client, step.resource_type, step.find, request_id)
+    if found is None:
+        return _create(client, step, body, request_id)
+    place = f"{step.resource_type}/{found['id']}"
+    if _says_the_same(json.loads(body), found):
+        return _stands(step.full_url, found)
+    changed = json.dumps({**json.loads(body), "id": found["id"]}, ensure_ascii=False, separators=(",", ":"))
+    version = (found.get("meta") or {}).get("versionId")
+    answer = client.update(place, changed.encode(), request_id=request_id, if_match=version)
+    return Stands(step.full_url, place, answer.version_id, made=False)
+
+
+def _says_the_same(ours: Json, theirs: Json) -> bool:
+    return all(theirs.get(name) == value for name, value in ours.items())
+
+
+def _create(client: FhirClient, step: Step, body: bytes, request_id: str) -> Stands:
+    condition = step.find if step.conditional else None
+    answer = client.create(step.resource_type, body, request_id=request_id, if_none_exist=condition)
+    return Stands(step.full_url, str(answer.location), answer.version_id, answer.status == 201)
+
+
+def _one(client: FhirClient, resource_type: str, find: str, request_id: str) -> Json | None:
+    if not find:
+        return None
+    found = client.search(resource_type, parse_qsl(find), request_id=request_id).matches
+    ours = [one for one in found if _carries(one, find)]
+    if len(ours) > 1:
+        names = ", ".join(f"{resource_type}/{one.get('id')}" for one in ours)
+        raise Several(
+            f"The EHR holds this record {len(ours)} times ({names}). Have all but one marked as entered in "
+            "error there, then send again."
+        )
+    return ours[0] if ours else None
+
+
+def _carries(resource: Json, find: str) -> bool:
+    # A server that does not know the parameter answers with everything it has: believe the content only.
+    wanted = dict(parse_qsl(find)).get("identifier")
+    identifiers = resource.get("identifier") or []
+    listed = identifiers if isinstance(identifiers, list) else [identifiers]
+    return any(f"{one.get('system', '')}|{one.get('value', '')}" == wanted for one in listed)
+
+
+def _attestation(client: FhirClient, body: bytes, request_id: str) -> Json | None:
+    ours = json.loads(body)
+    target = next((t["reference"] for t in ours.get("target", ()) if "reference" in t), "")
+    if not target or target.startswith("urn:"):
+        return None
+    found = client.search("Provenance", {"target": target}, request_id=request_id).matches
+    return next((one for one in found if _same_signature(ours, one)), None)
+
+
+def _same_signature(ours: Json, theirs: Json) -> bool:
+    mine, other = _signature_data(ours), _signature_data(theirs)
+    if mine and other:
+        return mine == other
+    return bool(ours.get("recorded") == theirs.get("recorded") and _agents(ours) == _agents(theirs))
+
+
+def _signature_data(provenance: Json) -> Sequence[str]:
+    return [str(one.get("data")) for one in provenance.get("signature", ()) if one.get("data")]
+
+
+def _agents(provenance: Json) -> Sequence[str]:
+    return [str((agent.get("who") or {}).get("reference")) for agent in provenance.get("agent", ())]
+
+
+def _stands(full_url: str, found: Json) -> Stands:
+    version = (found.get("meta") or {}).get("versionId")
+    return Stands(full_url, f"{found['resourceType']}/{found['id']}", version, made=False)
