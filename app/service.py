@@ -1,0 +1,80 @@
+"""The place where the pieces are joined: settings, memory, rules, keys and pages become one application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import requests
+from flask import Flask
+
+from app import migrations
+from app.keyring import Keyring
+from app.settings import Settings
+from app.store import Store, open_store
+from app.web import access, errors, headers, pages, view
+from app.web.billing import claims
+from app.web.charting import charts
+from app.web.deliveries import deliveries
+from app.web.engagement import engagement
+from app.web.kit import Kit
+from app.web.launch import door
+from app.web.planning import planning
+from app.web.rules import rules
+from app.web.signing import signing
+from app.web.staff import staff
+from mappings.library import load
+from smart_launch.fhir_client import http_session
+
+MAX_FORM_BYTES = 1024 * 1024
+BLUEPRINTS = (door, charts, signing, planning, engagement, staff, claims, deliveries, rules)
+
+
+def utc_now() -> datetime:
+    """The time of this machine, aware."""
+    return datetime.now(UTC)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    http: requests.Session | None = None,
+    store: Store | None = None,
+) -> Flask:
+    """The application of one installation. `clock` gives an aware time; `http` is the line to the EHRs;
+    `store` an open memory, else the one of the settings is opened and its schema brought up. Raises
+    LibraryError when the guidance is not sound, KeyFileProblem when the master key cannot be used."""
+    if store is None:
+        migrations.upgrade(settings)
+        store = open_store(settings)
+    app = Flask("app.web")
+    app.config.update(
+        MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES,
+        MAX_FORM_PARTS=2000,
+        TRUSTED_HOSTS=[urlsplit(settings.base_url).hostname],
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.extensions["peerchart"] = Kit(
+        settings=settings,
+        store=store,
+        keyring=Keyring(store, settings),
+        library=load(settings.site),
+        http=http or http_session(),
+        clock=clock,
+    )
+    _hang_in(app)
+    return app
+
+
+def _hang_in(app: Flask) -> None:
+    access.install(app)
+    app.before_request(pages.set_zone)
+    errors.install(app)
+    headers.install(app)
+    view.install(app)
+    pages.install(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)

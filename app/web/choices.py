@@ -1,0 +1,87 @@
+"""The choices that forms offer, in words people use; codes are those of the intake record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Choices = Sequence[tuple[str, str]]
+
+SERVICE_TYPES: Choices = (("adult", "Adult"), ("family", "Family"), ("youth", "Youth"))
+PLACES: Choices = (
+    ("onsite", "At the programme"),
+    ("offsite", "Somewhere else"),
+    ("telehealth", "By phone or video"),
+)
+MODALITIES: Choices = (
+    ("in-person", "In person"),
+    ("video", "Video"),
+    ("audio", "Phone"),
+    ("async", "Messages"),
+)
+LOCATIONS: Choices = (
+    ("clinic", "Clinic"),
+    ("home", "Home"),
+    ("community", "In the community"),
+    ("school", "School"),
+    ("hospital", "Hospital"),
+    ("shelter", "Shelter"),
+    ("jail", "Jail"),
+    ("other", "Other"),
+)
+PER: Choices = (("day", "day"), ("week", "week"), ("month", "month"))
+PLAN_STATES: Choices = (("active", "Active"), ("on-hold", "On hold"), ("completed", "Completed"))
+GOAL_STATES: Choices = (("active", "Active"), ("completed", "Reached"), ("cancelled", "Given up"))
+EMPLOYMENT: Choices = (("employed", "Employed"), ("contracted", "Contracted"))
+ROLES: Choices = (
+    ("peer", "Peer"),
+    ("lpha", "Licensed practitioner (LPHA), co-signs"),
+    ("clinician", "Clinician, writes plan entries"),
+    ("supervisor", "Supervisor"),
+    ("biller", "Biller"),
+    ("administrator", "Administrator"),
+)
+CATEGORIES: Choices = (
+    ("lcsw", "Licensed clinical social worker"),
+    ("lmsw", "Licensed master social worker"),
+    ("lmhc", "Mental health counselor"),
+    ("lmft", "Marriage and family therapist"),
+    ("lcat", "Creative arts therapist"),
+    ("lp", "Psychoanalyst"),
+    ("psychologist", "Psychologist"),
+    ("physician", "Physician"),
+    ("psychiatrist", "Psychiatrist"),
+    ("np", "Nurse practitioner"),
+    ("npp", "Psychiatric nurse practitioner"),
+    ("pa", "Physician assistant"),
+    ("rn", "Registered nurse"),
+    ("lpn", "Licensed practical nurse"),
+    ("peer-supervisor", "Peer supervisor"),
+    ("bachelor", "Bachelor's degree"),
+)
+CREDENTIALS: Choices = (
+    ("nycps", "Certified Peer Specialist (NYCPS)"),
+    ("nycps-provisional", "Certified Peer Specialist, provisional"),
+    ("fpa-c", "Family Peer Advocate (FPA-C)"),
+    ("fpa-provisional", "Family Peer Advocate, provisional"),
+    ("ypa-c", "Youth Peer Advocate (YPA-C)"),
+    ("ypa-provisional", "Youth Peer Advocate, provisional"),
+    ("crpa", "Certified Recovery Peer Advocate (CRPA)"),
+    *CATEGORIES,
+)
+ATTESTATIONS: Choices = (("lived-experience", "Lived experience"),)
+
+# The service type that a credential stands for, to choose one for the peer beforehand.
+TYPE_OF_CREDENTIAL = {
+    "nycps": "adult",
+    "nycps-provisional": "adult",
+    "crpa": "adult",
+    "fpa-c": "family",
+    "fpa-provisional": "family",
+    "ypa-c": "youth",
+    "ypa-provisional": "youth",
+}
+
+
+def titled(choices: Choices, code: str | None) -> str:
+    """The words of a code, the code itself where it has none."""
+    return dict(choices).get(code or "", code or "")

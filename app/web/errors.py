@@ -1,0 +1,109 @@
+"""What a person sees when a page cannot be shown: what happened, what to do next, nothing of the inside."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Flask, Response, g, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from app.problems import Held, MendInput, NotAllowed, NotFound, Problem, Stale
+from app.web.access import Locked
+from smart_launch.refusal import LaunchRefused
+
+log = structlog.get_logger()
+
+STATUS = ((NotFound, 404), (NotAllowed, 403), (Stale, 409), (Held, 409), (MendInput, 422))
+HEADINGS = {
+    403: "You cannot do that here",
+    404: "Nothing here",
+    409: "It was changed meanwhile",
+    422: "Please mend what you typed",
+}
+LOCKED = {
+    "no-launch": ("This address does not open a chart", "Open Peerchart from the chart of your EHR."),
+    "signed-out": ("You signed out here", "Open Peerchart from the chart again when you need it."),
+    "idle": (
+        "Your session ended because nothing was done for a while",
+        "What was saved is safe. Open Peerchart from the chart again and go on.",
+    ),
+    "absolute": (
+        "Your session reached its longest time",
+        "What was saved is safe. Open Peerchart from the chart again and go on.",
+    ),
+    "inactive": (
+        "You are no longer on this programme's staff list",
+        "If that is wrong, ask the person who keeps the staff list.",
+    ),
+}
+HTTP_WORDS = {
+    400: ("The browser sent something that cannot be read", "Go back, load the page again and try once more."),
+    404: ("Nothing here", "Check the address, or open Peerchart from the chart of your EHR."),
+    405: ("This page cannot be used in that way", "Go back and use the buttons of the page."),
+    413: ("That is more than a form may hold", "Shorten the text, or send the file in parts of less than 1 MB."),
+}
+
+
+def install(app: Flask) -> None:
+    """Give an application its error pages."""
+    app.register_error_handler(Problem, _problem)
+    app.register_error_handler(Locked, _locked)
+    app.register_error_handler(LaunchRefused, _refused)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def plain(heading: str, message: str, what_to_do: str, status: int, **more: object) -> Response:
+    """One page in plain words; only a line of it for a part of a page that asked by itself."""
+    part = request.headers.get("HX-Request") is not None
+    page = "parts/problem.html" if part else "problem.html"
+    text = render_template(page, heading=heading, message=message, what_to_do=what_to_do, **more)
+    return make_response(text, status)
+
+
+def _problem(problem: Problem) -> Response:
+    status = next(code for kind, code in (*STATUS, (Problem, 400)) if isinstance(problem, kind))
+    heading = "The rules hold this" if isinstance(problem, Held) else HEADINGS.get(status, "That did not work")
+    findings = problem.findings if isinstance(problem, Held) else ()
+    return plain(heading, problem.message, problem.what_to_do, status, findings=findings)
+
+
+def _locked(locked: Locked) -> Response:
+    if locked.launch is not None:
+        g.frame_issuer = locked.launch.issuer
+    if locked.reason == "no-cookie":
+        return plain(
+            "This page belongs to another browser, or your browser gave up its session",
+            "Nobody is signed in here.",
+            "Open Peerchart from the chart of your EHR again.",
+            401,
+        )
+    heading, what_to_do = LOCKED.get(locked.reason, LOCKED["no-launch"])
+    return plain(heading, "Nobody is signed in here now.", what_to_do, 401)
+
+
+def _refused(refused: LaunchRefused) -> Response:
+    status = 502 if refused.passing else 400
+    return plain("Peerchart did not open", refused.message, refused.what_to_do, status, code=refused.reason_code)
+
+
+def _http(error: HTTPException) -> Response:
+    code = error.code or 500
+    if code in (301, 302, 303, 307, 308):
+        return make_response(error.get_response())
+    heading, what_to_do = HTTP_WORDS.get(code, ("That did not work", "Go back and try again."))
+    return plain(heading, "", what_to_do, code)
+
+
+def _unexpected(error: Exception) -> Response:
+    # The text of an error may hold what a person typed; the log keeps its kind and place only.
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
+    log.error("page failed", endpoint=request.endpoint, kind=type(error).__name__, where=where)
+    return plain(
+        "Something went wrong on our side",
+        "What was saved before is safe. This step was not done.",
+        "Go back and try again. If it goes on, tell your administrator when it happened.",
+        500,
+    )

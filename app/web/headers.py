@@ -1,0 +1,48 @@
+"""The headers of every answer: nothing cached, nothing from elsewhere, framed by that launch's EHR only."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Flask, Response, g, request
+
+from app.web.kit import kit
+from app.web.registry import frame_origins
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
+)
+PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()"
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:\d{1,5})?")
+
+
+def install(app: Flask) -> None:
+    """Put the headers on every answer of an application."""
+    app.after_request(_add)
+
+
+def _add(response: Response) -> Response:
+    origins = _origins()
+    response.headers["Content-Security-Policy"] = CSP + (" ".join(origins) or "'none'")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Permissions-Policy"] = PERMISSIONS
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    if not origins:
+        response.headers["X-Frame-Options"] = "DENY"
+    if kit().settings.base_url.startswith("https:"):
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    if request.endpoint == "static" and response.status_code == 200:
+        response.headers["Cache-Control"] = "public, max-age=86400"
+    elif request.endpoint not in ("pages.client_keys", "pages.seal_keys"):
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _origins() -> list[str]:
+    """The origins that may frame this answer: those registered for the launch's EHR, or for the EHR that a
+    launch is on its way with, so that a refusal can be read inside its frame."""
+    launch = g.get("launch")
+    issuer = launch.issuer if launch else g.get("frame_issuer")
+    return [origin for origin in frame_origins(issuer) if _ORIGIN.fullmatch(origin)] if issuer else []

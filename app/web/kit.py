@@ -1,0 +1,41 @@
+"""What every page works with: the store, the rules, the keys, the line to the EHRs and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import requests
+from flask import current_app
+
+from app.keyring import Keyring
+from app.settings import Settings
+from app.store import Store
+from mappings.library import Library
+from smart_launch.discovery import ProfileCache
+from smart_launch.id_token import KeySets
+
+
+@dataclass(frozen=True)
+class Kit:
+    """The pieces that `create_app` joined; `clock` gives an aware time."""
+
+    settings: Settings
+    store: Store
+    keyring: Keyring
+    library: Library
+    http: requests.Session
+    clock: Callable[[], datetime]
+    profiles: ProfileCache = field(default_factory=ProfileCache)
+    key_sets: KeySets = field(default_factory=KeySets)
+
+    def now(self) -> datetime:
+        """The time of the clock, aware."""
+        return self.clock()
+
+
+def kit() -> Kit:
+    """The kit of the running application."""
+    found: Kit = current_app.extensions["peerchart"]
+    return found

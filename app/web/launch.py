@@ -1,0 +1,246 @@
+"""The launch: from the chart of the EHR to a launch of ours with an address and a cookie of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NoReturn
+
+from flask import Blueprint, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app import audit, staff
+from app.chart import ChartFacts, read_chart, remember
+from app.staff import StaffMember
+from app.web import launches
+from app.web.access import cookie_name, drop_secret, set_secret
+from app.web.errors import plain
+from app.web.kit import kit
+from app.web.registry import issuer_of, registered
+from smart_launch import launch as smart
+from smart_launch.context import LaunchContext
+from smart_launch.fhir_client import FhirClient, FhirTrouble
+from smart_launch.issuers import Issuer
+from smart_launch.launch import PENDING_LIFE, PendingLaunch
+from smart_launch.refusal import LaunchRefused
+
+door = Blueprint("launch", __name__)
+
+MAX_LAUNCH = 4096
+_REOPEN = "Close this window and open Peerchart from the chart again."
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A launch on its way, taken out of memory: it can be taken once."""
+
+    plain: PendingLaunch
+
+
+@door.get("/launch")
+def begin() -> ResponseReturnValue:
+    """Begin an EHR launch (`iss` and `launch`) or a standalone one (`iss` alone)."""
+    iss, handle = request.args.get("iss", ""), request.args.get("launch")
+    try:
+        issuer = registered().by_iss(iss)
+        g.frame_issuer = issuer.id
+        if handle is not None and len(handle) > MAX_LAUNCH:
+            raise _refuse("code-missing", "The EHR's launch address is too long to be one.")
+        profile = kit().profiles.get(kit().http, issuer, kit().now())
+        pending, address = smart.begin(issuer, profile, handle, kit().now())
+    except LaunchRefused as refused:
+        _audit_refusal(refused, g.get("frame_issuer", ""))
+        raise
+    browser = launches.new_secret()
+    _keep(issuer, pending, browser)
+    response = redirect(address, 302)
+    set_secret(response, _pending_cookie(pending.state), browser, PENDING_LIFE)
+    return response
+
+
+@door.get("/cb/<issuer_id>")
+def callback(issuer_id: str) -> ResponseReturnValue:
+    """The way back from the EHR's sign-in: check, exchange, read the chart, open a launch."""
+    state = request.args.get("state", "")
+    try:
+        issuer = issuer_of(issuer_id)
+        g.frame_issuer = issuer.id
+        pending = _take(issuer, state)
+        context = _finish(issuer, pending)
+        facts = _read_chart(issuer, context)
+        member = _remember(issuer, context, facts)
+    except LaunchRefused as refused:
+        _audit_refusal(refused, g.get("frame_issuer", ""))
+        if refused.reason_code == "wrong-state" and _cookie_refused(state):
+            return _no_cookie_page(issuer_id)
+        raise
+    launch_id, secret = _open(issuer, context, facts, member)
+    response = redirect(url_for("launch.arrive", launch_id=launch_id), 303)
+    set_secret(response, cookie_name(launch_id), secret, timedelta(hours=kit().settings.absolute_hours))
+    drop_secret(response, _pending_cookie(state))
+    return response
+
+
+@door.get("/arrive/<launch_id>")
+def arrive() -> ResponseReturnValue:
+    """The first step into a launch: on to its pages when the browser kept the cookie, else a way out."""
+    with kit().store.read() as session:
+        found = launches.find(session, g.launch_id)
+    if found is None:
+        return redirect(url_for("pages.home", launch_id=g.launch_id), 303)
+    g.frame_issuer = found.issuer
+    if cookie_name(found.id) not in request.cookies:
+        return _no_cookie_page(found.issuer)
+    return redirect(url_for("pages.home", launch_id=found.id), 303)
+
+
+def _keep(issuer: Issuer, pending: PendingLaunch, browser: str) -> None:
+    row = launches.digest(pending.state)
+    sealed = kit().keyring.encrypt(
+        pending.to_json().encode(), table="pending_launches", row=row, issuer=issuer.id
+    )
+    with kit().store.write() as session:
+        launches.keep_pending(
+            session, issuer.id, pending.state, browser, sealed, kit().now(), pending.expires_at
+        )
+
+
+def _take(issuer: Issuer, state: str) -> Pending:
+    """The pending launch of this state and this browser, marked as used; raises LaunchRefused for another
+    browser, a second use or a state nobody gave out."""
+    browser = request.cookies.get(_pending_cookie(state), "")
+    now = kit().now()
+    with kit().store.write() as session:
+        row = launches.pending_of(session, issuer.id, state) if state else None
+        if row is None or not launches.matches(browser, row.browser_hash):
+            raise _refuse("wrong-state", "This answer does not belong to a launch begun in this browser.")
+        if row.used_at is not None:
+            raise _refuse("code-refused", "This launch was used already; nothing was opened a second time.")
+        row.used_at = now
+        sealed = row.secret
+    row_id = launches.digest(state)
+    text = kit().keyring.decrypt(sealed, table="pending_launches", row=row_id, issuer=issuer.id)
+    return Pending(PendingLaunch.from_json(text.decode()))
+
+
+def _finish(issuer: Issuer, pending: Pending) -> LaunchContext:
+    profile = kit().profiles.get(kit().http, issuer, kit().now())
+    with kit().store.read() as session:
+        key = kit().keyring.client_key(session, issuer.id) if issuer.auth_method == "private_key_jwt" else None
+    return smart.finish(
+        kit().http,
+        issuer,
+        profile,
+        key,
+        pending.plain,
+        request.args.to_dict(),
+        kit().now(),
+        key_sets=kit().key_sets,
+    )
+
+
+def _read_chart(issuer: Issuer, context: LaunchContext) -> ChartFacts:
+    client = FhirClient(kit().http, issuer.base, lambda: context.access_token)
+    try:
+        return read_chart(client, context)
+    except FhirTrouble as trouble:
+        raise LaunchRefused(
+            "ehr-unreachable",
+            "The EHR let you in, but its chart could not be read.",
+            f"Wait a few minutes. {_REOPEN} If it goes on, tell your administrator.",
+        ) from trouble
+
+
+def _remember(issuer: Issuer, context: LaunchContext, facts: ChartFacts) -> StaffMember:
+    now = kit().now()
+    with kit().store.write() as session:
+        remember(session, issuer.id, facts, now)
+        member = staff.by_npi(session, issuer.id, facts.npi) if facts.npi else None
+        if member is None or not member.active:
+            audit.write(session, issuer.id, "launch refused", now, why="not-on-staff", user=context.fhir_user)
+        elif context.fhir_user and member.practitioner != context.fhir_user:
+            staff.link_practitioner(session, issuer.id, member.record.id, context.fhir_user, now)
+    if member is None or not member.active:
+        _not_on_staff()
+    return member
+
+
+def _not_on_staff() -> NoReturn:
+    raise LaunchRefused(
+        "no-fhir-user",
+        "You are signed in to the EHR, but you are not on this programme's staff list.",
+        "Ask the person who keeps the staff list to add you with your NPI, then open Peerchart again.",
+    )
+
+
+def _open(
+    issuer: Issuer, context: LaunchContext, facts: ChartFacts, member: StaffMember
+) -> tuple[str, str]:
+    launch_id, secret, now = launches.new_id(), launches.new_secret(), kit().now()
+    sealed = kit().keyring.encrypt(
+        context.to_json().encode(), table="launches", row=launch_id, issuer=issuer.id
+    )
+    with kit().store.write() as session:
+        launches.open_launch(
+            session,
+            launch_id=launch_id,
+            issuer=issuer.id,
+            staff_id=member.record.id,
+            practitioner=context.fhir_user,
+            patient=context.patient,
+            encounter=context.encounter,
+            cookie_secret=secret,
+            context={
+                "banner": context.need_patient_banner,
+                "intent": context.intent,
+                "tenant": context.tenant,
+                "scope": list(context.scope),
+                "missing": list(context.missing_scopes(issuer.scopes)),
+            },
+            sealed=sealed,
+            now=now,
+            good_until=now + timedelta(hours=kit().settings.absolute_hours),
+        )
+        audit.write(
+            session,
+            issuer.id,
+            "launch opened",
+            now,
+            actor=member.record.id,
+            launch=launch_id,
+            patient=context.patient,
+        )
+    return launch_id, secret
+
+
+def _audit_refusal(refused: LaunchRefused, issuer: str) -> None:
+    with kit().store.write() as session:
+        audit.write(session, issuer, "launch refused", kit().now(), why=refused.reason_code)
+
+
+def _cookie_refused(state: str) -> bool:
+    """True when the state is one of ours, unused, and the browser brought no cookie with it."""
+    if not state or _pending_cookie(state) in request.cookies or not g.get("frame_issuer"):
+        return False
+    with kit().store.read() as session:
+        row = launches.pending_of(session, g.frame_issuer, state)
+        return row is not None and row.used_at is None
+
+
+def _no_cookie_page(issuer_id: str) -> ResponseReturnValue:
+    return plain(
+        "Your browser does not let Peerchart keep a session inside this frame",
+        "The browser refused the cookie that tells your launch from others. Nobody is signed in here.",
+        "Open Peerchart in a window of its own; the EHR will ask you which chart to open. Check the name at the "
+        "top of the page before you write.",
+        200,
+        new_window=url_for("launch.begin", iss=issuer_of(issuer_id).iss),
+    )
+
+
+def _pending_cookie(state: str) -> str:
+    return f"__Host-pc-go-{launches.digest(state)[:12]}"
+
+
+def _refuse(code: str, message: str) -> LaunchRefused:
+    return LaunchRefused(code, message, _REOPEN)  # type: ignore[arg-type]  # one of the codes named above

@@ -1,0 +1,159 @@
+"""The memory of launches: those on their way to the EHR and back, and those that are open. No Flask here."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hmac import compare_digest
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.tables import Launch, PendingLaunch
+
+TOUCH_EVERY = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class OpenLaunch:
+    """One launch as the door sees it; times aware. `context` holds what the pages need to know of it."""
+
+    id: str
+    issuer: str
+    staff_id: str
+    practitioner: str | None
+    patient: str | None
+    encounter: str | None
+    cookie_hash: str
+    context: dict[str, Any]
+    seen_at: datetime
+    good_until: datetime
+    closed_why: str | None
+
+    def ended(self, now: datetime, idle: timedelta) -> str | None:
+        """Why this launch is over at `now`, None while it is open."""
+        if self.closed_why is not None:
+            return self.closed_why
+        if now >= self.good_until:
+            return "absolute"
+        return "idle" if now - self.seen_at >= idle else None
+
+
+def new_secret() -> str:
+    """A secret of 256 bits for a cookie, or an id nobody can guess."""
+    return secrets.token_urlsafe(32)
+
+
+def new_id() -> str:
+    """The id of a launch: 128 bits, letters and digits only, so that it can name a cookie."""
+    return secrets.token_hex(16)
+
+
+def digest(secret: str) -> str:
+    """How a secret is kept: its SHA-256."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def matches(secret: str, kept: str) -> bool:
+    """True when this is the secret whose digest was kept; in constant time."""
+    return compare_digest(digest(secret), kept)
+
+
+def keep_pending(
+    session: Session, issuer: str, state: str, browser: str, sealed: bytes, now: datetime, until: datetime
+) -> None:
+    """Keep a launch on its way; `sealed` is the pending launch encrypted, `browser` the cookie's secret."""
+    session.add(
+        PendingLaunch(
+            state_hash=digest(state),
+            issuer=issuer,
+            browser_hash=digest(browser),
+            secret=sealed,
+            begun_at=now,
+            good_until=until,
+            used_at=None,
+        )
+    )
+
+
+def pending_of(session: Session, issuer: str, state: str) -> PendingLaunch | None:
+    """The launch on its way that this state belongs to at this issuer, whether used already or not."""
+    row = session.get(PendingLaunch, digest(state))
+    return row if row is not None and row.issuer == issuer else None
+
+
+def open_launch(
+    session: Session,
+    *,
+    launch_id: str,
+    issuer: str,
+    staff_id: str,
+    practitioner: str | None,
+    patient: str | None,
+    encounter: str | None,
+    cookie_secret: str,
+    context: dict[str, Any],
+    sealed: bytes | None,
+    now: datetime,
+    good_until: datetime,
+) -> None:
+    """Open a launch with an id and a cookie secret of its own."""
+    session.add(
+        Launch(
+            id=launch_id,
+            issuer=issuer,
+            staff_id=staff_id,
+            practitioner=practitioner,
+            patient=patient,
+            encounter=encounter,
+            cookie_hash=digest(cookie_secret),
+            context=context,
+            secret=sealed,
+            opened_at=now,
+            seen_at=now,
+            good_until=good_until,
+            closed_at=None,
+            closed_why=None,
+        )
+    )
+
+
+def find(session: Session, launch_id: str) -> OpenLaunch | None:
+    """The launch of this id, open or closed."""
+    row = session.get(Launch, launch_id)
+    return None if row is None else _view(row)
+
+
+def touch(session: Session, launch_id: str, now: datetime) -> None:
+    """Note that the launch was used at `now`; time never goes back."""
+    row = session.get(Launch, launch_id)
+    if row is not None and row.closed_at is None and now > row.seen_at:
+        row.seen_at = now
+
+
+def close(session: Session, launch_id: str, why: str, now: datetime) -> bool:
+    """Close a launch (`signed-out`, `idle`, `absolute`); its tokens are forgotten. False when it was closed
+    before."""
+    row = session.get(Launch, launch_id)
+    if row is None or row.closed_at is not None:
+        return False
+    row.closed_at, row.closed_why, row.secret = now, why, None
+    return True
+
+
+def _view(row: Launch) -> OpenLaunch:
+    return OpenLaunch(
+        id=row.id,
+        issuer=row.issuer,
+        staff_id=row.staff_id,
+        practitioner=row.practitioner,
+        patient=row.patient,
+        encounter=row.encounter,
+        cookie_hash=row.cookie_hash,
+        context=row.context or {},
+        seen_at=row.seen_at,
+        good_until=row.good_until,
+        closed_why=row.closed_why,
+    )

@@ -1,0 +1,188 @@
+"""The first page, sign-out, and the few addresses that are open to everybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import Blueprint, Flask, g, jsonify, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app import audit, individuals, staff
+from app.actor import ADMINISTRATOR, BILLER, LPHA, SUPERVISOR
+from app.web import launches, lists
+from app.web.access import EVERYBODY, actor, allow, cookie_name, drop_secret, launch
+from app.web.errors import plain
+from app.web.kit import kit
+
+pages = Blueprint("pages", __name__)
+
+KEYS_KEPT_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Whose chart is open, as the top of every page says it."""
+
+    name: str
+    birth_date: Any
+    mrn: str
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """One entry of the navigation."""
+
+    label: str
+    href: str
+    here: bool
+
+
+@pages.get("/")
+def front() -> ResponseReturnValue:
+    """The bare address: what this is and how it is opened."""
+    return plain(
+        "Peerchart opens from the chart",
+        "Peerchart is the place where peer support is written down inside the health record.",
+        "Open it from the chart of your EHR. Nobody signs in here directly.",
+        200,
+    )
+
+
+@pages.get("/healthz")
+def health() -> ResponseReturnValue:
+    """Whether the service stands and its memory answers."""
+    with kit().store.read() as session:
+        session.connection().exec_driver_sql("SELECT 1")
+    return jsonify(status="ok")
+
+
+@pages.get("/.well-known/jwks.json")
+def client_keys() -> ResponseReturnValue:
+    """The public keys by which EHRs know us."""
+    return _key_set(kit().keyring.public_client_keys())
+
+
+@pages.get("/.well-known/seal-keys.json")
+def seal_keys() -> ResponseReturnValue:
+    """The public keys by which anybody can check the seal of a signature."""
+    return _key_set(kit().keyring.public_seal_keys())
+
+
+@pages.get("/l/<launch_id>/")
+@allow(*EVERYBODY)
+def home() -> ResponseReturnValue:
+    """The person's page in a chart, the worklists without one."""
+    if launch().patient is not None:
+        return lists.person_page()
+    return lists.worklists_page()
+
+
+@pages.post("/l/<launch_id>/sign-out")
+@allow(*EVERYBODY)
+def sign_out() -> ResponseReturnValue:
+    """Close this launch; its tokens are forgotten and its cookie taken back."""
+    now = kit().now()
+    with kit().store.write() as session:
+        launches.close(session, launch().id, "signed-out", now)
+        audit.did(session, actor(), "signed out", now)
+    response = make_response(render_template("signed_out.html", actor=None))
+    drop_secret(response, cookie_name(launch().id))
+    return response
+
+
+def install(app: Flask) -> None:
+    """Hang the pages in, and what every template is given."""
+    app.register_blueprint(pages)
+    app.context_processor(_for_templates)
+
+
+def _key_set(keys: dict[str, Any]) -> ResponseReturnValue:
+    response = jsonify(keys)
+    response.headers["Cache-Control"] = f"public, max-age={KEYS_KEPT_SECONDS}"
+    return response
+
+
+def set_zone() -> None:
+    """Find the programme's time zone for this request."""
+    if g.get("actor") is None:
+        return
+    with kit().store.read() as session:
+        program = staff.program_of(session, g.actor.issuer)
+    name = program.time_zone if program else None
+    try:
+        g.zone = ZoneInfo(name or "America/New_York")
+    except (ZoneInfoNotFoundError, ValueError):
+        g.zone = ZoneInfo("UTC")
+
+
+def _for_templates() -> dict[str, Any]:
+    if g.get("actor") is None:
+        return {"person": None, "banner": False, "navigation": tuple, "said": None, "now": kit().now()}
+    return {
+        "person": _person(),
+        "banner": launch().context.get("banner", True),
+        "navigation": _navigation,
+        "said": SAID.get(request.args.get("said", "")),
+        "now": kit().now(),
+    }
+
+
+# What a page says after something was done; the address carries the word, never the sentence.
+SAID = {
+    "discarded": "The draft was discarded.",
+    "saved": "Saved.",
+    "signed": "Signed. The text is now frozen.",
+    "waiting": "Signed. It now waits for a co-signature.",
+    "cosigned": "Co-signed. The note is final and goes to the chart.",
+    "sent-back": "Sent back to the author with your comment.",
+    "recalled": "Taken back. You can change it and sign it again.",
+    "plan-signed": "Signed. The entry now counts and goes to the chart.",
+    "plan-ended": "Ended. The entry no longer counts after that day.",
+    "engagement": "Recorded.",
+    "staff": "Saved. It counts from now on.",
+    "imported": "The list was read.",
+    "released": "Released. The claim goes out now.",
+    "held": "Held. It will not go out until it is released.",
+    "again": "It will be sent again.",
+}
+
+
+def _person() -> Shown | None:
+    patient = launch().patient
+    if patient is None:
+        return None
+    if "shown_person" not in g:
+        with kit().store.read() as session:
+            record = individuals.find(session, actor().issuer, patient).record
+        g.shown_person = Shown(individuals.name_of(record), record.birth_date, record.id)
+    shown: Shown = g.shown_person
+    return shown
+
+
+def _navigation() -> list[NavItem]:
+    who, in_chart = actor(), launch().patient is not None
+    items = [("pages.home", "Contacts" if in_chart else "My work")]
+    if in_chart:
+        items += [("planning.listing", "Plan"), ("engagement.page", "Engagement")]
+    elif who.is_any(LPHA):
+        items += [("signing.queue", "To co-sign")]
+    if who.is_any(BILLER, SUPERVISOR, ADMINISTRATOR):
+        items += [("billing.listing", "Claims")]
+    if who.is_any(ADMINISTRATOR, SUPERVISOR) and not in_chart:
+        items += [("staff.listing", "Staff")]
+    items += [("deliveries.listing", "Deliveries"), ("rules.listing", "Rules")]
+    here = (request.endpoint or "").partition(".")[0]
+    return [NavItem(label, url_for(end), _here(end, here)) for end, label in items]
+
+
+def _here(endpoint: str, room: str) -> bool:
+    if endpoint == "pages.home":
+        return request.endpoint == endpoint or room == "charting"
+    return endpoint.partition(".")[0] == room
+
+
+def back_home(said: str = "") -> ResponseReturnValue:
+    """To the first page, with a word of what was done."""
+    return redirect(url_for("pages.home", said=said or None), 303)

@@ -1,0 +1,162 @@
+"""The staff registry: who works here, with which credentials, roles and supervisor; by page or by CSV."""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app import registry, staff_csv
+from app import staff as office
+from app.actor import ADMINISTRATOR, SUPERVISOR
+from app.problems import MendInput, NotFound
+from app.staff import StaffMember
+from app.web import choices
+from app.web.access import actor, allow
+from app.web.formkit import Errors, Values, row_numbers, values_of
+from app.web.forms import ATTESTATION, CREDENTIAL, STAFF, read_staff, staff_of, staff_values
+from app.web.kit import kit
+from app.web.view import FormView, zone
+from mappings.records import Staff
+
+staff = Blueprint("staff", __name__, url_prefix="/l/<launch_id>/staff")
+
+KEEPERS = (SUPERVISOR, ADMINISTRATOR)
+LABELS = {
+    **{item.path: item.label for item in (*STAFF, *CREDENTIAL, *ATTESTATION)},
+    "roles": "Roles",
+    "active": "Works here now",
+    "file": "CSV file",
+}
+SPARE_ROWS = 1
+
+
+@staff.get("")
+@allow(*KEEPERS)
+def listing() -> ResponseReturnValue:
+    """Everybody on the list, with what ends soon."""
+    with kit().store.read() as session:
+        members = office.listing(session, actor())
+    today = kit().now().astimezone(zone()).date()
+    return render_template("staff/list.html", members=members, today=today, choices=choices)
+
+
+@staff.get("/new")
+@allow(*KEEPERS)
+def new() -> ResponseReturnValue:
+    """An empty form for a new member."""
+    return _page(_blank(f"S-{secrets.token_hex(4)}"), None, {}, {}, 200)
+
+
+@staff.get("/<staff_id>")
+@allow(*KEEPERS)
+def one(staff_id: str) -> ResponseReturnValue:
+    """The form of one member."""
+    member = _member(staff_id)
+    if member is None:
+        raise NotFound("There is nobody with this id on the staff list.", "Go back to the list.")
+    return _page(member.record, member, {}, {}, 200)
+
+
+@staff.post("/<staff_id>")
+@allow(*KEEPERS)
+def save(staff_id: str) -> ResponseReturnValue:
+    """Save one member whole; what cannot be read is said beside its field."""
+    member = _member(staff_id)
+    base = member.record if member else _blank(staff_id)
+    values = values_of(request.form.to_dict(flat=False))
+    read = read_staff(values, base)
+    if read.errors:
+        return _page(base, member, read.values, read.errors, 422)
+    roles, active = frozenset(values.get("roles", [])), "active" in values
+    try:
+        with kit().store.write() as session:
+            office.save(session, actor(), staff_of(read), roles, active, kit().now())
+    except MendInput as problem:
+        errors = dict(problem.errors) or {"npi": f"{problem.message} {problem.what_to_do}"}
+        return _page(base, member, read.values, errors, 422)
+    return redirect(url_for("staff.listing", said="staff"), 303)
+
+
+@staff.get("/export.csv")
+@allow(*KEEPERS)
+def export() -> ResponseReturnValue:
+    """The list as CSV, in the form that the import reads."""
+    with kit().store.read() as session:
+        text = staff_csv.export_csv(session, actor())
+    response: Response = make_response(text)
+    response.headers["Content-Type"] = "text/csv; charset=utf-8"
+    response.headers["Content-Disposition"] = 'attachment; filename="staff.csv"'
+    return response
+
+
+@staff.get("/import")
+@allow(*KEEPERS)
+def import_form() -> ResponseReturnValue:
+    """The page that takes a CSV file."""
+    return render_template("staff/import.html", columns=staff_csv.COLUMNS, report=None, problem=None)
+
+
+@staff.post("/import")
+@allow(*KEEPERS)
+def import_file() -> ResponseReturnValue:
+    """Read a CSV file; the report says what was saved and each line that was refused, with its reason."""
+    try:
+        text = _uploaded()
+        with kit().store.write() as session:
+            report = staff_csv.import_csv(session, actor(), text, kit().now())
+    except MendInput as problem:
+        page = render_template("staff/import.html", columns=staff_csv.COLUMNS, report=None, problem=problem)
+        return page, 422
+    return render_template("staff/import.html", columns=staff_csv.COLUMNS, report=report, problem=None)
+
+
+def _uploaded() -> str:
+    file = request.files.get("file")
+    if file is None or not file.filename:
+        raise MendInput("No file was chosen.", "Choose a CSV file.")
+    try:
+        return file.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise MendInput("The file is not text in UTF-8.", "Save it as CSV UTF-8 and try again.") from None
+
+
+def _member(staff_id: str) -> StaffMember | None:
+    with kit().store.read() as session:
+        return office.find(session, actor().issuer, staff_id)
+
+
+def _blank(staff_id: str) -> Staff:
+    with kit().store.read() as session:
+        jurisdiction = registry.jurisdiction_of(session, actor().issuer)
+    return Staff(kind="staff", id=staff_id[:64], jurisdiction=jurisdiction)
+
+
+def _page(
+    record: Staff, member: StaffMember | None, values: Values, errors: Errors, status: int
+) -> ResponseReturnValue:
+    shown = values or {
+        **staff_values(record),
+        "roles": sorted(member.roles) if member else [],
+        "active": ["yes"] if member is None or member.active else [],
+    }
+    with kit().store.read() as session:
+        people = [(each.record.id, each.name) for each in office.everyone(session, actor().issuer)]
+    page = render_template(
+        "staff/edit.html",
+        form=FormView(shown, LABELS, errors),
+        record=record,
+        member=member,
+        own=record.id == actor().staff_id,
+        people=people,
+        choices=choices,
+        credential_rows=_rows("credentials", shown),
+        attestation_rows=_rows("attestations", shown),
+    )
+    return page, status
+
+
+def _rows(path: str, values: Values) -> list[int]:
+    there = row_numbers(path, values)
+    return list(range(max(there, default=-1) + 1 + SPARE_ROWS))

@@ -1,0 +1,173 @@
+"""What the templates are given: forms with what was typed, findings beside their fields, words of states."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from flask import Flask, g
+
+from app.web.formkit import Errors, Values
+from app.web.forms import BESIDE
+from mappings.findings import SEVERITIES, Finding, Judgement
+
+# The word of a state and how it is drawn: good, wait (for somebody else), act (for the reader), stop.
+STATES = {
+    "draft": ("Draft", "act"),
+    "awaiting co-signature": ("Waiting for co-signature", "wait"),
+    "returned": ("Sent back", "act"),
+    "recalled": ("Taken back", "act"),
+    "final": ("Signed, waiting to be sent", "wait"),
+    "signed": ("Signed", "good"),
+    "superseded": ("Replaced by a later version", "wait"),
+    "discarded": ("Discarded", "wait"),
+    "ended": ("Ended", "wait"),
+    "waiting": ("Signed, waiting to be sent", "wait"),
+    "sending": ("Being sent to the EHR", "wait"),
+    "in chart": ("In the chart", "good"),
+    "refused": ("Refused by the EHR", "stop"),
+    "held": ("Held", "stop"),
+    "ready": ("Ready to release", "act"),
+    "released": ("Released, waiting to be sent", "wait"),
+    "void": ("Void", "wait"),
+}
+
+
+@dataclass(frozen=True)
+class FormView:
+    """A form as the template draws it; `names` are the fields that the page shows."""
+
+    values: Values
+    labels: Mapping[str, str]
+    errors: Errors = field(default_factory=dict)
+    judgement: Judgement | None = None
+    names: frozenset[str] = frozenset()
+
+    def value(self, name: str) -> str:
+        """What stands in a field."""
+        found = self.values.get(name) or [""]
+        return found[0]
+
+    def has(self, name: str, code: str) -> bool:
+        """True when a box of this name is ticked."""
+        return code in self.values.get(name, [])
+
+    def error(self, name: str) -> str:
+        """Why the field cannot be read; blank when it can."""
+        return self.errors.get(name, "")
+
+    def label(self, name: str) -> str:
+        """What people call the field."""
+        return self.labels.get(name) or self.labels.get(name.rpartition(".")[2], name)
+
+    def id_of(self, name: str) -> str:
+        """The id of the field in the page."""
+        return re.sub(r"[^A-Za-z0-9]+", "-", name)
+
+    def options(self, name: str, options: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The choices of a field, and whatever stands in it that is none of them."""
+        known = {code for code, _ in options}
+        extra = [(code, code) for code in self.values.get(name, []) if code and code not in known]
+        return [*options, *extra]
+
+    def plain_day(self, name: str) -> bool:
+        """True when a date field of the browser can show what stands here."""
+        return re.fullmatch(r"(\d{4}-\d{2}-\d{2})?", self.value(name)) is not None
+
+    def plain_time(self, name: str) -> bool:
+        """True when a time field of the browser can show what stands here."""
+        return re.fullmatch(r"(\d{2}:\d{2})?", self.value(name)) is not None
+
+    def findings_at(self, name: str) -> tuple[Finding, ...]:
+        """The findings that stand beside this field, the hardest first."""
+        return tuple(finding for finding in self._shown() if self._place(finding) == name)
+
+    def findings_elsewhere(self) -> tuple[Finding, ...]:
+        """The findings that belong to no field of the page."""
+        return tuple(finding for finding in self._shown() if self._place(finding) is None)
+
+    def _shown(self) -> tuple[Finding, ...]:
+        return hardest_first(self.judgement.shown) if self.judgement else ()
+
+    def _place(self, finding: Finding) -> str | None:
+        return next((at for path in finding.fields for at in places(path) if at in self.names), None)
+
+
+def places(path: str) -> list[str]:
+    """The fields at which a finding about this intake path may stand, the nearest first."""
+    plain = re.sub(r"\[\d+\]", "", path)
+    way = plain.split(".")
+    nearer = [".".join(way[:end]) for end in range(len(way), 0, -1)]
+    return [place for step in nearer for place in (BESIDE.get(step, step), step)]
+
+
+def hardest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Blocks, then warnings, then the rest."""
+    return tuple(sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity)))
+
+
+def state_word(state: str) -> str:
+    """The word of a state; "Held: why" stands elsewhere with its reason."""
+    return STATES.get(state, (state.capitalize(), "wait"))[0]
+
+
+def state_tone(state: str) -> str:
+    """How a state is drawn."""
+    return STATES.get(state, ("", "wait"))[1]
+
+
+def shown_day(value: date | datetime | str | None) -> str:
+    """A day as people here read it: Mar 4, 2026."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value) if "T" in value else date.fromisoformat(value)
+    if isinstance(value, datetime):
+        value = value.astimezone(zone())
+    return f"{value:%b} {value.day}, {value.year}"
+
+
+def shown_moment(value: datetime | date | str | None) -> str:
+    """A day and time in the programme's zone: Mar 4, 2026 at 2:30 PM; a mere day stays one."""
+    if isinstance(value, str) and "T" in value:
+        value = datetime.fromisoformat(value)
+    if not isinstance(value, datetime):
+        return shown_day(value)
+    return f"{shown_day(value)} at {shown_clock(value)}"
+
+
+def shown_clock(value: datetime | None) -> str:
+    """A time of day in the programme's zone: 2:30 PM."""
+    if value is None:
+        return ""
+    local = value.astimezone(zone())
+    return f"{local:%I:%M %p}".lstrip("0")
+
+
+def zone() -> ZoneInfo:
+    """The time zone of the programme of this request; UTC before any is known."""
+    found: ZoneInfo = g.get("zone") or ZoneInfo("UTC")
+    return found
+
+
+def age_words(since: datetime, now: datetime) -> str:
+    """How long something waits: today, 1 day, 5 days."""
+    days = (now.astimezone(zone()).date() - since.astimezone(zone()).date()).days
+    return "today" if days <= 0 else f"{days} day" if days == 1 else f"{days} days"
+
+
+def install(app: Flask) -> None:
+    """Give the templates their filters."""
+    app.jinja_env.filters.update(
+        day=shown_day,
+        moment=shown_moment,
+        clock=shown_clock,
+        state_word=state_word,
+        state_tone=state_tone,
+        hardest_first=hardest_first,
+    )
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
