@@ -28,18 +28,18 @@ def test_a_healthy_ehr_is_known_with_its_endpoints_and_its_fhir_facts(
     assert profile.authorization_endpoint == f"{ehr.origin}/auth/authorize"
     assert profile.jwks_uri == f"{ehr.origin}/auth/jwks"
     assert profile.oidc_issuer == ehr.origin
-    assert profile.auth_methods == {"private_key_jwt"}
-    assert profile.code_challenge_methods == {"S256"}
+    assert profile.auth_methods == frozenset({"private_key_jwt"})
+    assert profile.code_challenge_methods == frozenset({"S256"})
     assert profile.states("permission-v2") is True
     assert profile.states("permission-offline") is False
     assert profile.introspection_endpoint is None
     fhir = profile.fhir
     assert (fhir.fhir_version, fhir.transaction, fhir.batch) == ("4.0.1", True, False)
-    assert fhir.formats == {"json", "application/fhir+json"}
+    assert fhir.formats == frozenset({"json", "application/fhir+json"})
     note = fhir.resource("DocumentReference")
     assert note is not None
     assert (note.conditional_create, note.versioning) == (True, "versioned-update")
-    assert note.search_params == {"identifier"}
+    assert note.search_params == frozenset({"identifier"})
     assert fhir.declares("DocumentReference", "create") is True
     assert fhir.declares("DocumentReference", "update") is False
     assert fhir.declares("Claim", "create") is None

@@ -21,7 +21,7 @@ from smart_launch.fhir_client import (
 )
 from tests.smart_launch.scripted_ehr import FHIR_JSON, Reply, ScriptedEhr, outcome, reply
 
-ASKED = {"request_id": "req-1"}
+ASKED: dict[str, Any] = {"request_id": "req-1"}
 NOTE = json.dumps({"resourceType": "DocumentReference", "status": "current"}).encode()
 STORED = {"resourceType": "DocumentReference", "id": "d-1", "meta": {"versionId": "1"}}
 NOTES = "/fhir/DocumentReference"

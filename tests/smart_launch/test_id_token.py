@@ -39,7 +39,9 @@ def _b64(value: object) -> str:
 
 def _signed_by_hand(header: dict[str, Any], stated: dict[str, Any]) -> str:
     text = f"{_b64({'alg': 'RS256', **header})}.{_b64(stated)}"
-    signature = ehr_key().private_key.sign(text.encode(), PKCS1v15(), SHA256())
+    private = ehr_key().private_key
+    assert private is not None
+    signature = private.sign(text.encode(), PKCS1v15(), SHA256())
     return f"{text}.{_b64(signature)}"
 
 
