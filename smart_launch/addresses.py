@@ -20,8 +20,9 @@ def is_loopback(host: str | None) -> bool:
 
 def split(address: str) -> SplitResult | None:
     """The parts of a plain absolute http(s) address, or None when it has user information, a fragment,
-    control characters, white space, a backslash or an unusable port."""
-    if not address.isascii() or any(c <= " " or c in '\\"<>^`{|}\x7f' for c in address):
+    control characters, white space, a backslash or an unusable port. A bare `|` is let through: EHRs write
+    `system|value` into the links of their pages."""
+    if not address.isascii() or any(c <= " " or c in '\\"<>^`{}\x7f' for c in address):
         return None
     try:
         parts = urlsplit(address)

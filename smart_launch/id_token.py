@@ -1,6 +1,7 @@
 """The id_token, believed only after every check of OpenID Connect Core 3.1.3.7."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -35,14 +36,19 @@ class KeySets:
     lifetime: timedelta = timedelta(hours=1)
     pause: timedelta = timedelta(minutes=5)
     _held: dict[str, tuple[datetime, tuple[Mapping[str, Any], ...]]] = field(default_factory=dict, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _locks: defaultdict[str, threading.Lock] = field(
+        default_factory=lambda: defaultdict(threading.Lock), repr=False
+    )
+    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def candidates(
         self, http: requests.Session, jwks_uri: str, header: Mapping[str, Any], now: datetime
     ) -> list[SignKey]:
         """The keys of this address that may have signed a token with this header. Raises LaunchRefused
         when the address cannot be read."""
-        with self._lock:
+        with self._guard:
+            lock = self._locks[jwks_uri]
+        with lock:
             held = self._held.get(jwks_uri)
             if held is None or not timedelta(0) <= now - held[0] < self.lifetime:
                 held = self._read(http, jwks_uri, now)

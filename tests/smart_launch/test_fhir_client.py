@@ -369,6 +369,12 @@ def test_a_next_link_that_leaves_the_ehr_is_not_followed(
     assert len(ehr.requests) == 1 and stranger.requests == []
 
 
+def test_a_next_link_with_a_bare_bar_in_its_search_is_followed(client: FhirClient, ehr: ScriptedEhr) -> None:
+    ehr.on("GET", "/fhir/Task", _page(following=f"{ehr.fhir}/Task?identifier=urn:a|1&_page=2"), _page())
+    assert client.search("Task", {}, **ASKED).pages == 2
+    assert "_page=2" in ehr.requests[1].query
+
+
 def test_pages_that_go_in_a_circle_are_seen(client: FhirClient, ehr: ScriptedEhr) -> None:
     ehr.on("GET", "/fhir/Task", _page(following="?_page=2"))
     with pytest.raises(Unreadable, match="circle"):
