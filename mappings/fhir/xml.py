@@ -24,14 +24,14 @@ class NotReadable(ValueError):
     """XML that is refused: a DOCTYPE, broken XML, another root, an element that FHIR R4 does not know."""
 
 
-def to_xml(resource: Mapping[str, Any], *, pretty: bool = False) -> bytes:
+def to_xml(resource: Mapping[str, Any]) -> bytes:
     """The resource or Bundle as UTF-8 FHIR XML (R4 xml.html): elements in order, the narrative as XHTML.
 
     Raises NotFit when the resource holds an element that R4 does not know.
     """
     root = etree.fromstring(f'<{resource["resourceType"]} xmlns="{FHIR}"/>')
     _write(root, _content(resource), str(resource["resourceType"]))
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=pretty)
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
 def from_xml(data: bytes) -> Json:
@@ -39,17 +39,32 @@ def from_xml(data: bytes) -> Json:
 
     Raises NotReadable on a DOCTYPE (so no entity is ever expanded), broken XML or an unknown element.
     """
+    _refuse_doctype(data)
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
     )
     try:
         root = etree.fromstring(data, parser)
-        doctype = etree.ElementTree(root).docinfo.doctype
     except (etree.XMLSyntaxError, ValueError) as error:
         raise NotReadable(f"the XML cannot be read: {error}") from None
-    if doctype:
-        raise NotReadable("the XML holds a DOCTYPE; FHIR allows none, send it without")
     return _read_resource(root, 0)
+
+
+def _refuse_doctype(data: bytes) -> None:
+    # Before any parser sees it: libxml2 expands entities in attribute values whatever it is told.
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise NotReadable("the XML is not UTF-8, which FHIR asks for") from None
+    if "\x00" in text:
+        raise NotReadable("the XML is not UTF-8, which FHIR asks for")
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise NotReadable("the XML holds a DOCTYPE; FHIR allows none, send it without")
 
 
 def _name(local: str) -> str:

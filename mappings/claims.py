@@ -1,0 +1,199 @@
+"""From judged contacts to draft claims: one for each individual, day and rate code, each unit traced."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+
+from mappings import terms
+from mappings.codes import Billing, billing_of
+from mappings.engagement import state_at
+from mappings.findings import Judgement
+from mappings.library import Library
+from mappings.office import Surroundings
+from mappings.records import AuthorizationFields, Contact, Coverage, Individual, ProgramFields
+
+UnitsOf = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class ClaimLine:
+    """One line: a procedure with its modifiers; `contacts` gives (contact id, version, units) of each part.
+
+    `rendering` are the ids of the peers, `diagnoses` the ICD-10-CM codes the line is for.
+    """
+
+    code: str
+    modifiers: tuple[str, ...]
+    units: int
+    contacts: tuple[UnitsOf, ...]
+    rendering: tuple[str, ...]
+    diagnoses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClaimDraft:
+    """A claim to be: one individual, one day (in the programme's zone), one rate code, no prices."""
+
+    control_number: str
+    individual: Individual
+    program: ProgramFields
+    day: date
+    rate_code: str
+    lines: tuple[ClaimLine, ...]
+    diagnoses: tuple[str, ...]
+    coverage: Coverage | None
+    authorization: AuthorizationFields | None
+    attending: str | None
+    other_coverages: tuple[Coverage, ...] = ()
+
+    @property
+    def units(self) -> int:
+        """Units of all lines."""
+        return sum(line.units for line in self.lines)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One billable contact on its way to a line."""
+
+    contact: Contact
+    judgement: Judgement
+    day: date
+    billing: Billing
+    diagnoses: tuple[str, ...]
+
+    @property
+    def claim(self) -> tuple[str, str, date, str]:
+        program = self.contact.program.id if self.contact.program else ""
+        return program, self.contact.individual.id, self.day, str(self.billing.rate_code)
+
+    @property
+    def line(self) -> tuple[str, tuple[str, ...]]:
+        return self.billing.code, self.billing.modifiers
+
+
+def draft_claims(
+    contacts: Iterable[Contact],
+    judgements: Iterable[Judgement],
+    surroundings: Surroundings,
+    library: Library,
+) -> list[ClaimDraft]:
+    """The claims of the contacts whose claim is ready and of which units are left after caps.
+
+    One claim for each programme, individual, day of service and rate code, in that order; a line for each
+    procedure and modifiers. `judgements` are matched by contact id and version.
+    """
+    judged = {(each.id, each.version): each for each in judgements if each.kind == "contact"}
+    pairs = [(each, judged.get((each.id, each.version))) for each in contacts]
+    parts = [_part(c, j, surroundings, library) for c, j in pairs if j is not None and _billable(j)]
+    ready = sorted((p for p in parts if p is not None), key=lambda p: (p.claim, p.line, _order(p)))
+    return [_draft(tuple(group), surroundings) for _, group in groupby(ready, key=lambda part: part.claim)]
+
+
+def control_number(program: str, individual: str, day: date, rate_code: str, submission: str = "A") -> str:
+    """The claim's control number: at most 20 letters and digits, the same for the same claim always.
+
+    `submission` is A for the original, B and so on for what replaces it.
+    """
+    key = "|".join([program, individual, day.isoformat(), rate_code])
+    digest = base64.b32encode(hashlib.sha256(key.encode("utf-8")).digest()).decode("ascii")
+    return f"PC{digest[:16]}{submission}"
+
+
+def _billable(judged: Judgement) -> bool:
+    return judged.counts and judged.claim == "ready" and judged.billed_units > 0
+
+
+def _part(contact: Contact, judged: Judgement, around: Surroundings, library: Library) -> _Part | None:
+    day = around.day_of(contact)
+    if day is None:
+        return None
+    billing = billing_of(contact, library)
+    if billing is None or not billing.rate_code:
+        return None
+    return _Part(contact, judged, day, billing, _diagnoses(contact, day, around, library))
+
+
+def _order(part: _Part) -> tuple[float, str]:
+    return (part.contact.start.timestamp() if part.contact.start else 0.0), part.contact.id
+
+
+def _diagnoses(contact: Contact, day: date, around: Surroundings, library: Library) -> tuple[str, ...]:
+    """Before admission the pack's code, never one from the peer; then those a clinician recorded, by rank."""
+    zone = around.zone_of(contact.program, contact.start)
+    if contact.start is not None and zone is not None:
+        state = state_at(contact.engagement, contact.start, zone)
+        if not state.enrolled:
+            code = terms.preadmission_diagnosis(contact.jurisdiction, library, day)
+            return (code,) if code else ()
+    peer = contact.peer.id if contact.peer else None
+    known = [each for each in contact.diagnoses if each.code and each.by != peer]
+    return tuple(dict.fromkeys(str(e.code) for e in sorted(known, key=lambda e: e.rank or 99)))
+
+
+def _draft(parts: Sequence[_Part], around: Surroundings) -> ClaimDraft:
+    first = parts[0].contact
+    program = around.program_of(first.program) or ProgramFields(id="program")
+    covers = _coverages(first.individual, parts[0].day)
+    return ClaimDraft(
+        control_number=control_number(*parts[0].claim),
+        individual=first.individual,
+        program=program,
+        day=parts[0].day,
+        rate_code=str(parts[0].billing.rate_code),
+        lines=tuple(_line(tuple(group)) for _, group in groupby(parts, key=lambda part: part.line)),
+        diagnoses=_unique(code for part in parts for code in part.diagnoses),
+        coverage=covers[0] if covers else None,
+        authorization=next((p.contact.authorization for p in parts if p.contact.authorization), None),
+        attending=_attending(parts, around),
+        other_coverages=covers[1:],
+    )
+
+
+def _line(parts: Sequence[_Part]) -> ClaimLine:
+    code, modifiers = parts[0].line
+    contacts = tuple((p.contact.id, p.contact.version, p.judgement.billed_units) for p in parts)
+    return ClaimLine(
+        code=code,
+        modifiers=modifiers,
+        units=sum(units for _, _, units in contacts),
+        contacts=contacts,
+        rendering=_unique(p.contact.peer.id for p in parts if p.contact.peer),
+        diagnoses=_unique(code for part in parts for code in part.diagnoses),
+    )
+
+
+def _coverages(individual: Individual, day: date) -> tuple[Coverage, ...]:
+    """The coverages in force on the day, in the order in which they pay."""
+    covers = [each for each in individual.coverages if each.payer and _in_force(each, day)]
+    return tuple(sorted(covers, key=lambda each: each.order if each.order is not None else 99))
+
+
+def _in_force(cover: Coverage, day: date) -> bool:
+    return (cover.from_ is None or cover.from_ <= day) and (cover.to is None or day <= cover.to)
+
+
+def _attending(parts: Sequence[_Part], around: Surroundings) -> str | None:
+    """The LPHA who co-signed, else the peer's supervisor that day (which of them a payer wants is open)."""
+    for part in parts:
+        for each in part.contact.signatures:
+            if each.meaning != "author" and each.by and each.version == part.contact.version:
+                return each.by
+    return next((found for part in parts if (found := _supervisor(part, around))), None)
+
+
+def _supervisor(part: _Part, around: Surroundings) -> str | None:
+    peer = part.contact.peer
+    who = around.member(peer.id, peer).supervisor if peer else None
+    if who is None or (who.from_ and part.day < who.from_) or (who.to and who.to < part.day):
+        return None
+    return who.id
+
+
+def _unique(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))

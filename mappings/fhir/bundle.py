@@ -1,0 +1,193 @@
+"""Records as transaction Bundles: all that one contact or one plan puts into a chart, in one piece.
+
+Everything but Provenance goes in on condition that nothing with its identifier is there, so a second
+sending changes nothing. Provenance has no identifier in R4: a resend leaves it out unless the note is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from mappings.fhir import gate
+from mappings.fhir.care_plan import (
+    engagement_goal,
+    engagement_goal_key,
+    goal_key,
+    goal_reference,
+    plan_entries,
+    plan_key,
+    plan_signed_at,
+)
+from mappings.fhir.elements import (
+    THO,
+    Json,
+    NotFit,
+    coding,
+    filled,
+    full_url,
+    reference,
+    transaction,
+)
+from mappings.fhir.encounter import encounter_entry
+from mappings.fhir.episode import episode_entry
+from mappings.fhir.note import note_entry
+from mappings.fhir.people import ChartLinks, People
+from mappings.fhir.scene import Scene
+from mappings.fhir.signature import plan_signature_entry, signature_entries
+from mappings.fhir.task import task_entries
+from mappings.findings import Judgement
+from mappings.library import Library
+from mappings.note_text import note_text
+from mappings.office import Surroundings
+from mappings.records import Contact, PlanEntry
+from mappings.seal import Seal
+
+PART2 = coding(f"{THO}/v3-ActCode", "42CFRPart2", "42 CFR Part2")
+
+
+def contact_bundle(
+    contact: Contact,
+    judgement: Judgement,
+    surroundings: Surroundings,
+    seals: Sequence[Seal],
+    links: ChartLinks,
+    library: Library,
+    now: datetime,
+    text: str | None = None,
+) -> Json:
+    """The transaction Bundle of a final contact, checked.
+
+    `text` is the note exactly as it was signed; None means as `note_text` gives it now. With empty `links`
+    the people of the record go in too. Raises NotFit when the contact has no start, no author's
+    signature, a seal over another text, or anything else that may not leave.
+    """
+    shown = note_text(contact, judgement, surroundings, library) if text is None else text
+    scene = Scene(contact, judgement, surroundings, seals, links, library, now, shown)
+    bundle = with_people(_contact_entries(scene), scene.people)
+    return checked(_labelled(bundle, scene.people))
+
+
+def _contact_entries(scene: Scene) -> Iterator[Json]:
+    visit = encounter_entry(scene, _goal_reference(scene))
+    if visit is not None:
+        yield visit
+    yield note_entry(scene)
+    yield from signature_entries(scene)
+    yield from task_entries(scene)
+    yield episode_entry(scene.episode_key, scene.people, scene.span, scene.day, scene.now)
+    yield from _plan_of(scene)
+    for recipient in scene.related:
+        yield scene.people.related_entry(recipient)
+
+
+def _plan_of(scene: Scene) -> Iterator[Json]:
+    engagement = scene.contact.engagement
+    if scene.entry is not None:
+        entries = scene.around.plan_of(scene.entry)
+        yield from plan_entries(entries, scene.people, scene.library, scene.day)
+    elif engagement is not None and filled(engagement.goal) and not scene.state.enrolled:
+        yield engagement_goal(engagement, scene.people)
+
+
+def _goal_reference(scene: Scene) -> Json | None:
+    entry, engagement = scene.entry, scene.contact.engagement
+    if entry is not None:
+        named = entry.goal is not None and filled(entry.goal.text)
+        return goal_reference(goal_key(entry.goal, scene.people)) if named and entry.goal else None
+    if engagement is not None and filled(engagement.goal) and not scene.state.enrolled:
+        return goal_reference(engagement_goal_key(engagement, scene.people))
+    return None
+
+
+def plan_bundle(
+    entries: Sequence[PlanEntry],
+    surroundings: Surroundings,
+    seals: Sequence[Seal],
+    links: ChartLinks,
+    library: Library,
+    now: datetime,
+) -> Json:
+    """The transaction Bundle of all entries of one plan with its signatures, checked.
+
+    Raises NotFit when there is no entry, or the entries are of several individuals or plans.
+    """
+    if len({plan_key(each) for each in entries}) != 1:
+        raise NotFit([("plan", "the entries are not those of one plan of one individual")])
+    first = entries[0]
+    people = People(first.individual, surroundings.program_of(first.program), surroundings, links)
+    day = now.astimezone(surroundings.zone_of(first.program, now) or UTC).date()
+    found = plan_entries(entries, people, library, day)
+    plan = reference(full_url("plan", plan_key(first)), to="CarePlan")
+    sealed = {(each.meaning, each.by): each for each in seals}
+    signed = {**{(meaning, by): at for meaning, by, at in plan_signed_at(entries)}}
+    signed.update({key: each.at for key, each in sealed.items()})
+    for (meaning, by), at in sorted(signed.items(), key=lambda one: (one[1], one[0])):
+        found.append(plan_signature_entry(plan, people, (meaning, by, at), sealed.get((meaning, by))))
+    return checked(_labelled(with_people(found, people), people))
+
+
+def episode_bundle(
+    contact: Contact, surroundings: Surroundings, links: ChartLinks, library: Library, now: datetime
+) -> Json:
+    """The EpisodeOfCare of the contact's engagement alone, for a state that changed without a contact."""
+    held = Judgement(contact.id, "contact", contact.version, "ready", "none", 0, 0, ())
+    scene = Scene(contact, held, surroundings, (), links, library, now, "")
+    episode = episode_entry(scene.episode_key, scene.people, scene.span, scene.day, now)
+    return checked(_labelled(with_people([episode], scene.people), scene.people))
+
+
+def with_people(entries: Sequence[Json] | Iterator[Json], people: People) -> Json:
+    """A transaction of the entries and of the people they refer to, as far as those may go in themselves."""
+    found = list(entries)
+    known = people.records()
+    present = {each["fullUrl"] for each in found}
+    todo = list(found)
+    while todo:
+        for url in urns(todo.pop()["resource"]):
+            if url in known and url not in present:
+                present.add(url)
+                found.append(known[url])
+                todo.append(known[url])
+    return transaction(found)
+
+
+def urns(value: Any) -> Iterator[str]:
+    """Every urn:uuid that a reference inside the value holds."""
+    if isinstance(value, Mapping):
+        target = value.get("reference")
+        if isinstance(target, str) and target.startswith("urn:uuid:"):
+            yield target
+        for each in value.values():
+            yield from urns(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from urns(each)
+
+
+def _labelled(bundle: Json, people: People) -> Json:
+    """Every resource of a programme under 42 CFR Part 2 says so."""
+    if people.program is not None and people.program.part2:
+        for each in bundle["entry"]:
+            each["resource"] = {
+                "resourceType": each["resource"]["resourceType"],
+                "meta": {"security": [PART2]},
+            } | {key: value for key, value in each["resource"].items() if key != "resourceType"}
+    return bundle
+
+
+def checked(bundle: Json) -> Json:
+    """The Bundle, once it has passed the gate; raises NotFit otherwise."""
+    gate.check(bundle)
+    return bundle
+
+
+__all__ = [
+    "ChartLinks",
+    "NotFit",
+    "Surroundings",
+    "contact_bundle",
+    "episode_bundle",
+    "plan_bundle",
+]

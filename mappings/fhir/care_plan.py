@@ -1,0 +1,279 @@
+"""The treatment plan as CarePlan, its goals as Goal and its peer services as ServiceRequest (US Core)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+from mappings import terms
+from mappings.fhir.elements import (
+    HCPCS,
+    NUCC,
+    PEER_TAXONOMY,
+    SNOMED,
+    Json,
+    coding,
+    concept,
+    entry,
+    filled,
+    full_url,
+    identifier,
+    local_coding,
+    narrative,
+    period,
+    present,
+    quantity,
+    reference,
+    stamp,
+    units_of_15,
+)
+from mappings.fhir.people import People
+from mappings.fhir.scene import scoped_key
+from mappings.library import Library
+from mappings.records import Collaboration, Engagement, Frequency, Goal, Plan, PlanEntry
+
+UNIT_MINUTES = 15
+_ASSESS_PLAN = "http://hl7.org/fhir/us/core/CodeSystem/careplan-category"
+_PERTAINS_TO_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
+_PLAN_STATUS = ("draft", "active", "on-hold", "revoked", "completed", "entered-in-error")
+_GOAL_STATUS = (
+    *("proposed", "planned", "accepted", "active", "on-hold", "completed"),
+    *("cancelled", "entered-in-error", "rejected"),
+)
+_PER = {"day": ("d", "day"), "week": ("wk", "week"), "month": ("mo", "month")}
+_CATEGORIES = {"planned": ("planned", "Planned"), "targeted": ("targeted-short-term", "Targeted short-term")}
+
+
+def plan_entries(entries: Sequence[PlanEntry], people: People, library: Library, on: date) -> list[Json]:
+    """CarePlan, Goals and ServiceRequests of the entries of one plan, each on condition that it is new.
+
+    `on` is the day whose pack names the service code.
+    """
+    goals = [goal_entry(each.goal, people) for each in entries if each.goal and filled(each.goal.text)]
+    services = [_service_entry(each, people, library, on) for each in entries]
+    return [*goals, *services, _plan_entry(entries, people)]
+
+
+def plan_key(entry: PlanEntry) -> str:
+    """The business key of the plan an entry belongs to; an entry without a plan is its own."""
+    name = entry.plan.id if entry.plan and entry.plan.id else entry.id
+    return scoped_key(entry.individual.id, name)
+
+
+def goal_entry(goal: Goal, people: People) -> Json:
+    """A Goal in the individual's words; an objective is the target, measured in words."""
+    key = goal_key(goal, people)
+    who = identifier("goal", key)
+    target = present(
+        measure=concept(text="Objective") if filled(goal.objective) else None,
+        detailString=filled(goal.objective),
+        dueDate=stamp(goal.target),
+    )
+    return entry(full_url("goal", key), _goal(who, people, goal.text, goal.status, None, target), who)
+
+
+def goal_key(goal: Goal, people: People) -> str:
+    """The business key of a goal, unique with its individual."""
+    return scoped_key(people.individual.id, goal.id or str(goal.text))
+
+
+def engagement_goal_key(engagement: Engagement, people: People) -> str:
+    """The business key of the goal of the contacts before an admission."""
+    return scoped_key(people.individual.id, f"engagement/{engagement.goal_on or engagement.goal}")
+
+
+def engagement_goal(engagement: Engagement, people: People) -> Json:
+    """The goal of the contacts before an admission, as a Goal of its own."""
+    key = engagement_goal_key(engagement, people)
+    who = identifier("goal", key)
+    goal = _goal(who, people, engagement.goal, "active", engagement.goal_on, {})
+    return entry(full_url("goal", key), goal, who)
+
+
+def goal_reference(key: str) -> Json:
+    """The Goal of a key in this Bundle."""
+    return reference(full_url("goal", key), to="Goal")
+
+
+def _goal(
+    who: Json, people: People, text: str | None, status: str | None, on: date | None, target: Json
+) -> Json:
+    return present(
+        resourceType="Goal",
+        text=narrative("Goal", [("In the person's words", text)]),
+        identifier=[who],
+        lifecycleStatus=status if status in _GOAL_STATUS else "active",
+        description=concept(text=text),
+        subject=people.patient(),
+        startDate=stamp(on),
+        target=[target] if target else None,
+        expressedBy=people.patient(),
+    )
+
+
+def _service_entry(one: PlanEntry, people: People, library: Library, on: date) -> Json:
+    key = scoped_key(one.individual.id, one.id)
+    who = identifier("service", key)
+    return entry(full_url("service", key), _service(one, who, people, library, on), who)
+
+
+def _service(one: PlanEntry, who: Json, people: People, library: Library, on: date) -> Json:
+    code, display = terms.pack_code(one.jurisdiction, library, on)
+    social = concept(coding(SNOMED, "410606002", "Social service procedure"))
+    kind = _CATEGORIES.get(one.basis or "")
+    goal = one.goal if one.goal and filled(one.goal.text) else None
+    link = (
+        {"url": _PERTAINS_TO_GOAL, "valueReference": goal_reference(goal_key(goal, people))} if goal else None
+    )
+    plan = one.plan
+    return present(
+        resourceType="ServiceRequest",
+        text=narrative("Peer support in the treatment plan", _service_rows(one)),
+        extension=[link] if link else None,
+        identifier=[who],
+        status=one.status if one.status in _PLAN_STATUS else "active",
+        intent="plan",
+        category=[social, *([concept(local_coding("planning-basis", *kind))] if kind else [])],
+        code=concept(coding(HCPCS, code, display), text="Peer support service"),
+        orderDetail=[_component(one, each, library, on) for each in one.components if filled(each)],
+        subject=people.patient(),
+        authoredOn=stamp(plan.from_) if plan else None,
+        requester=people.practitioner(plan.author) if plan and plan.author and filled(plan.author) else None,
+        performerType=concept(coding(NUCC, *PEER_TAXONOMY)),
+        reasonCode=[concept(text=one.event.text)] if one.event and filled(one.event.text) else None,
+        note=[{"text": one.response}] if filled(one.response) else None,
+        **_amount(one),
+    )
+
+
+def _component(one: PlanEntry, code: str, library: Library, on: date) -> Json:
+    display = terms.component_display(one.jurisdiction, code, library, on)
+    return concept(local_coding("service-component", code.strip(), display), text=display or code)
+
+
+def _service_rows(one: PlanEntry) -> list[tuple[str, str | None]]:
+    return [
+        ("Basis", terms.word(terms.BASES, one.basis)),
+        ("Goal", one.goal.text if one.goal else None),
+        ("How often", _how_often(one.frequency)),
+        ("Event", one.event.text if one.event else None),
+        ("Response", one.response),
+    ]
+
+
+def _how_often(how: Frequency | None) -> str | None:
+    if how is None or not how.units or not how.times:
+        return None
+    times = "once" if how.times == 1 else f"{how.times} times"
+    return f"{how.units} units of {UNIT_MINUTES} minutes, {times} per {how.per or 'period'}"
+
+
+def _amount(one: PlanEntry) -> Json:
+    """How much and how often: units over time as a ratio (eLTSS), the cadence as a Timing."""
+    how = one.frequency
+    bounds = period(*_bounds(one))
+    per = _PER.get((how.per or "") if how else "")
+    if how is None or per is None or not _counts(how.units) or not _counts(how.times):
+        return {"occurrencePeriod": bounds} if bounds else {}
+    units, times = int(how.units or 0), int(how.times or 0)
+    repeat = present(
+        boundsPeriod=bounds,
+        duration=units * UNIT_MINUTES,
+        durationUnit="min",
+        frequency=times,
+        period=1,
+        periodUnit=per[0],
+    )
+    ratio = {"numerator": units_of_15(units * times), "denominator": quantity(1, per[1], per[0])}
+    return {"quantityRatio": ratio, "occurrenceTiming": {"repeat": repeat}}
+
+
+def _counts(number: int | None) -> bool:
+    return number is not None and number > 0
+
+
+def _bounds(one: PlanEntry) -> tuple[date | None, date | None]:
+    plan = one.plan or Plan()
+    if one.basis == "targeted" and one.event and one.event.on:
+        return one.event.on, plan.to
+    return plan.from_, plan.to
+
+
+def _plan_entry(entries: Sequence[PlanEntry], people: People) -> Json:
+    key = plan_key(entries[0])
+    who = identifier("plan", key)
+    return entry(full_url("plan", key), _plan(entries, who, people), who)
+
+
+def _plan(entries: Sequence[PlanEntry], who: Json, people: People) -> Json:
+    plan = entries[0].plan or Plan()
+    goals = {goal_key(e.goal, people): e.goal for e in entries if e.goal and filled(e.goal.text)}
+    activities = [scoped_key(each.individual.id, each.id) for each in entries]
+    author = people.practitioner(plan.author) if filled(plan.author) and plan.author else None
+    return present(
+        resourceType="CarePlan",
+        text=narrative("Treatment plan", _plan_rows(entries, plan)),
+        identifier=[who],
+        status=_plan_status(entries),
+        intent="plan",
+        # The slice is asked for to US Core 8; US Core 9 retires its code system for the SNOMED CT code.
+        category=[
+            concept(coding(_ASSESS_PLAN, "assess-plan")),
+            concept(coding(SNOMED, "734163000", "Care plan")),
+        ],
+        title="Treatment plan",
+        subject=people.patient(),
+        period=period(plan.from_, plan.to),
+        created=stamp(plan.from_),
+        author=author,
+        contributor=[*([author] if author else []), *_contributors(plan, people), people.patient()],
+        supportingInfo=_evidence(entries),
+        goal=[goal_reference(each) for each in goals],
+        activity=[
+            {"reference": reference(full_url("service", each), to="ServiceRequest")} for each in activities
+        ],
+    )
+
+
+def _plan_status(entries: Sequence[PlanEntry]) -> str:
+    states = {each.status for each in entries}
+    return states.pop() or "active" if len(states) == 1 and states <= set(_PLAN_STATUS) else "active"
+
+
+def _plan_rows(entries: Sequence[PlanEntry], plan: Plan) -> Iterable[tuple[str, str | None]]:
+    yield "From", stamp(plan.from_)
+    yield "To", stamp(plan.to)
+    yield "Review due", stamp(plan.review_due)
+    for each in entries:
+        words = [terms.word(terms.BASES, each.basis), each.goal.text if each.goal else None]
+        words += [_how_often(each.frequency), each.event.text if each.event else None, each.response]
+        yield "Service", "; ".join(word for word in words if word and word.strip())
+
+
+def _contributors(plan: Plan, people: People) -> list[Json]:
+    names = [each for each in dict.fromkeys(plan.contributors) if each.strip() and each != plan.author]
+    return [people.practitioner(each) for each in names]
+
+
+def _evidence(entries: Sequence[PlanEntry]) -> list[Json]:
+    """Minutes of the meetings with the peer: where they are kept is the programme's matter, so by name."""
+    meetings = {
+        each.reference: each for one in entries for each in one.collaboration if filled(each.reference)
+    }
+    return [_meeting(each) for each in meetings.values()]
+
+
+def _meeting(each: Collaboration) -> Json:
+    on = f" of {each.on}" if each.on else ""
+    return {"identifier": identifier("meeting", str(each.reference)), "display": f"Team meeting{on}"}
+
+
+def plan_signed_at(entries: Sequence[PlanEntry]) -> list[tuple[str, str, datetime]]:
+    """Meaning, signer and time of the signatures on the entries, each once, in order of time."""
+    found = {
+        (each.meaning or "author", str(each.by), each.at)
+        for one in entries
+        for each in one.signatures
+        if each.by and each.at and each.version == one.version
+    }
+    return sorted(found, key=lambda one: (one[2], one[0], one[1]))

@@ -1,0 +1,207 @@
+"""A draft claim as a FHIR Claim (use claim) in a Bundle of its own; no prices, which are the payer's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+from mappings.claims import ClaimDraft, ClaimLine
+from mappings.fhir.bundle import checked, with_people
+from mappings.fhir.elements import (
+    HCPCS,
+    ICD10CM,
+    NUCC,
+    PEER_TAXONOMY,
+    THO,
+    Json,
+    NotFit,
+    coding,
+    concept,
+    entry,
+    filled,
+    full_url,
+    identifier,
+    local_coding,
+    logical,
+    narrative,
+    period,
+    present,
+    reference,
+    stamp,
+    units_of_15,
+)
+from mappings.fhir.people import ChartLinks, People
+from mappings.library import Library
+from mappings.office import Surroundings
+
+VALUE_CODES = "https://www.nubc.org/CodeSystem/ValueCodesAndAmounts"
+TYPE_OF_BILL = "https://www.nubc.org/CodeSystem/TypeOfBill"
+_CLAIM_INFO = f"{THO}/us-claim-information-category"
+
+
+def claim_bundle(
+    claim: ClaimDraft,
+    surroundings: Surroundings,
+    links: ChartLinks,
+    library: Library,
+    now: datetime,
+    encounters: Mapping[str, str] | None = None,
+    type_of_bill: str | None = None,
+) -> Json:
+    """The transaction Bundle of one Claim, on condition that its control number is new, checked.
+
+    `encounters` are the references of the contacts' Encounters by contact id, where the EHR has given them;
+    the others are named by their identifier, since a claim never waits for the EHR and conditional references
+    are kept verbatim by some servers. `type_of_bill` is the site's; without one none is said. Raises NotFit
+    when the draft has no coverage or no diagnosis.
+    """
+    people = People(claim.individual, claim.program, surroundings, links)
+    who = identifier("claim", claim.control_number)
+    resource = _claim(claim, who, people, now, encounters or {}, type_of_bill)
+    return checked(with_people([entry(full_url("claim", claim.control_number), resource, who)], people))
+
+
+def _claim(
+    claim: ClaimDraft,
+    who: Json,
+    people: People,
+    now: datetime,
+    encounters: Mapping[str, str],
+    type_of_bill: str | None,
+) -> Json:
+    covers = [each for each in (claim.coverage, *claim.other_coverages) if each and filled(each.payer)]
+    if not covers or not claim.diagnoses:
+        missing = "insurance" if not covers else "diagnosis"
+        raise NotFit([(f"Claim.{missing}", f"claim {claim.control_number} of {claim.day} has none")])
+    team = _team(claim)
+    return present(
+        resourceType="Claim",
+        text=narrative("Peer support claim", _rows(claim)),
+        identifier=[{"type": concept(coding(f"{THO}/v2-0203", "PLAC", "Placer Identifier")), **who}],
+        status="active",
+        type=concept(coding(f"{THO}/claim-type", "institutional", "Institutional")),
+        use="claim",
+        patient=people.patient(),
+        billablePeriod=period(claim.day, claim.day),
+        created=stamp(now.astimezone(UTC)),
+        insurer=people.payer(str(covers[0].payer)),
+        provider=people.organization(),
+        priority=concept(coding(f"{THO}/processpriority", "normal", "Normal")),
+        payee={"type": concept(coding(f"{THO}/payeetype", "provider", "Provider"))},
+        careTeam=list(_care_team(team, people)),
+        supportingInfo=list(_information(claim, type_of_bill)),
+        diagnosis=[_diagnosis(number, code) for number, code in enumerate(claim.diagnoses, start=1)],
+        insurance=[
+            present(
+                sequence=number,
+                focal=number == 1,
+                coverage=people.coverage(cover),
+                preAuthRef=_authorization(claim) if number == 1 else None,
+            )
+            for number, cover in enumerate(covers, start=1)
+        ],
+        item=[_item(n, line, claim, team, encounters) for n, line in enumerate(claim.lines, start=1)],
+    )
+
+
+def _rows(claim: ClaimDraft) -> list[tuple[str, str | None]]:
+    lines = [
+        f"{' '.join([each.code, *each.modifiers])}, {each.units} units: "
+        + ", ".join(f"{name} version {version} ({units})" for name, version, units in each.contacts)
+        for each in claim.lines
+    ]
+    facts = [
+        ("Control number", claim.control_number),
+        ("Day", str(claim.day)),
+        ("Rate code", claim.rate_code),
+    ]
+    return [*facts, *(("Line", line) for line in lines)]
+
+
+def _team(claim: ClaimDraft) -> dict[tuple[str, str], int]:
+    """Sequence by (role, staff id): the rendering peers, then the attending practitioner."""
+    peers = [("rendering", each) for line in claim.lines for each in line.rendering]
+    attending = [("attending", claim.attending)] if claim.attending else []
+    return {key: number for number, key in enumerate(dict.fromkeys([*peers, *attending]), start=1)}
+
+
+def _care_team(team: Mapping[tuple[str, str], int], people: People) -> Iterator[Json]:
+    displays = {"rendering": "Rendering provider", "attending": "Attending"}
+    for (role, staff_id), number in team.items():
+        yield present(
+            sequence=number,
+            provider=people.practitioner(staff_id),
+            role=concept(coding(f"{THO}/claimcareteamrole", role, displays[role])),
+            qualification=concept(coding(NUCC, *PEER_TAXONOMY)) if role == "rendering" else None,
+        )
+
+
+def _information(claim: ClaimDraft, type_of_bill: str | None) -> Iterator[Json]:
+    # A code, not an amount, though it stands in a value code on the paper form: R4 has no money here anyway.
+    yield {
+        "sequence": 1,
+        "category": concept(local_coding("claim-information", "value-code", "Value code")),
+        "code": concept(coding(VALUE_CODES, "24"), text="Medicaid rate code"),
+        "valueString": claim.rate_code,
+    }
+    if type_of_bill:
+        yield {
+            "sequence": 2,
+            "category": concept(coding(_CLAIM_INFO, "type-of-bill")),
+            "code": concept(coding(TYPE_OF_BILL, type_of_bill)),
+        }
+
+
+def _diagnosis(number: int, code: str) -> Json:
+    principal = concept(coding(f"{THO}/ex-diagnosistype", "principal", "Principal Diagnosis"))
+    return present(
+        sequence=number,
+        diagnosisCodeableConcept=concept(coding(ICD10CM, code)),
+        type=[principal] if number == 1 else None,
+    )
+
+
+def _authorization(claim: ClaimDraft) -> list[str]:
+    number = filled(claim.authorization.number) if claim.authorization else None
+    return [number] if number else []
+
+
+def _item(
+    number: int,
+    line: ClaimLine,
+    claim: ClaimDraft,
+    team: Mapping[tuple[str, str], int],
+    encounters: Mapping[str, str],
+) -> Json:
+    peers = [team["rendering", each] for each in line.rendering]
+    attending = [place for (role, _), place in team.items() if role == "attending"]
+    return present(
+        sequence=number,
+        extension=[_traced(*each) for each in line.contacts],
+        careTeamSequence=[*peers, *attending],
+        diagnosisSequence=[claim.diagnoses.index(code) + 1 for code in line.diagnoses],
+        informationSequence=[1],
+        productOrService=concept(coding(HCPCS, line.code, CODE_DISPLAYS.get(line.code))),
+        modifier=[concept(coding(HCPCS, each)) for each in line.modifiers],
+        servicedDate=stamp(claim.day),
+        quantity=units_of_15(line.units),
+        encounter=[_encounter(name, encounters) for name in dict.fromkeys(each[0] for each in line.contacts)],
+    )
+
+
+CODE_DISPLAYS = {"H0038": "Self-help/peer services, per 15 minutes"}
+
+
+def _encounter(contact_id: str, encounters: Mapping[str, str]) -> Json:
+    who = identifier("encounter", contact_id)
+    known = encounters.get(contact_id)
+    return reference(known, to="Encounter", identifier=who) if known else logical("Encounter", who)
+
+
+def _traced(contact_id: str, version: int, units: int) -> Json:
+    """Which version of which note the units come from."""
+    note = {"url": "note", "valueIdentifier": identifier("note", f"{contact_id}/note/{version}")}
+    return {"url": TRACE, "extension": [note, {"url": "units", "valuePositiveInt": units}]}
+
+
+TRACE = "https://peerchart.example/StructureDefinition/units-of-note"

@@ -1,0 +1,176 @@
+"""The contact as an Encounter (US Core): what was delivered, to whom, by whom, where and for how long."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from mappings import terms
+from mappings.fhir.elements import (
+    HCPCS,
+    SNOMED,
+    THO,
+    Json,
+    coding,
+    concept,
+    entry,
+    filled,
+    full_url,
+    identifier,
+    local_coding,
+    narrative,
+    period,
+    present,
+    quantity,
+    reference,
+)
+from mappings.fhir.scene import Scene, visit_link
+
+_STATUS = {
+    "planned": "planned",
+    "in-progress": "in-progress",
+    "finished": "finished",
+    "cancelled": "cancelled",
+    "no-show": "cancelled",
+    "entered-in-error": "entered-in-error",
+}
+_CLASSES = {
+    "AMB": "ambulatory",
+    "HH": "home health",
+    "FLD": "field",
+    "VR": "virtual",
+}
+_PARTICIPATION = {"PPRF": "primary performer", "SPRF": "secondary performer", "PART": "Participation"}
+_PERTAINS_TO_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
+_SERVICE_PHASES = {"pre-admission": "Before admission", "enrolled": "During admission"}
+_BASES = {"planned": "planned", "targeted": "targeted-short-term", "ad-hoc": "ad-hoc"}
+
+
+def encounter_class(place: str | None, modality: str | None, location_kind: str | None) -> str:
+    """The v3-ActCode class: VR by telehealth, HH at home, FLD elsewhere off site, else AMB.
+
+    Never PRENC: that is a visit scheduled before it takes place, not one before admission.
+    """
+    if place == "telehealth" or modality in ("video", "audio"):
+        return "VR"
+    if location_kind == "home":
+        return "HH"
+    return "FLD" if place == "offsite" else "AMB"
+
+
+def encounter_entry(scene: Scene, goal: Json | None) -> Json | None:
+    """The Encounter of the contact; None where the visit's own is in the EHR already and is referred to.
+
+    One Encounter for each attendee of a group; they share the session's identifier and no names.
+    """
+    if visit_link(scene.contact, scene.links):
+        return None
+    who = identifier("encounter", scene.contact.id)
+    return entry(full_url("encounter", scene.contact.id), _encounter(scene, who, goal), who)
+
+
+def _encounter(scene: Scene, who: Json, goal: Json | None) -> Json:
+    service, contact = scene.service, scene.contact
+    place = service.location
+    code = encounter_class(service.place, service.modality, place.kind if place else None)
+    during = period(contact.start, contact.end)
+    minutes = scene.judgement.minutes
+    purpose = filled(scene.note.purpose)
+    return present(
+        resourceType="Encounter",
+        text=narrative("Peer support contact", _rows(scene)),
+        extension=[{"url": _PERTAINS_TO_GOAL, "valueReference": goal}] if goal else None,
+        identifier=[who, *_session(scene)],
+        status=_STATUS.get(contact.status or "finished", "unknown"),
+        class_=coding(f"{THO}/v3-ActCode", code, _CLASSES[code]),
+        type=_types(scene),
+        serviceType=_service_type(service.type),
+        subject=scene.people.patient(),
+        episodeOfCare=[reference(full_url("episode", scene.episode_key), to="EpisodeOfCare")],
+        basedOn=[each for each in [scene.plan_service()] if each],
+        participant=list(_participants(scene, during)),
+        period=during,
+        length=quantity(minutes, "min", "min") if minutes is not None else None,
+        reasonCode=[concept(text=textwrap.shorten(purpose, 200, placeholder=" ..."))] if purpose else None,
+        reasonReference=_conditions(scene),
+        location=_location(scene),
+        serviceProvider=scene.people.organization(),
+    )
+
+
+def _rows(scene: Scene) -> list[tuple[str, str | None]]:
+    service = scene.service
+    return [
+        ("Service", terms.word(terms.SERVICE_TYPES, service.type)),
+        ("Place", terms.word(terms.PLACES, service.place)),
+        ("Date", str(scene.day)),
+        ("Minutes", None if scene.judgement.minutes is None else str(scene.judgement.minutes)),
+        ("Admission", terms.word(terms.ENGAGEMENT, scene.state.status)),
+    ]
+
+
+def _session(scene: Scene) -> list[Json]:
+    session = filled(scene.contact.group.session) if scene.contact.group else None
+    return [identifier("group-session", session)] if session else []
+
+
+def _types(scene: Scene) -> list[Json]:
+    code, display = terms.service_code(scene.contact, scene.library, scene.day)
+    phase = "enrolled" if scene.state.enrolled else "pre-admission"
+    visit = coding(SNOMED, "308335008", "Patient encounter procedure")
+    found = [
+        concept(visit, coding(HCPCS, code, display), text="Peer support service"),
+        concept(local_coding("service-phase", phase, _SERVICE_PHASES[phase])),
+    ]
+    basis = _BASES.get(scene.service.basis or "")
+    if basis:
+        found.append(concept(local_coding("planning-basis", basis, terms.BASES[scene.service.basis or ""])))
+    if _without_individual(scene):
+        words = "With family or collaterals alone"
+        found.append(concept(local_coding("presence", "collateral-only", words)))
+    return found
+
+
+def _without_individual(scene: Scene) -> bool:
+    roles = [one.role for one in scene.contact.recipients]
+    return bool(roles) and "individual" not in roles
+
+
+def _service_type(kind: str | None) -> Json | None:
+    if kind not in terms.SERVICE_TYPES:
+        return None
+    display = terms.SERVICE_TYPES[kind]
+    return concept(local_coding("service-type", f"{kind}-peer", display), text=display)
+
+
+def _participants(scene: Scene, during: Json) -> Iterable[Json]:
+    peer = scene.contact.peer
+    if peer is not None:
+        yield _participant("PPRF", scene.people.practitioner(peer.id), during)
+    for one in scene.contact.staff:
+        if one.id:
+            code = "SPRF" if one.role == "peer" else "PART"
+            yield _participant(code, scene.people.practitioner(one.id), during)
+    for recipient in scene.related:
+        yield _participant("PART", scene.people.related(recipient), None)
+
+
+def _participant(code: str, who: Json, during: Json | None) -> Json:
+    kind = concept(coding(f"{THO}/v3-ParticipationType", code, _PARTICIPATION[code]))
+    return present(type=[kind], period=during, individual=who)
+
+
+def _conditions(scene: Scene) -> list[Json]:
+    known = scene.links.conditions
+    codes = [each.code for each in scene.contact.diagnoses if each.code in known]
+    return [reference(known[code or ""], to="Condition") for code in codes]
+
+
+def _location(scene: Scene) -> list[Json]:
+    place, linked = scene.service.location, scene.links.location
+    if scene.service.place == "telehealth":
+        return []
+    if scene.service.place == "onsite" and linked:
+        return [{"location": reference(linked, to="Location")}]
+    name = filled(place.name) or filled(place.kind) if place else None
+    return [{"location": {"display": name}}] if name else []

@@ -1,0 +1,99 @@
+"""An engagement as an EpisodeOfCare: planned before admission, then active, cancelled or finished."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, tzinfo
+from itertools import pairwise
+
+from mappings.engagement import ADMITTED, DECLINED, DISCHARGED, STATES, UNDECIDED
+from mappings.fhir.elements import Json, entry, full_url, identifier, narrative, present, stamp
+from mappings.fhir.people import People
+from mappings.records import Engagement, EngagementEntry
+
+_STATUS = {UNDECIDED: "planned", ADMITTED: "active", DECLINED: "cancelled", DISCHARGED: "finished"}
+Span = tuple[EngagementEntry, ...]
+
+
+def spans(engagement: Engagement | None, zone: tzinfo) -> list[Span]:
+    """The history cut into engagements: after a decline or a discharge whatever follows begins a new one."""
+    history = engagement.history if engagement else ()
+    known = [each for each in history if each.at is not None and each.status in STATES]
+    cut: list[list[EngagementEntry]] = []
+    for each in sorted(known, key=lambda one: _instant(one, zone)):
+        over = bool(cut) and cut[-1][-1].status in (DECLINED, DISCHARGED)
+        if not cut or over:
+            cut.append([])
+        cut[-1].append(each)
+    return [tuple(each) for each in cut]
+
+
+def span_at(engagement: Engagement | None, at: datetime, zone: tzinfo) -> Span:
+    """The engagement in force at a time: the last that had begun, else the first; empty without history."""
+    found = spans(engagement, zone)
+    begun = [span for span in found if _instant(span[0], zone) <= at.timestamp()]
+    return begun[-1] if begun else found[0] if found else ()
+
+
+def episode_key(program: str, individual: str, span: Span, otherwise: date, zone: tzinfo) -> str:
+    """The business key of one engagement: programme, individual and the day it began."""
+    begun = _day(span[0], zone) if span else otherwise
+    return f"{program}/{individual}/{begun}"
+
+
+def episode_entry(key: str, people: People, span: Span, otherwise: date, now: datetime) -> Json:
+    """The EpisodeOfCare of one engagement as it stood at `now`.
+
+    Before an admission it has no period.start, so that a contact cannot look like the start of the clock that
+    an admission starts; its first day stands in the status history.
+    """
+    who = identifier("episode", key)
+    known = [each for each in span if _instant(each, UTC) <= now.timestamp()] or list(span[:1])
+    return entry(full_url("episode", key), _episode(who, people, known, otherwise), who)
+
+
+def _episode(who: Json, people: People, known: Sequence[EngagementEntry], otherwise: date) -> Json:
+    last = known[-1].status if known else UNDECIDED
+    status = _STATUS[last or UNDECIDED]
+    return present(
+        resourceType="EpisodeOfCare",
+        text=narrative("Engagement", [("Status", status)]),
+        identifier=[who],
+        status=status,
+        statusHistory=_history(known, otherwise),
+        patient=people.patient(),
+        managingOrganization=people.organization(),
+        period=_period(known),
+    )
+
+
+def _history(known: Sequence[EngagementEntry], otherwise: date) -> list[Json]:
+    if not known:
+        return [{"status": "planned", "period": {"start": stamp(otherwise)}}]
+    ended = [*(_past(one, after) for one, after in pairwise(known))]
+    return [*ended, {"status": _status(known[-1]), "period": {"start": stamp(known[-1].at)}}]
+
+
+def _past(one: EngagementEntry, after: EngagementEntry) -> Json:
+    return {"status": _status(one), "period": {"start": stamp(one.at), "end": stamp(after.at)}}
+
+
+def _status(one: EngagementEntry) -> str:
+    return _STATUS[one.status or UNDECIDED]
+
+
+def _period(known: Sequence[EngagementEntry]) -> Json:
+    admitted = next((one.at for one in known if one.status == ADMITTED), None)
+    left = next((one.at for one in known if one.status == DISCHARGED), None)
+    return present(start=stamp(admitted), end=stamp(left) if admitted else None)
+
+
+def _instant(one: EngagementEntry, zone: tzinfo) -> float:
+    if isinstance(one.at, datetime):
+        return one.at.timestamp()
+    day = one.at or date.min
+    return datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
+
+
+def _day(one: EngagementEntry, zone: tzinfo) -> date:
+    return one.at.astimezone(zone).date() if isinstance(one.at, datetime) else one.at or date.min

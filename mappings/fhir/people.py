@@ -1,0 +1,277 @@
+"""The people and organizations of a record: referred to in the EHR's chart, else created on condition.
+
+What the EHR owns is never created there. Only for a store of the programme's own (no links at all) do
+Patient, Practitioner, Organization and Coverage go in, each on condition that its identifier is new.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mappings.fhir.elements import (
+    IDENTIFIERS,
+    NPI,
+    PAYERS,
+    THO,
+    Json,
+    coding,
+    concept,
+    entry,
+    filled,
+    full_url,
+    identifier,
+    logical,
+    narrative,
+    period,
+    present,
+    reference,
+    stamp,
+)
+from mappings.office import Surroundings
+from mappings.records import Coverage, Individual, Name, ProgramFields, Recipient, StaffFields
+
+NPI_FORM = re.compile(r"[12]\d{9}")
+_GENDERS = ("male", "female", "other", "unknown")
+_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+_MEMBER = concept(coding(f"{THO}/v2-0203", "MB", "Member Number"))
+_RECORD = concept(coding(f"{THO}/v2-0203", "MR", "Medical record number"))
+# v3-RoleCode words that are the same in every office; others keep their text alone.
+_RELATIONSHIPS = {
+    "mother": "MTH",
+    "father": "FTH",
+    "parent": "PRN",
+    "grandparent": "GRPRN",
+    "grandmother": "GRMTH",
+    "grandfather": "GRFTH",
+    "sibling": "SIB",
+    "brother": "BRO",
+    "sister": "SIS",
+    "spouse": "SPS",
+    "aunt": "AUNT",
+    "uncle": "UNCLE",
+    "friend": "FRND",
+    "foster parent": "PRNFOST",
+    "step parent": "STPPRN",
+    "guardian": "GUARD",
+}
+
+
+@dataclass(frozen=True)
+class ChartLinks:
+    """References to what the EHR owns ("Patient/pat-moss"); all empty: a store of the programme's own."""
+
+    patient: str | None = None
+    practitioners: Mapping[str, str] = field(default_factory=dict)
+    organization: str | None = None
+    coverages: Mapping[str, str] = field(default_factory=dict)
+    payers: Mapping[str, str] = field(default_factory=dict)
+    encounter: str | None = None
+    location: str | None = None
+    conditions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing of an EHR is known, so that the people go in themselves."""
+        single = (self.patient, self.organization, self.encounter, self.location)
+        return not any((*single, self.practitioners, self.coverages, self.payers, self.conditions))
+
+
+@dataclass(frozen=True)
+class People:
+    """Everybody one record may refer to."""
+
+    individual: Individual
+    program: ProgramFields | None
+    around: Surroundings
+    links: ChartLinks
+    peer: StaffFields | None = None
+
+    def patient(self) -> Json:
+        """The individual."""
+        own = full_url("patient", self._patient_key()) if self.links.empty else None
+        return _refer("Patient", self.links.patient or own, self._patient_identifier())
+
+    def practitioner(self, staff_id: str) -> Json:
+        """A staff member by id, with NPI and name."""
+        member = self.around.member(staff_id, self.peer)
+        named = self.links.empty and _has_family(member.name)
+        own = full_url("practitioner", staff_id) if named else None
+        return _refer(
+            "Practitioner", self.links.practitioners.get(staff_id) or own, _staff_identifier(member)
+        )
+
+    def organization(self) -> Json:
+        """The programme."""
+        program = self.program or ProgramFields(id="program")
+        own = full_url("program", program.id) if self.links.empty and filled(program.name) else None
+        return _refer("Organization", self.links.organization or own, _program_identifier(program))
+
+    def payer(self, code: str) -> Json:
+        """The payer of a coverage."""
+        own = full_url("payer", code) if self.links.empty else None
+        return _refer("Organization", self.links.payers.get(code) or own, _payer_identifier(code))
+
+    def coverage(self, cover: Coverage) -> Json:
+        """One coverage of the individual."""
+        linked = self.links.coverages.get(cover.payer or "")
+        own = full_url("coverage", _coverage_key(cover)) if self.links.empty else None
+        return _refer("Coverage", linked or own, _coverage_identifier(cover))
+
+    def related(self, recipient: Recipient) -> Json:
+        """A family member or collateral, whose record is ours."""
+        return reference(full_url("related-person", self._related_key(recipient)), to="RelatedPerson")
+
+    def records(self) -> dict[str, Json]:
+        """By fullUrl the entries of everybody who may go in by conditional create; none beside an EHR."""
+        if not self.links.empty:
+            return {}
+        found = [self._patient_entry(), *(self._staff_entry(each) for each in self._staff())]
+        if self.program is not None and filled(self.program.name):
+            found.append(self._program_entry(self.program))
+        for cover in self.individual.coverages:
+            if filled(cover.payer):
+                found += [_payer_entry(str(cover.payer)), self._coverage_entry(cover)]
+        return {each["fullUrl"]: each for each in found}
+
+    def related_entry(self, recipient: Recipient) -> Json:
+        """The entry of a family member or collateral (US Core RelatedPerson)."""
+        words = filled(recipient.relationship) or filled(recipient.role)
+        role = _RELATIONSHIPS.get((words or "").lower())
+        codings = [coding(f"{THO}/v3-RoleCode", role)] if role else []
+        who = identifier("related-person", self._related_key(recipient))
+        name = recipient.name
+        resource = present(
+            resourceType="RelatedPerson",
+            text=narrative("Related person", [("Name", _full(name)), ("Relationship", words)]),
+            identifier=[who],
+            active=True,
+            patient=self.patient(),
+            relationship=[concept(*codings, text=words)] if words else None,
+            name=[_human_name(name)] if name and name.full.strip() else None,
+        )
+        return entry(full_url("related-person", self._related_key(recipient)), resource, who)
+
+    def _related_key(self, recipient: Recipient) -> str:
+        name = recipient.name.full if recipient.name else ""
+        words = (recipient.relationship or recipient.role or "", name)
+        return "/".join([self.individual.id, *(part.strip().lower() for part in words)])
+
+    def _patient_key(self) -> str:
+        return f"{self.individual.identifier_system or ''}|{self.individual.id}"
+
+    def _patient_identifier(self) -> Json:
+        system = filled(self.individual.identifier_system) or f"{IDENTIFIERS}/individual"
+        return {"system": system, "value": self.individual.id}
+
+    def _patient_entry(self) -> Json:
+        who, person = self._patient_identifier(), self.individual
+        named = person.name is not None and person.name.full.strip()
+        absent = {"extension": [{"url": _ABSENT, "valueCode": "unknown"}]}
+        resource = present(
+            resourceType="Patient",
+            text=narrative("Individual", [("Name", _full(person.name)), ("Record", person.id)]),
+            identifier=[{"type": _RECORD, **who}],
+            name=[_human_name(person.name) if person.name and named else absent],
+            gender=person.gender if person.gender in _GENDERS else "unknown",
+            birthDate=stamp(person.birth_date),
+        )
+        return entry(full_url("patient", self._patient_key()), resource, who)
+
+    def _staff(self) -> list[StaffFields]:
+        known = {**self.around.staff, **({self.peer.id: self.peer} if self.peer else {})}
+        return [m for m in (self.around.member(each, self.peer) for each in known) if _has_family(m.name)]
+
+    def _staff_entry(self, member: StaffFields) -> Json:
+        who = _staff_identifier(member)
+        resource = present(
+            resourceType="Practitioner",
+            text=narrative("Staff member", [("Name", _full(member.name))]),
+            identifier=[who],
+            active=True,
+            name=[_human_name(member.name or Name())],
+        )
+        return entry(full_url("practitioner", member.id), resource, who)
+
+    def _program_entry(self, program: ProgramFields) -> Json:
+        who = _program_identifier(program)
+        resource = present(
+            resourceType="Organization",
+            text=narrative(str(filled(program.name))),
+            identifier=[who],
+            active=True,
+            type=[concept(coding(f"{THO}/organization-type", "prov", "Healthcare Provider"))],
+            name=filled(program.name),
+        )
+        return entry(full_url("program", program.id), resource, who)
+
+    def _coverage_entry(self, cover: Coverage) -> Json:
+        who = _coverage_identifier(cover)
+        payer, member = str(filled(cover.payer)), filled(cover.member_id)
+        resource = present(
+            resourceType="Coverage",
+            text=narrative("Coverage", [("Payer", payer), ("Kind", cover.class_)]),
+            identifier=[{"type": _MEMBER, **who}],
+            status="active",
+            type=concept(text=cover.class_) or None,
+            subscriberId=member,
+            beneficiary=self.patient(),
+            relationship=concept(coding(f"{THO}/subscriber-relationship", "self", "Self")),
+            period=period(cover.from_, cover.to),
+            payor=[self.payer(payer)],
+            order=cover.order if cover.order and cover.order > 0 else None,
+        )
+        return entry(full_url("coverage", _coverage_key(cover)), resource, who)
+
+
+def _refer(kind: str, literal: str | None, who: Json) -> Json:
+    return reference(literal, to=kind, identifier=who) if literal else logical(kind, who)
+
+
+def _staff_identifier(member: StaffFields) -> Json:
+    npi = filled(member.npi) or (member.id if NPI_FORM.fullmatch(member.id) else None)
+    return {"system": NPI, "value": npi} if npi else identifier("staff", member.id)
+
+
+def _program_identifier(program: ProgramFields) -> Json:
+    npi = filled(program.npi) or (program.id if NPI_FORM.fullmatch(program.id) else None)
+    return {"system": NPI, "value": npi} if npi else identifier("program", program.id)
+
+
+def _payer_identifier(code: str) -> Json:
+    return {"system": PAYERS, "value": code}
+
+
+def _payer_entry(code: str) -> Json:
+    who = _payer_identifier(code)
+    resource = present(
+        resourceType="Organization",
+        text=narrative(code),
+        identifier=[who],
+        active=True,
+        type=[concept(coding(f"{THO}/organization-type", "pay", "Payer"))],
+        name=code,
+    )
+    return entry(full_url("payer", code), resource, who)
+
+
+def _coverage_key(cover: Coverage) -> str:
+    return f"{cover.payer or ''}/{cover.member_id or ''}"
+
+
+def _coverage_identifier(cover: Coverage) -> Json:
+    return identifier("coverage", _coverage_key(cover))
+
+
+def _has_family(name: Name | None) -> bool:
+    return name is not None and filled(name.family) is not None
+
+
+def _full(name: Name | None) -> str | None:
+    return name.full if name else None
+
+
+def _human_name(name: Name) -> Json:
+    given = [part for part in (filled(each) for each in name.given) if part]
+    return present(family=filled(name.family), given=given)

@@ -1,0 +1,193 @@
+"""What every resource of one contact refers to, worked out once: people, visit, note, signatures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+from functools import cached_property
+from typing import Any
+
+from mappings import seal as seals_
+from mappings.engagement import State, state_at
+from mappings.fhir.elements import Json, NotFit, full_url, identifier, logical, reference
+from mappings.fhir.episode import Span, episode_key, span_at
+from mappings.fhir.people import ChartLinks, People
+from mappings.findings import Judgement
+from mappings.library import Library
+from mappings.office import Surroundings
+from mappings.records import Contact, Note, PlanEntry, Recipient, Service
+from mappings.seal import Seal
+
+
+@dataclass(frozen=True)
+class Signed:
+    """One signature on the version: meaning, signer's id, time, and its seal where there is one."""
+
+    meaning: str
+    by: str
+    at: datetime
+    seal: Seal | None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A contact with all that its resources need to know of the world around it."""
+
+    contact: Contact
+    judgement: Judgement
+    around: Surroundings
+    seals: Sequence[Seal]
+    links: ChartLinks
+    library: Library
+    now: datetime
+    text: str
+
+    @cached_property
+    def people(self) -> People:
+        """The people and organizations of the contact."""
+        program = self.around.program_of(self.contact.program)
+        return People(self.contact.individual, program, self.around, self.links, self.contact.peer)
+
+    @cached_property
+    def service(self) -> Service:
+        """The service, empty when the contact carries none."""
+        return self.contact.service or Service()
+
+    @cached_property
+    def note(self) -> Note:
+        """The note's parts, empty when the contact carries none."""
+        return self.contact.note or Note()
+
+    @property
+    def zone(self) -> tzinfo:
+        """The programme's time zone, else the offset of the contact's start."""
+        return self.around.zone_of(self.contact.program, self.contact.start) or UTC
+
+    @property
+    def day(self) -> date:
+        """The day of service in the programme's zone; raises NotFit without a start."""
+        if self.contact.start is None:
+            raise NotFit([("start", f"the contact {self.contact.id} has no start")])
+        return self.contact.start.astimezone(self.zone).date()
+
+    @cached_property
+    def state(self) -> State:
+        """The engagement at the contact's start; raises NotFit without a start."""
+        if self.contact.start is None:
+            raise NotFit([("start", f"the contact {self.contact.id} has no start")])
+        return state_at(self.contact.engagement, self.contact.start, self.zone)
+
+    @cached_property
+    def span(self) -> Span:
+        """The engagement the contact falls into, as a stretch of the history."""
+        at = self.contact.start or self.now
+        return span_at(self.contact.engagement, at, self.zone)
+
+    @property
+    def episode_key(self) -> str:
+        """The business key of that engagement's EpisodeOfCare."""
+        program = self.people.program.id if self.people.program else ""
+        return episode_key(program, self.contact.individual.id, self.span, self.day, self.zone)
+
+    @property
+    def related(self) -> tuple[Recipient, ...]:
+        """Family members and collaterals who received the service."""
+        return tuple(one for one in self.contact.recipients if one.role in ("family", "collateral"))
+
+    @property
+    def entry(self) -> PlanEntry | None:
+        """The plan entry that the contact delivers, where it is known."""
+        return self.around.entry_of(self.contact)
+
+    @property
+    def note_key(self) -> str:
+        """The business id of this version of the note: contact id, "note", version."""
+        return note_key(self.contact)
+
+    @property
+    def visit(self) -> Json:
+        """The Encounter: the visit's own in the EHR where it is known, else ours in this Bundle."""
+        linked = visit_link(self.contact, self.links)
+        return reference(linked or full_url("encounter", self.contact.id), to="Encounter")
+
+    @property
+    def note_reference(self) -> Json:
+        """The DocumentReference of this version in this Bundle."""
+        return reference(full_url("note", self.note_key), to="DocumentReference")
+
+    @cached_property
+    def signed(self) -> tuple[Signed, ...]:
+        """The signatures on this version, author first; raises NotFit where a seal fits none of it.
+
+        A signature that was recorded elsewhere has no seal; it is said, but not proven.
+        """
+        found = {(each.meaning, each.by): Signed(each.meaning, each.by, each.at, each) for each in self.seals}
+        for each in self.contact.signatures:
+            if each.version == self.contact.version and each.meaning and each.by and each.at:
+                found.setdefault((each.meaning, each.by), Signed(each.meaning, each.by, each.at, None))
+        order = sorted(found.values(), key=lambda one: (_rank(one.meaning), one.at, one.by))
+        if not order or order[0].meaning != "author":
+            words = f"version {self.contact.version} of {self.contact.id} has no author's signature"
+            raise NotFit([("signatures", f"{words}; the author signs before it leaves")])
+        self._fits(order)
+        return tuple(order)
+
+    def _fits(self, signed: Sequence[Signed]) -> None:
+        digest = seals_.text_digest(self.text)
+        for one in signed:
+            if one.seal is not None and said(one.seal).get("text", {}).get("sha256") != digest:
+                words = f"the {one.meaning}'s seal is over another text than the note's"
+                raise NotFit([("signatures", f"{words}; send the text exactly as it was signed")])
+
+    def signature_reference(self, one: Signed) -> Json:
+        """The Provenance of a signature in this Bundle."""
+        return reference(full_url("provenance", self.signature_key(one)), to="Provenance")
+
+    def signature_key(self, one: Signed) -> str:
+        """What makes a signature one of a kind: note version, meaning, signer, time."""
+        return f"{self.note_key}|{one.meaning}|{one.by}|{one.at.astimezone(UTC).isoformat()}"
+
+    def scoped(self, kind: str, key: str) -> Json:
+        """Our identifier of a kind whose keys are only unique for one individual."""
+        return identifier(kind, scoped_key(self.contact.individual.id, key))
+
+    def plan_service(self) -> Json | None:
+        """The ServiceRequest the contact delivers: in this Bundle where the entry is known, else by name."""
+        name = self.service.plan_entry
+        if not name:
+            return None
+        key = scoped_key(self.contact.individual.id, name)
+        if self.entry is None:
+            return logical("ServiceRequest", identifier("service", key))
+        return reference(full_url("service", key), to="ServiceRequest")
+
+
+def said(seal: Seal) -> dict[str, Any]:
+    """What a seal's statement says, unverified; raises NotFit when it is no statement."""
+    try:
+        return dict(json.loads(seal.statement))
+    except ValueError:
+        raise NotFit([("signatures", f"the seal of {seal.by} carries no readable statement")]) from None
+
+
+def note_key(contact: Contact) -> str:
+    """The business id of one version of a note."""
+    return f"{contact.id}/note/{contact.version}"
+
+
+def scoped_key(individual_id: str, key: str) -> str:
+    """A key that is unique only together with its individual."""
+    return f"{individual_id}/{key}"
+
+
+def visit_link(contact: Contact, links: ChartLinks) -> str | None:
+    """The visit's own Encounter in the EHR as "Encounter/id", from the chart or the contact, or None."""
+    known = links.encounter or (contact.ehr.encounter if contact.ehr else None)
+    return known if not known or "/" in known else f"Encounter/{known}"
+
+
+def _rank(meaning: str) -> int:
+    order = seals_.MEANINGS
+    return order.index(meaning) if meaning in order else len(order)

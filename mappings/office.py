@@ -1,0 +1,61 @@
+"""What stands around a contact: the staff, the programme and the plan entries that its ids mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, tzinfo
+
+from mappings.records import Contact, PlanEntry, ProgramFields, StaffFields
+from mappings.situation import zone_named
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Staff by id, the programme, and plan entries by id, as far as they are known."""
+
+    staff: Mapping[str, StaffFields] = field(default_factory=dict)
+    program: ProgramFields | None = None
+    plan_entries: Mapping[str, PlanEntry] = field(default_factory=dict)
+
+    def member(self, staff_id: str, carried: StaffFields | None = None) -> StaffFields:
+        """The staff member of an id: carried whole, else the registry's record, else the id alone."""
+        if carried is not None and carried.id == staff_id and carried.name is not None:
+            return carried
+        return self.staff.get(staff_id) or carried or StaffFields(id=staff_id)
+
+    def program_of(self, carried: ProgramFields | None) -> ProgramFields | None:
+        """The programme a record names: carried whole, else ours of the same id, else the id alone."""
+        ours = self.program
+        if carried is None or (ours is not None and ours.id == carried.id and carried.name is None):
+            return ours
+        return carried
+
+    def zone_of(self, carried: ProgramFields | None, start: datetime | None) -> tzinfo | None:
+        """The programme's time zone; without one the offset of `start` (None when there is neither)."""
+        program = self.program_of(carried)
+        named = zone_named(program.time_zone) if program and program.time_zone else None
+        return named or (start.tzinfo if start is not None else None)
+
+    def day_of(self, contact: Contact) -> date | None:
+        """The day of service: that of the start in the programme's time zone."""
+        if contact.start is None:
+            return None
+        return contact.start.astimezone(self.zone_of(contact.program, contact.start)).date()
+
+    def entry_of(self, contact: Contact) -> PlanEntry | None:
+        """The plan entry the contact delivers, where it is known and belongs to the same individual."""
+        name = contact.service.plan_entry if contact.service else None
+        found = self.plan_entries.get(name) if name else None
+        return found if found and found.individual.id == contact.individual.id else None
+
+    def plan_of(self, entry: PlanEntry) -> tuple[PlanEntry, ...]:
+        """All known entries of the entry's plan, in order of id; the entry alone where it names no plan."""
+        if entry.plan is None or entry.plan.id is None:
+            return (entry,)
+        same = [each for each in self.plan_entries.values() if _plan(each) == _plan(entry)]
+        return tuple(sorted({each.id: each for each in [*same, entry]}.values(), key=lambda each: each.id))
+
+
+def _plan(entry: PlanEntry) -> tuple[str, str | None]:
+    return entry.individual.id, entry.plan.id if entry.plan else None
