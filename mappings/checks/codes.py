@@ -1,0 +1,174 @@
+"""Procedure code, modifier, rate code, coverage and diagnosis: what a claim must carry."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from mappings.checks.registry import PASS, Outcome, advises, check, fails, missing, passes
+from mappings.checks.texts import listed
+from mappings.library import Bound
+from mappings.records import Coverage, Diagnosis
+from mappings.situation import Situation, covers
+
+_ICD10CM = re.compile(r"[A-TV-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?")
+
+
+@check("service-code", "code.individual", "scope.allowed_codes")
+def service_code(s: Situation, b: Bound) -> Outcome:
+    """The service and a filed claim carry the code of the guidance, counted in units (R074)."""
+    code, allowed = s.service.code, b["scope.allowed_codes"]
+    if code is not None and code not in allowed:
+        return fails(
+            f"{code!r} is not the code of peer support here: {listed(allowed, 'or')}.", "service.code"
+        )
+    filed = s.contact.claim
+    if filed is None:
+        return passes(f"{code or b['code.individual']}, per unit.")
+    if filed.code is None:
+        return missing("the code of the filed claim", "claim.code")
+    if filed.code != (code or b["code.individual"]):
+        return fails(f"{filed.code} is filed; this service is {code or b['code.individual']}.", "claim.code")
+    if filed.units is not None and filed.units > s.units and filed.units in (s.minutes, s.gross):
+        return fails(f"{filed.units} looks like minutes; the quantity is units.", "claim.units")
+    return PASS
+
+
+@check("group-modifier", "code.group_modifier")
+def group_modifier(s: Situation, b: Bound) -> Outcome:
+    """The group modifier stands on a group service and on no other (R075)."""
+    modifier, filed = b["code.group_modifier"], s.contact.claim
+    if s.service.format is None:
+        return missing("whether this was an individual or a group service", "service.format")
+    group = s.service.format == "group"
+    if filed is None:
+        return passes(f"Modifier {modifier}." if group else "No modifier.")
+    if group and modifier not in filed.modifiers:
+        return fails(f"A group service needs the modifier {modifier}.", "claim.modifiers")
+    if not group and modifier in filed.modifiers:
+        return fails(f"The modifier {modifier} is for groups; this was individual.", "claim.modifiers")
+    others = [m for m in filed.modifiers if m != modifier]
+    if others:
+        return advises(
+            f"The guidance knows no modifier {listed(others)} here.", "claim.modifiers", severity="warn"
+        )
+    return PASS
+
+
+@check("rate-code")
+def rate_code(s: Situation, b: Bound) -> Outcome:
+    """The rate code of the place, configured and, on a filed claim, the same (R076, R077, AMB-06)."""
+    name = b.version.parameters[0]
+    code, filed = b[name], s.contact.claim
+    if s.program is None or s.program.program_kind is None:
+        return missing("the kind of programme", "program.program_kind")
+    if code is None:
+        return fails(
+            f"No rate code is configured for {s.service.place}.",
+            "service.place",
+            fix=f"Configure the rate code: set {name} in the site overlay.",
+        )
+    if filed is not None and filed.rate_code is None:
+        return missing("the rate code of the filed claim", "claim.rate_code")
+    if filed is not None and filed.rate_code != code:
+        return fails(
+            f"Rate code {filed.rate_code} is filed; {s.service.place} is {code}{b.standing(name)}.",
+            "claim.rate_code",
+            "service.place",
+        )
+    if b.standing(name) and b.values[name].status != "site":
+        return advises(
+            f"Rate code {code} is {b.values[name].standing}.",
+            "service.place",
+            severity="info",
+            fix=f"Confirm it by setting {name} in the site overlay.",
+        )
+    return passes(f"Rate code {code}.")
+
+
+@check("coverage-active", "eligibility.recheck_days", "payer.classes")
+def coverage_active(s: Situation, b: Bound) -> Outcome:
+    """A coverage with a member id is active on the day, checked not long ago (R128)."""
+    coverages = s.contact.individual.coverages
+    if not coverages:
+        return missing("the person's coverage", "individual.coverages")
+    periods = [covers(c.from_, c.to, s.day) for c in coverages]
+    active = [(n, c) for n, c in enumerate(coverages) if periods[n]]
+    if not active and None in periods:
+        return missing("the period of the coverage", f"individual.coverages[{periods.index(None)}].from")
+    if not active:
+        return fails(f"No coverage is active on {s.day}: {_spans(coverages)}.", "individual.coverages")
+    of_class = [(n, c) for n, c in active if c.class_ in b["payer.classes"]]
+    place, coverage = (of_class or active)[0]
+    at = f"individual.coverages[{place}]"
+    if not (coverage.member_id or "").strip():
+        return missing("the member id of the coverage", f"{at}.member_id")
+    if not of_class:
+        return advises(
+            f"The active coverage is {coverage.class_ or 'of no class'}, not {listed(b['payer.classes'], 'or')}.",
+            f"{at}.class",
+            severity="warn",
+        )
+    return _recently_checked(s, b, coverage, at)
+
+
+def _recently_checked(s: Situation, b: Bound, coverage: Coverage, at: str) -> Outcome:
+    days = b["eligibility.recheck_days"]
+    if coverage.checked_on is None:
+        return advises(
+            "When eligibility was last checked is not recorded.", f"{at}.checked_on", severity="info"
+        )
+    if s.day - coverage.checked_on > timedelta(days=days):
+        return advises(
+            f"Eligibility was last checked {(s.day - coverage.checked_on).days} days before the service; "
+            f"{days} is the limit{b.standing('eligibility.recheck_days')}.",
+            f"{at}.checked_on",
+            severity="warn",
+            fix="Check eligibility again.",
+        )
+    return PASS
+
+
+def _spans(coverages: tuple[Coverage, ...]) -> str:
+    return listed(f"{c.payer or 'a payer'} {c.from_ or '...'} to {c.to or 'open'}" for c in coverages)
+
+
+@check("diagnosis-by-clinician", "diagnosis.expected_prefixes", "credentials.peers")
+def diagnosis_by_clinician(s: Situation, b: Bound) -> Outcome:
+    """A diagnosis recorded by a clinician, never by the peer, stands on the record (R130)."""
+    diagnoses = s.contact.diagnoses
+    if not diagnoses:
+        return fails("No diagnosis by a clinician is recorded; the claim needs one.", "diagnoses")
+    for place, diagnosis in enumerate(diagnoses):
+        problem = _problem(s, b, diagnosis, f"diagnoses[{place}]")
+        if problem is not None:
+            return problem
+    prefixes = tuple(b["diagnosis.expected_prefixes"])
+    if not any((d.code or "").upper().startswith(prefixes) for d in diagnoses):
+        return advises(
+            f"No code begins with {listed(prefixes, 'or')}{b.standing('diagnosis.expected_prefixes')}: "
+            "is it a mental illness diagnosis?",
+            "diagnoses",
+            severity="warn",
+        )
+    return PASS
+
+
+def _problem(s: Situation, b: Bound, diagnosis: Diagnosis, at: str) -> Outcome | None:
+    if diagnosis.by is None:
+        return missing("who recorded the diagnosis", f"{at}.by")
+    if by_a_peer(s, b, diagnosis):
+        return fails(f"The diagnosis {diagnosis.code or ''} was recorded by a peer.", f"{at}.by")
+    if diagnosis.code is None:
+        return missing("the diagnosis code", f"{at}.code")
+    if not _ICD10CM.fullmatch(diagnosis.code.strip().upper()):
+        return fails(f"{diagnosis.code!r} is no ICD-10-CM code.", f"{at}.code")
+    return None
+
+
+def by_a_peer(s: Situation, b: Bound, diagnosis: Diagnosis) -> bool:
+    """Whether a diagnosis comes from this contact's peer or from a staff member with a peer's credential."""
+    if s.contact.peer is not None and diagnosis.by == s.contact.peer.id:
+        return True
+    author = s.around.staff_by_id(diagnosis.by, s.contact.jurisdiction)
+    return author is not None and any(c.code in b["credentials.peers"] for c in author.credentials)

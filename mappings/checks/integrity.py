@@ -1,0 +1,114 @@
+"""Derived rules: what must be true of honest records though no guidance says it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, fails, missing
+from mappings.checks.texts import listed
+from mappings.library import Bound
+from mappings.situation import STATUSES, Situation
+
+
+@check("status-known")
+def status_known(s: Situation, b: Bound) -> Outcome:
+    """Only a contact that took place can be billed; its status says so."""
+    if s.contact.status is None:
+        return missing("whether the contact took place", "status")
+    if s.contact.status not in STATUSES:
+        return fails(f"{s.contact.status!r} is none of {listed(STATUSES)}.", "status")
+    return PASS
+
+
+@check("no-overlap-of-peer")
+def no_overlap_of_peer(s: Situation, b: Bound) -> Outcome:
+    """A peer cannot be in two different contacts at once, a group session apart (D-1, AMB-34)."""
+    if s.contact.peer is None:
+        return missing("the peer", "peer")
+    other = s.around.overlaps.get(s.contact.id)
+    if other is None:
+        return PASS
+    return fails(
+        f"The peer is in contact {other.id} at the same time ({other.start} to {other.end}).",
+        "start",
+        "end",
+        "peer",
+    )
+
+
+@check("not-in-the-future")
+def not_in_the_future(s: Situation, b: Bound) -> Outcome:
+    """A contact that took place does not lie in the future (D-5)."""
+    if s.contact.start is None:
+        return missing("the start of the contact", "start")
+    if s.contact.start > s.now:
+        return fails("The contact starts in the future.", "start")
+    if s.contact.end is not None and s.contact.end > s.now:
+        return fails("The contact ends in the future.", "end")
+    return PASS
+
+
+@check("connected")
+def connected(s: Situation, b: Bound) -> Outcome:
+    """A telehealth contact that failed for technical reasons makes no unit (D-6)."""
+    if s.contact.technical_failure is None and s.service.place == "telehealth":
+        return missing("whether the connection worked", "technical_failure")
+    if s.no_connection:
+        return fails("The connection failed: no unit is billed, the note is kept.", "technical_failure")
+    return PASS
+
+
+@check("no-names-of-others")
+def no_names_of_others(s: Situation, b: Bound) -> Outcome:
+    """Names of other members of the group stand in nobody's note (D-7)."""
+    group = s.contact.group
+    if group is None or not group.session or s.contact.note is None:
+        return NOT_APPLICABLE
+    own = s.contact.individual
+    note = s.contact.note.model_dump(include={"purpose", "response", "progress", "outcome", "own_words"})
+    for other in s.around.of_session(group.session):
+        name = other.contact.individual.name
+        if other.contact.individual.id == own.id or name is None:
+            continue
+        for field, text in note.items():
+            if text and _names(name.full, text):
+                return fails("The name of another member of the group stands in the note.", f"note.{field}")
+    return PASS
+
+
+def _names(full: str, text: str) -> bool:
+    words = full.split()
+    return len(words) > 1 and re.search(rf"(?<!\w){re.escape(' '.join(words))}(?!\w)", text, re.I) is not None
+
+
+@check("codes-known")
+def codes_known(s: Situation, b: Bound) -> Outcome:
+    """Codes that no other rule asks for are known ones."""
+    unknown = [
+        (path, code)
+        for path, table, code in _coded(s)
+        if code is not None and s.around.library.table(table).code(code) is None
+    ]
+    if not unknown:
+        return PASS
+    words = listed(f"{code!r} at {path}" for path, code in unknown[:5])
+    return fails(f"Unknown code: {words}.", *(path for path, _ in unknown))
+
+
+def _coded(s: Situation) -> Iterator[tuple[str, str, str | None]]:
+    contact = s.contact
+    if s.service.location is not None:
+        yield "service.location.kind", "location-kinds", s.service.location.kind
+    yield "individual.gender", "genders", contact.individual.gender
+    for n, coverage in enumerate(contact.individual.coverages):
+        yield f"individual.coverages[{n}].class", "coverage-classes", coverage.class_
+    for n, present in enumerate(contact.staff):
+        yield f"staff[{n}].category", "staff-categories", present.category
+    for n, signature in enumerate(contact.signatures):
+        yield f"signatures[{n}].meaning", "signature-meanings", signature.meaning
+        yield f"signatures[{n}].category", "staff-categories", signature.category
+    for n, credential in enumerate(s.peer.credentials if s.peer is not None else ()):
+        yield f"peer.credentials[{n}].code", "credentials", credential.code
+    if contact.relates_to is not None:
+        yield "relates_to.how", "relations", contact.relates_to.how

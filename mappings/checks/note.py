@@ -1,0 +1,136 @@
+"""What a note holds: its fields, its components, and when it was written."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+
+from mappings.checks.registry import PASS, Outcome, advises, check, fails, missing, passes
+from mappings.checks.texts import listed, says_something
+from mappings.library import Bound
+from mappings.records import Note
+from mappings.situation import Situation
+
+_NO_NOTE = Note()
+
+
+def _absent_and_blank(s: Situation, b: Bound, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    note = s.contact.note or _NO_NOTE
+    absent, blank = [], []
+    for name in names:
+        text = s.service.type if name == "type" else getattr(note, name, None)
+        if text is None:
+            absent.append(name)
+        elif not says_something(text, b["note.empty_words"]):
+            blank.append(name)
+    return absent, blank
+
+
+def _paths(names: list[str]) -> tuple[str, ...]:
+    return tuple("service.type" if name == "type" else f"note.{name}" for name in names)
+
+
+def _words(names: list[str]) -> str:
+    return listed("the type of service" if name == "type" else f"the {name}" for name in names)
+
+
+def _fields_filled(s: Situation, b: Bound, names: tuple[str, ...]) -> Outcome:
+    absent, blank = _absent_and_blank(s, b, names)
+    if blank:
+        verb = "is" if len(blank) == 1 else "are"
+        return fails(f"The note says nothing here: {_words(blank)} {verb} blank.", *_paths(blank + absent))
+    if absent:
+        return missing(_words(absent), *_paths(absent))
+    return PASS
+
+
+@check("note-fields", "note.required", "note.empty_words")
+def note_fields(s: Situation, b: Bound) -> Outcome:
+    """The fields that every progress note has are filled (R053)."""
+    return _fields_filled(s, b, b["note.required"])
+
+
+@check("preadmission-note-fields", "preadmission.note.required", "note.empty_words")
+def preadmission_note_fields(s: Situation, b: Bound) -> Outcome:
+    """The fields that a note before admission has are filled (R039, AMB-01)."""
+    return _fields_filled(s, b, b["preadmission.note.required"])
+
+
+@check("component-of-type")
+def component_of_type(s: Situation, b: Bound) -> Outcome:
+    """At least one service component, each from the list of the service type (R054)."""
+    if s.service.type is None:
+        return missing("the service type", "service.type")
+    if not s.service.components:
+        return fails("No service component is chosen.", "service.components")
+    table = s.around.library.table(b.settings["table"])
+    for place, code in enumerate(s.service.components):
+        found = table.code(code, s.day)
+        if found is None:
+            return fails(f"{code!r} is no service component.", f"service.components[{place}]")
+        if found.properties.get("service_type") != s.service.type:
+            return fails(
+                f"{code} ({found.display}) belongs to {found.properties.get('service_type')} peer support, "
+                f"this service is {s.service.type}.",
+                f"service.components[{place}]",
+                "service.type",
+            )
+    return PASS
+
+
+@check("written-in-time", "note.due_hours")
+def written_in_time(s: Situation, b: Bound) -> Outcome:
+    """The author signed within the hours that the site allows after the end (R055, AMB-27)."""
+    if s.contact.end is None:
+        return missing("the end of the contact", "end")
+    signed = [
+        signature.at
+        for signature in s.contact.signatures
+        if signature.meaning == "author" and signature.at is not None
+    ]
+    written = min((moment.astimezone(UTC) for moment in signed), default=s.now.astimezone(UTC))
+    late = written - s.contact.end.astimezone(UTC)
+    if late <= timedelta(hours=b["note.due_hours"]):
+        return PASS
+    verb = "was signed" if signed else "is unsigned"
+    return fails(
+        f"The note {verb} {int(late.total_seconds() // 3600)} hours after the contact; "
+        f"{b['note.due_hours']} is the limit{b.standing('note.due_hours')}. It is kept, and its lateness too.",
+        "end",
+    )
+
+
+@check("data-verified")
+def data_verified(s: Situation, b: Bound) -> Outcome:
+    """The person's details were verified with the person (R056)."""
+    note = s.contact.note or _NO_NOTE
+    if note.data_verified:
+        return PASS
+    return advises("The person's details are not marked as verified at this visit.", "note.data_verified")
+
+
+@check("own-words", "note.empty_words")
+def own_words(s: Situation, b: Bound) -> Outcome:
+    """The person's own view of progress (R057)."""
+    note = s.contact.note or _NO_NOTE
+    if note.own_words is not None and says_something(note.own_words, b["note.empty_words"]):
+        return PASS
+    return advises("How the person sees the progress could stand here in own words.", "note.own_words")
+
+
+@check("start-and-end")
+def start_and_end(s: Situation, b: Bound) -> Outcome:
+    """Start and end are recorded and make sense together (R059)."""
+    contact = s.contact
+    if contact.start is None:
+        return missing("the start of the contact", "start")
+    if contact.end is None:
+        return missing("the end of the contact", "end")
+    if contact.end < contact.start:
+        return fails("The contact ends before it starts.", "end", "start")
+    if contact.excluded_minutes < 0 or s.travel < 0:
+        return fails("Excluded or travel minutes are below zero.", "excluded_minutes")
+    if s.gross is not None and contact.excluded_minutes + s.travel > s.gross:
+        return fails("More minutes are left out than the contact has.", "excluded_minutes", "end")
+    if s.gross is not None and s.gross > b.settings["longest_minutes"]:
+        return fails(f"The contact lasts {s.gross // 60} hours; check its days.", "start", "end")
+    return passes(f"{s.gross} minutes from start to end, {s.minutes} of them count.")

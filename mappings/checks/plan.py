@@ -1,0 +1,149 @@
+"""How a service after admission relates to the treatment plan."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, fails, missing
+from mappings.checks.texts import says_something
+from mappings.library import Bound
+from mappings.records import PlanEntry
+from mappings.situation import Situation, covers
+
+
+@check("basis-declared", "plan.bases")
+def basis_declared(s: Situation, b: Bound) -> Outcome:
+    """The contact says whether it is planned, targeted or ad hoc (R046)."""
+    if s.service.basis is None:
+        return missing("how the service relates to the treatment plan", "service.basis")
+    if s.service.basis in b["plan.bases"]:
+        return PASS
+    return fails(f"{s.service.basis!r} is none of {', '.join(b['plan.bases'])}.", "service.basis")
+
+
+def _named_entry(s: Situation) -> tuple[PlanEntry | None, Outcome]:
+    if not s.service.plan_entry:
+        return None, missing("the plan entry this service belongs to", "service.plan_entry")
+    if s.entry is None:
+        return None, missing(f"the plan entry {s.service.plan_entry}", "service.plan_entry")
+    if s.entry.individual.id != s.contact.individual.id:
+        wrong = fails(f"Plan entry {s.entry.id} belongs to another person.", "service.plan_entry")
+        return None, wrong
+    return s.entry, PASS
+
+
+@check("listed-in-plan")
+def listed_in_plan(s: Situation, b: Bound) -> Outcome:
+    """A planned service is listed in a plan in force on the day, for this service type (R047)."""
+    entry, problem = _named_entry(s)
+    if entry is None:
+        return problem
+    if entry.status is None:
+        return missing(f"the status of plan entry {entry.id}", "service.plan_entry")
+    if entry.status != "active":
+        return fails(f"Plan entry {entry.id} is {entry.status}, not active.", "service.plan_entry")
+    plan = entry.plan
+    in_force = None if plan is None else covers(plan.from_, plan.to, s.day)
+    if plan is None or in_force is None:
+        return missing(f"the period of the plan of entry {entry.id}", "service.plan_entry")
+    if not in_force:
+        ends = f"ended on {plan.to}" if plan.to is not None and plan.to < s.day else f"starts on {plan.from_}"
+        return fails(f"The treatment plan {ends}; the service was on {s.day}.", "service.plan_entry", "start")
+    if s.service.type is None:
+        return missing("the service type", "service.type")
+    if entry.service_type is None:
+        return missing(f"the service type of plan entry {entry.id}", "service.plan_entry")
+    if entry.service_type != s.service.type:
+        return fails(
+            f"The plan lists {entry.service_type} peer support; this service is {s.service.type}.",
+            "service.plan_entry",
+            "service.type",
+        )
+    if entry.basis is not None and entry.basis != s.service.basis:
+        return fails(f"Plan entry {entry.id} is {entry.basis}, this service is not.", "service.plan_entry")
+    return PASS
+
+
+@check("event-and-response", "note.empty_words")
+def event_and_response(s: Situation, b: Bound) -> Outcome:
+    """Targeted use names the event, before the service, and the response, in the plan (R048)."""
+    entry, problem = _named_entry(s)
+    if entry is None:
+        return problem
+    if entry.basis != "targeted":
+        return fails(f"Plan entry {entry.id} is {entry.basis}, not targeted.", "service.plan_entry")
+    if entry.event is None or entry.event.text is None:
+        return missing(f"the event of plan entry {entry.id}", "service.plan_entry")
+    if entry.event.on is None:
+        return missing(f"the day of the event of plan entry {entry.id}", "service.plan_entry")
+    if entry.event.on > s.day:
+        return fails(f"The event is dated {entry.event.on}, after the service.", "service.plan_entry")
+    if entry.response is None:
+        return missing(f"the response of plan entry {entry.id}", "service.plan_entry")
+    if not (
+        says_something(entry.event.text, b["note.empty_words"])
+        and says_something(entry.response, b["note.empty_words"])
+    ):
+        return fails(f"Event or response of plan entry {entry.id} is blank.", "service.plan_entry")
+    return PASS
+
+
+@check("rationale", "note.empty_words", "adhoc.reference_days")
+def rationale(s: Situation, b: Bound) -> Outcome:
+    """An ad hoc contact says why, in the note or in team minutes near the day (R049)."""
+    text, reference = s.service.rationale, s.service.rationale_ref
+    if text is not None and says_something(text, b["note.empty_words"]):
+        return PASS
+    if reference is None or not reference.id:
+        return fails("Nothing says why this contact took place outside the plan.", "service.rationale")
+    if reference.on is None:
+        return missing("the day of the team minutes", "service.rationale_ref.on")
+    if abs((reference.on - s.day).days) > b["adhoc.reference_days"]:
+        return fails(
+            f"The minutes of {reference.on} are more than {b['adhoc.reference_days']} days from the service"
+            f"{b.standing('adhoc.reference_days')}.",
+            "service.rationale_ref",
+        )
+    return PASS
+
+
+@check("ad-hoc-singular", "adhoc.max", "adhoc.window_days")
+def ad_hoc_singular(s: Situation, b: Bound) -> Outcome:
+    """Repeated ad hoc contacts in a window suggest a place in the plan (R050)."""
+    if s.contact.start is None:
+        return NOT_APPLICABLE
+    first = s.day - timedelta(days=b["adhoc.window_days"] - 1)
+    start = s.contact.start
+    count = sum(
+        1
+        for other in s.around.of_person(s.contact.individual.id)
+        if other.service.basis == "ad-hoc"
+        and other.contact.start is not None
+        and first <= other.day
+        and other.contact.start <= start
+    )
+    if count <= b["adhoc.max"]:
+        return PASS
+    return fails(
+        f"This is ad hoc contact {count} within {b['adhoc.window_days']} days{b.standing('adhoc.max')}.",
+        "service.basis",
+    )
+
+
+@check("goal-linked")
+def goal_linked(s: Situation, b: Bound) -> Outcome:
+    """A planned service's note names an active goal of the plan (R051)."""
+    goals = s.contact.note.goals if s.contact.note is not None else ()
+    if not goals:
+        return fails("The note names no goal of the plan.", "note.goals")
+    known = {
+        entry.goal.id: entry.goal
+        for entry in s.around.entries.values()
+        if entry.goal is not None and entry.individual.id == s.contact.individual.id
+    }
+    named = [known[goal] for goal in goals if goal in known]
+    if not named:
+        return missing(f"the goal {goals[0]} in the person's plan", "note.goals")
+    if any(goal.status == "active" for goal in named):
+        return PASS
+    return fails(f"The goal {named[0].id} is {named[0].status or 'of no status'}, not active.", "note.goals")

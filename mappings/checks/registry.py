@@ -1,0 +1,81 @@
+"""The vocabulary of checks and conditions that a rule may name, and what a check answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mappings.findings import Result, Severity
+
+if TYPE_CHECKING:
+    from mappings.library import Bound
+    from mappings.situation import Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a check answers: its result, the message, and where it differs from the rule's own words."""
+
+    result: Result
+    message: str = ""
+    fields: tuple[str, ...] = ()
+    severity: Severity | None = None
+    fix: str = ""
+
+
+PASS = Outcome("pass")
+NOT_APPLICABLE = Outcome("not-applicable")
+
+Check = Callable[["Situation", "Bound"], Outcome]
+Condition = Callable[["Situation"], bool]
+
+CHECKS: dict[str, Check] = {}
+CONDITIONS: dict[str, Condition] = {}
+PARAMETERS_OF: dict[str, tuple[str, ...]] = {}
+
+
+def check(name: str, *parameters: str) -> Callable[[Check], Check]:
+    """Register a check under the name a rule uses; `parameters` are those that the rule must list."""
+
+    def register(function: Check) -> Check:
+        if name in CHECKS:
+            raise ValueError(f"two checks are named {name}")
+        CHECKS[name], PARAMETERS_OF[name] = function, parameters
+        return function
+
+    return register
+
+
+def condition(name: str) -> Callable[[Condition], Condition]:
+    """Register a condition under the name that a rule's `when` uses."""
+
+    def register(function: Condition) -> Condition:
+        if name in CONDITIONS:
+            raise ValueError(f"two conditions are named {name}")
+        CONDITIONS[name] = function
+        return function
+
+    return register
+
+
+def passes(message: str) -> Outcome:
+    """The rule is kept; the message explains how."""
+    return Outcome("pass", message)
+
+
+def fails(message: str, *fields: str, fix: str = "", severity: Severity | None = None) -> Outcome:
+    """The rule is broken; `fields` are the intake paths it stands beside."""
+    return Outcome("fail", message, fields, severity, fix)
+
+
+def missing(datum: str, *fields: str, severity: Severity | None = None) -> Outcome:
+    """The rule cannot be decided: `datum` in plain words, `fields` its intake paths."""
+    where = f" ({', '.join(fields)})" if fields else ""
+    message = f"This cannot be decided yet: {datum} is missing{where}."
+    return Outcome("indeterminate", message, fields, severity, f"Fill in {datum}.")
+
+
+def advises(message: str, *fields: str, fix: str = "", severity: Severity | None = None) -> Outcome:
+    """The rule is kept but a person should know something; it never holds."""
+    return Outcome("advice", message, fields, severity, fix)

@@ -1,0 +1,103 @@
+"""What peers may not do, as far as structured data shows it."""
+
+from __future__ import annotations
+
+from mappings.checks.codes import by_a_peer
+from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing
+from mappings.library import Bound
+from mappings.situation import Situation
+
+
+@check("no-diagnosis-by-peer", "credentials.peers")
+def no_diagnosis_by_peer(s: Situation, b: Bound) -> Outcome:
+    """A peer's record carries no diagnosis made by a peer (R094)."""
+    for place, diagnosis in enumerate(s.contact.diagnoses):
+        if by_a_peer(s, b, diagnosis):
+            return fails("Peers do not diagnose: a clinician records it.", f"diagnoses[{place}].by")
+        if diagnosis.by is None:
+            return missing("who recorded the diagnosis", f"diagnoses[{place}].by")
+    return PASS
+
+
+@check("no-assessment-code", "scope.assessment_codes")
+def no_assessment_code(s: Situation, b: Bound) -> Outcome:
+    """Neither the service nor a filed claim carries an assessment code (R095, AMB-19)."""
+    return _none_of(s, b["scope.assessment_codes"], "an assessment")
+
+
+@check("no-therapy-code", "scope.therapy_codes")
+def no_therapy_code(s: Situation, b: Bound) -> Outcome:
+    """Neither the service nor a filed claim carries a psychotherapy code (R096)."""
+    return _none_of(s, b["scope.therapy_codes"], "psychotherapy")
+
+
+def _none_of(s: Situation, codes: tuple[str, ...], what: str) -> Outcome:
+    filed = s.contact.claim.code if s.contact.claim is not None else None
+    for code, field in ((s.service.code, "service.code"), (filed, "claim.code")):
+        if code is not None and code.startswith(codes):
+            return fails(f"{code} is {what}; peers do not offer it.", field)
+    return PASS
+
+
+@check("not-transport-alone")
+def not_transport_alone(s: Situation, b: Bound) -> Outcome:
+    """Going along is support, never transport alone; travel without support does not count (R097)."""
+    going = s.service.accompaniment
+    if going is None:
+        return NOT_APPLICABLE
+    if going.support is None:
+        return missing("whether support was given on the way", "service.accompaniment.support")
+    if not going.support:
+        return fails("Only transport is recorded, no support.", "service.accompaniment.support")
+    if going.travel_minutes is None:
+        return missing("the minutes of travel without support", "service.accompaniment.travel_minutes")
+    if s.gross is not None and 0 < s.gross <= going.travel_minutes:
+        return fails(
+            "All minutes are travel without support.", "service.accompaniment.travel_minutes", "start", "end"
+        )
+    return PASS
+
+
+@check("asked-to-accompany")
+def asked_to_accompany(s: Situation, b: Bound) -> Outcome:
+    """An adult is accompanied at the person's own request (R107)."""
+    going = s.service.accompaniment
+    if going is None or going.requested:
+        return PASS
+    return advises(
+        "It is not recorded that the person asked to be accompanied.", "service.accompaniment.requested"
+    )
+
+
+@check("component-in-scope")
+def component_in_scope(s: Situation, b: Bound) -> Outcome:
+    """At least one service component that is in scope (R098, AMB-26)."""
+    table = s.around.library.table(b.settings["table"])
+    if any(table.code(code, s.day) is not None for code in s.service.components):
+        return PASS
+    return fails(
+        "No component in scope is chosen: care coordination alone is no peer support.", "service.components"
+    )
+
+
+@check("voluntary")
+def voluntary(s: Situation, b: Bound) -> Outcome:
+    """The person takes part freely; coercion holds the claim and never the signing (R103)."""
+    if s.service.voluntary is None:
+        return missing("whether the person takes part freely", "service.voluntary")
+    if s.service.voluntary:
+        return PASS
+    return fails("The service is recorded as not voluntary.", "service.voluntary")
+
+
+@check("risk-told")
+def risk_told(s: Situation, b: Bound) -> Outcome:
+    """Where risk was seen, who was told and when is recorded (R104)."""
+    risk = s.contact.risk
+    if risk is None or not risk.seen:
+        return NOT_APPLICABLE
+    if not (risk.notified or "").strip():
+        return fails("Risk was seen and nobody is recorded as told.", "risk.notified")
+    if risk.at is None:
+        return missing("when the clinician was told of the risk", "risk.at")
+    return PASS

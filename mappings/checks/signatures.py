@@ -1,0 +1,185 @@
+"""Who signed which version of the note, in which role, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, fails, missing
+from mappings.checks.texts import listed
+from mappings.library import Bound
+from mappings.records import Signature
+from mappings.situation import Situation, covers
+
+COSIGNERS = ("cosigner", "second-cosigner")
+
+
+def _place(s: Situation, signature: Signature) -> str:
+    return f"signatures[{s.contact.signatures.index(signature)}]"
+
+
+def _standing(s: Situation, signature: Signature, who: str) -> Outcome:
+    """Whether a signature counts for this version: version, day, not before the last edit or the end."""
+    at = _place(s, signature)
+    if signature.version is None:
+        return missing(f"the version that {who} signed", f"{at}.version")
+    if signature.version != s.contact.version:
+        return fails(
+            f"{who[0].upper()}{who[1:]} signed version {signature.version}; "
+            f"version {s.contact.version} is unsigned.",
+            "signatures",
+        )
+    if signature.at is None:
+        return missing(f"when {who} signed", f"{at}.at")
+    if signature.at > s.now:
+        return fails(f"The signature of {who} is dated in the future.", f"{at}.at")
+    edited = s.contact.note.edited_at if s.contact.note is not None else None
+    if edited is not None and signature.at < edited:
+        return fails(f"The note was changed after {who} signed.", "signatures", "note.edited_at")
+    if s.contact.end is not None and signature.at < s.contact.end:
+        return fails(f"The signature of {who} is older than the end of the contact.", f"{at}.at", "end")
+    return PASS
+
+
+def author_standing(s: Situation) -> Outcome:
+    """Whether the rendering peer's own signature stands on this version."""
+    if s.contact.peer is None:
+        return missing("the peer", "peer")
+    signature = s.signature("author")
+    if signature is None:
+        return fails("The note is not signed by the peer.", "signatures")
+    if signature.by is None:
+        return missing("who signed as author", f"{_place(s, signature)}.by")
+    if signature.by != s.contact.peer.id:
+        return fails(
+            f"Signed by {signature.by}; the peer who gave the service is {s.contact.peer.id}.", "signatures"
+        )
+    return _standing(s, signature, "the peer")
+
+
+def cosigner_standing(s: Situation, b: Bound) -> Outcome:
+    """Whether a co-signature of an LPHA, licensed that day, stands on this version."""
+    signature = s.signature(*COSIGNERS)
+    if signature is None:
+        return fails("The note is not co-signed by an LPHA.", "signatures")
+    if signature.by is None:
+        return missing("who co-signed", f"{_place(s, signature)}.by")
+    role = lpha_role(s, b, signature)
+    return role if role is not PASS else _standing(s, signature, "the co-signer")
+
+
+def lpha_role(s: Situation, b: Bound, signature: Signature) -> Outcome:
+    """Whether a co-signer is an LPHA whose licence was in force on the day of signing."""
+    at = _place(s, signature)
+    if signature.category is None:
+        return missing("the co-signer's category", f"{at}.category")
+    if signature.category not in b["lpha.categories"]:
+        return fails(
+            f"The co-signer is {signature.category!r}, not an LPHA: "
+            f"{listed(b['lpha.categories'])}{b.standing('lpha.categories')}.",
+            f"{at}.category",
+            "signatures",
+        )
+    if signature.at is None:
+        return missing("when the co-signer signed", f"{at}.at")
+    day = s.day_of(signature.at)
+    in_force = covers(signature.licence_from, signature.licence_to, day)
+    if in_force is None:
+        return missing("the period of the co-signer's licence", f"{at}.licence_from", f"{at}.licence_to")
+    if not in_force:
+        return fails(f"The co-signer's licence was not in force on {day}.", "signatures", f"{at}.licence_to")
+    return PASS
+
+
+def cosign_needed(s: Situation, asked: Sequence[str]) -> bool:
+    """Whether the conditions of `cosign.required_when` ask for a co-signature on this contact."""
+    provisional = any(
+        (credential.code or "").endswith("-provisional") and covers(credential.from_, credential.to, s.day)
+        for credential in (s.peer.credentials if s.peer is not None else ())
+    )
+    return (
+        "all" in asked
+        or ("pre-admission" in asked and not s.state.enrolled)
+        or ("enrolled" in asked and s.state.enrolled)
+        or ("provisional-peer" in asked and provisional)
+    )
+
+
+@check("signed-by-the-peer")
+def signed_by_the_peer(s: Situation, b: Bound) -> Outcome:
+    """The rendering peer's signature stands on the current version (R060, R129)."""
+    return author_standing(s)
+
+
+@check("peer-and-lpha-signed", "cosign.required_when", "lpha.categories")
+def peer_and_lpha_signed(s: Situation, b: Bound) -> Outcome:
+    """Both the peer and an LPHA, two people, signed the same version, where it is asked (R040)."""
+    if not cosign_needed(s, b["cosign.required_when"]):
+        return NOT_APPLICABLE
+    for standing in (author_standing(s), cosigner_standing(s, b)):
+        if standing is not PASS:
+            return standing
+    author, cosigner = s.signature("author"), s.signature(*COSIGNERS)
+    if author is not None and cosigner is not None and author.by == cosigner.by:
+        return fails("The same person signed as peer and as LPHA.", "signatures")
+    return PASS
+
+
+@check("cosigner-is-lpha", "lpha.categories")
+def cosigner_is_lpha(s: Situation, b: Bound) -> Outcome:
+    """Whoever co-signed this version is an LPHA licensed that day (R061)."""
+    signature = s.signature(*COSIGNERS)
+    if signature is None:
+        return NOT_APPLICABLE
+    return lpha_role(s, b, signature)
+
+
+@check("nothing-changed-after-signing")
+def nothing_changed_after_signing(s: Situation, b: Bound) -> Outcome:
+    """A note changed after a signature has lost it (D-2)."""
+    own = [x for x in s.contact.signatures if x.version == s.contact.version]
+    if not own:
+        return NOT_APPLICABLE
+    edited = s.contact.note.edited_at if s.contact.note is not None else None
+    if edited is None:
+        return missing("when the note was last changed", "note.edited_at")
+    for signature in own:
+        if signature.at is None:
+            return missing("when the note was signed", f"{_place(s, signature)}.at")
+        if signature.at < edited:
+            return fails("The note was changed after it was signed.", "signatures", "note.edited_at")
+    return PASS
+
+
+@check("one-signed-version")
+def one_signed_version(s: Situation, b: Bound) -> Outcome:
+    """A claim line points to exactly one signed version of one note (D-3)."""
+    if s.doubled:
+        return fails("Another record of the input has this id and version but says something else.", "id")
+    for place, signature in enumerate(s.contact.signatures):
+        if signature.version is None:
+            return missing("the version that was signed", f"signatures[{place}].version")
+        if signature.version > s.contact.version:
+            return fails(
+                f"Version {signature.version} is signed; this is version {s.contact.version}.", "signatures"
+            )
+    return PASS
+
+
+@check("two-people-signed")
+def two_people_signed(s: Situation, b: Bound) -> Outcome:
+    """The author and the co-signers are different people (D-4)."""
+    own = [x for x in s.contact.signatures if x.version == s.contact.version]
+    cosigners = [x for x in own if x.meaning in COSIGNERS]
+    if not cosigners:
+        return NOT_APPLICABLE
+    authors = {x.by for x in own if x.meaning == "author"}
+    if s.contact.peer is not None:
+        authors.add(s.contact.peer.id)
+    names = [x.by for x in cosigners]
+    if None in names:
+        return missing("who co-signed", "signatures")
+    if authors & set(names):
+        return fails("One person cannot co-sign their own note.", "signatures")
+    if len(set(names)) < len(names):
+        return fails("The same person co-signed twice.", "signatures")
+    return PASS

@@ -1,0 +1,83 @@
+"""From minutes to units: the shortest service, its increments, the filed count, the size of a group."""
+
+from __future__ import annotations
+
+from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, passes
+from mappings.library import Bound
+from mappings.situation import Situation
+from mappings.units import units_sentence
+
+
+def times_missing(s: Situation) -> Outcome | None:
+    """What to answer when the minutes cannot be known, or None when they can."""
+    if s.contact.start is None:
+        return missing("the start of the contact", "start")
+    if s.contact.end is None:
+        return missing("the end of the contact", "end")
+    return None
+
+
+@check("at-least-one-unit", "unit.minutes", "unit.rounding")
+def at_least_one_unit(s: Situation, b: Bound) -> Outcome:
+    """The minutes that count make at least one unit (R063)."""
+    unknown = times_missing(s)
+    if unknown is not None:
+        return unknown
+    if s.no_connection:
+        return NOT_APPLICABLE
+    if s.units > 0:
+        return PASS
+    words = units_sentence(s.minutes or 0, b["unit.minutes"], b["unit.rounding"])
+    return fails(f"{words} Nothing is billed; the note is kept.", "end", "start")
+
+
+@check("full-increments", "unit.minutes", "unit.rounding")
+def full_increments(s: Situation, b: Bound) -> Outcome:
+    """Each further full increment makes one more unit; a filed count is not above it (R064)."""
+    unknown = times_missing(s)
+    if unknown is not None:
+        return unknown
+    words = units_sentence(s.minutes or 0, b["unit.minutes"], b["unit.rounding"])
+    filed = s.contact.claim
+    if filed is None:
+        return passes(words)
+    if filed.units is None:
+        return missing("the units of the filed claim", "claim.units")
+    if filed.units > s.units:
+        return fails(f"{filed.units} units are filed. {words}", "claim.units")
+    if filed.units < s.units:
+        return advises(f"{filed.units} units are filed, {s.units} could be. {words}", "claim.units")
+    return passes(words)
+
+
+@check("day-cap", "cap.units_per_day")
+def day_cap(s: Situation, b: Bound) -> Outcome:
+    """Within the day's cap until the sharing of the day says otherwise (R065); see `mappings.rules`."""
+    return times_missing(s) or PASS
+
+
+@check("group-size", "group.max", "group.min")
+def group_size(s: Situation, b: Bound) -> Outcome:
+    """A group's recipients, staff not counted, are neither too many nor a single person (R067, AMB-15)."""
+    group = s.contact.group
+    if group is None or (group.attendees is None and not group.recipients):
+        return missing("how many people attended the group", "group.attendees")
+    together = {other.contact.individual.id for other in s.around.of_session(group.session)}
+    listed = set(group.recipients)
+    count = max(group.attendees or 0, len(listed), len(together | listed))
+    if count > b["group.max"]:
+        return fails(
+            f"{count} people attended; a group has at most {b['group.max']}. No line of this session can be "
+            "billed; the roster stays as it was.",
+            "group.attendees",
+            "group.recipients",
+        )
+    if count < b["group.min"]:
+        return fails(
+            f"A group has at least {b['group.min']} people; {max(count, 0)} attended.",
+            "group.attendees",
+            fix="Record it as an individual service.",
+        )
+    if group.session is None:
+        return missing("the id of the group session", "group.session")
+    return PASS

@@ -1,0 +1,334 @@
+"""The library of guidance: sources, parameters, rules and tables, dated and cited, by jurisdiction."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from mappings.findings import Citation, Finding, Severity, Stage
+from mappings.library_sheet import LibraryError
+
+CONFIRMED = "confirmed"
+STATUS_WORDS = {
+    CONFIRMED: "",
+    "example-only": "an example of the guidance, to be confirmed by the site",
+    "unconfirmed": "not confirmed by a source, to be confirmed by the site",
+    "ours": "site policy, no number in the guidance",
+    "site": "set by the site",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A document that rules cite; `checked` is the day someone last compared it with the library."""
+
+    id: str
+    title: str
+    publisher: str
+    address: str
+    published: str
+    effective: date | None
+    checked: date
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A parameter's value from a day on, with its standing (see STATUS_WORDS) and its citation."""
+
+    from_: date
+    value: Any
+    status: str
+    cite: Citation | None
+    layer: str
+
+    @property
+    def standing(self) -> str:
+        """What a reader must know of the value; blank for a confirmed one."""
+        return STATUS_WORDS[self.status]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A number, word or list of the guidance: its type, which direction is tighter, its dated values."""
+
+    id: str
+    type: str
+    says: str
+    tighter: str
+    overridable: bool
+    choices: tuple[str, ...]
+    values: tuple[Value, ...]
+    file: str = ""
+
+    def at(self, on: date) -> Value | None:
+        """The value in force on the day, or None before the first."""
+        return next((value for value in reversed(self.values) if value.from_ <= on), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVersion:
+    """What a rule asks from one day until another (both count): check, parameters, settings, citation."""
+
+    from_: date
+    until: date | None
+    check: str
+    parameters: tuple[str, ...]
+    settings: Mapping[str, Any]
+    cite: Citation
+
+    def covers(self, on: date) -> bool:
+        """Whether the version is in force on the day."""
+        return self.from_ <= on and (self.until is None or on <= self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A dated sentence with a source: what it says, about which records, how hard, and what to do."""
+
+    id: str
+    no: str
+    title: str
+    says: str
+    about: str
+    when: tuple[str, ...]
+    stage: Stage
+    severity: Severity
+    fix: str
+    fields: tuple[str, ...]
+    derived: bool
+    versions: tuple[RuleVersion, ...]
+    pack: str
+    file: str
+
+    def at(self, on: date) -> RuleVersion | None:
+        """The version in force on the day, or None."""
+        return next((version for version in self.versions if version.covers(on)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """One folder of guidance: its layer, jurisdiction, what it builds on, and its days."""
+
+    id: str
+    title: str
+    layer: str
+    jurisdiction: str
+    extends: tuple[str, ...]
+    program_kinds: tuple[str, ...]
+    from_: date
+    until: date | None
+
+    def covers(self, on: date) -> bool:
+        """Whether the pack is in force on the day."""
+        return self.from_ <= on and (self.until is None or on <= self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One entry of a table with its display, definition and the table's own properties."""
+
+    code: str
+    display: str
+    definition: str
+    properties: Mapping[str, Any]
+    from_: date | None
+    until: date | None
+
+    def covers(self, on: date) -> bool:
+        """Whether the code is in use on the day."""
+        return (self.from_ is None or self.from_ <= on) and (self.until is None or on <= self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A code table: its code system, its version and its codes, for one jurisdiction or for all ("")."""
+
+    id: str
+    title: str
+    system: str
+    version: str
+    jurisdiction: str
+    cite: Citation
+    codes: Mapping[str, Code]
+
+    def code(self, code: str | None, on: date | None = None) -> Code | None:
+        """The entry of a code, or None where it is unknown or not in use on the day."""
+        found = self.codes.get(code) if code is not None else None
+        return found if found is not None and (on is None or found.covers(on)) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A rule as it stands on one day: its version, its check and the values it may ask for."""
+
+    rule: Rule
+    version: RuleVersion
+    severity: Severity
+    values: Mapping[str, Value]
+    settings: Mapping[str, Any]
+    passed: Finding
+    inapplicable: Finding
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name].value
+
+    def standing(self, name: str) -> str:
+        """ " (an example ...)" for a value that is not confirmed, else blank."""
+        words = self.values[name].standing
+        return f" ({words})" if words else ""
+
+
+@dataclass(frozen=True, slots=True)
+class DayPack:
+    """All that is in force for one jurisdiction on one day."""
+
+    pack: Pack
+    values: Mapping[str, Value]
+    contact: tuple[Bound, ...]
+    plan_entry: tuple[Bound, ...]
+    by_id: Mapping[str, Bound]
+
+    def value(self, name: str) -> Any:
+        """The value of a parameter that day, or None where the pack has none."""
+        found = self.values.get(name)
+        return None if found is None else found.value
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What a site sets: parameter values and raised severities, from a day on, for one jurisdiction or all."""
+
+    id: str
+    jurisdiction: str
+    from_: date
+    until: date | None
+    values: Mapping[str, Any]
+    severities: Mapping[str, Severity]
+
+    def covers(self, jurisdiction: str, on: date) -> bool:
+        """Whether the overlay speaks for the place and the day."""
+        here = self.jurisdiction in ("", jurisdiction)
+        return here and self.from_ <= on and (self.until is None or on <= self.until)
+
+
+@dataclass(frozen=True)
+class Library:
+    """Everything loaded: packs, sources, parameters and rules by pack, tables, and the digest of it all."""
+
+    packs: Mapping[str, Pack]
+    sources: Mapping[str, Source]
+    parameters: Mapping[str, Mapping[str, Parameter]]
+    rules_by_id: Mapping[str, Rule]
+    tables: Mapping[str, Table]
+    overlay: Overlay | None
+    digest: str
+    breaks: tuple[date, ...] = ()
+    _days: dict[tuple[str, int], DayPack | None] = field(default_factory=dict, repr=False, compare=False)
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule in the order of the library."""
+        return tuple(self.rules_by_id.values())
+
+    def rule(self, id: str) -> Rule:
+        """A rule by its id or its number (R063); raises KeyError with the id."""
+        found = self.rules_by_id.get(id)
+        return found or next((r for r in self.rules() if r.no and r.no == id), None) or _unknown(id)
+
+    def table(self, id: str) -> Table:
+        """A table by its id; raises KeyError."""
+        return self.tables[id]
+
+    def pack_for(self, jurisdiction: str, on: date) -> Pack | None:
+        """The pack of a place that is in force on the day, or None: never another place's."""
+        packs = (pack for pack in self.packs.values() if pack.jurisdiction == jurisdiction)
+        return next((pack for pack in packs if pack.jurisdiction and pack.covers(on)), None)
+
+    def on(self, jurisdiction: str, on: date) -> DayPack | None:
+        """What is in force in a jurisdiction on a day; None where there is no pack."""
+        # Between two breaks nothing changes, so that one binding serves all the days between them.
+        key = (jurisdiction, bisect_right(self.breaks, on))
+        if key not in self._days:
+            pack = self.pack_for(jurisdiction, on)
+            self._days[key] = None if pack is None else self._bind(pack, on)
+        return self._days[key]
+
+    def parameter(self, name: str, on: date, jurisdiction: str) -> Value | None:
+        """The value of a parameter on a day in a jurisdiction, or None where none is in force."""
+        day = self.on(jurisdiction, on)
+        return None if day is None else day.values.get(name)
+
+    def layers(self, pack: Pack) -> tuple[str, ...]:
+        """The ids of the packs that a pack stands on, lowest first, itself last."""
+        below = tuple(layer for id in pack.extends for layer in self.layers(self.packs[id]))
+        return (*dict.fromkeys(below), pack.id)
+
+    def _bind(self, pack: Pack, on: date) -> DayPack:
+        layers = self.layers(pack)
+        values = self._values(layers, pack.jurisdiction, on)
+        bounds = {}
+        for rule in self.rules():
+            version = rule.at(on) if rule.pack in layers else None
+            if version is not None:
+                bounds[rule.id] = self._bound(rule, version, values, pack.jurisdiction, on)
+        contact = tuple(b for b in bounds.values() if b.rule.about == "contact")
+        plan_entry = tuple(b for b in bounds.values() if b.rule.about == "plan-entry")
+        return DayPack(pack, values, contact, plan_entry, bounds)
+
+    def _values(self, layers: tuple[str, ...], jurisdiction: str, on: date) -> dict[str, Value]:
+        values: dict[str, Value] = {}
+        for layer in layers:
+            for id, parameter in self.parameters.get(layer, {}).items():
+                found = parameter.at(on)
+                if found is not None:
+                    values[id] = found
+        overlay = self.overlay
+        if overlay is not None and overlay.covers(jurisdiction, on):
+            for id, value in overlay.values.items():
+                if id in values:
+                    values[id] = Value(overlay.from_, value, "site", values[id].cite, overlay.id)
+        return values
+
+    def _bound(
+        self, rule: Rule, version: RuleVersion, values: Mapping[str, Value], jurisdiction: str, on: date
+    ) -> Bound:
+        severity = rule.severity
+        if self.overlay is not None and self.overlay.covers(jurisdiction, on):
+            severity = self.overlay.severities.get(rule.id, severity)
+        own = {name: values[name] for name in version.parameters}
+        passed, inapplicable = (
+            Finding(
+                rule.id,
+                result,
+                severity,
+                rule.stage,
+                rule.says,
+                "",
+                version.cite,
+                (),
+                version.from_,
+                self.digest,
+            )
+            for result in ("pass", "not-applicable")
+        )
+        return Bound(rule, version, severity, own, version.settings, passed, inapplicable)
+
+
+def load(site: Path | None = None) -> Library:
+    """The library that ships with Peerchart, with a site's overlay where one is given.
+
+    Read once a process and kept. Raises LibraryError, which names the file, the rule and the right form.
+    """
+    from mappings.library_files import load_shipped
+
+    return load_shipped(site)
+
+
+def _unknown(id: str) -> Rule:
+    raise KeyError(f"no rule {id}; `peerchart rules list` shows them all")
+
+
+__all__ = ["Library", "LibraryError", "load"]

@@ -1,0 +1,357 @@
+"""Reads the files of the library and refuses what is unsourced, overlapping, unsorted or unknown."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mappings.checks import CHECKS, CONDITIONS, PARAMETERS_OF
+from mappings.findings import SEVERITIES, STAGES, Citation
+from mappings.library import Code, Library, Pack, Parameter, Rule, RuleVersion, Source, Table, Value
+from mappings.library_sheet import DATE_FORM, LibraryError, Sheet, file_name
+from mappings.site_overlay import read_overlay
+
+HERE = Path(__file__).parent
+LAYERS = ("federal", "state-program", "payer")
+STATUSES = ("confirmed", "example-only", "unconfirmed", "ours")
+TYPES = {"integer": int, "text": str, "texts": list, "table": dict}
+TIGHTER = ("lower", "higher", "more", "fewer", "later", "none")
+ABOUT = ("contact", "plan-entry")
+CITE_FORM = 'cite = { source = "<id of a source>", at = "<place in it>", quotes = ["..."] }'
+
+
+def load_shipped(site: Path | None = None) -> Library:
+    """The shipped library with an overlay; an unchanged file is not read again. Raises LibraryError."""
+    if site is None:
+        return _shipped(None, 0)
+    if not site.is_file():
+        raise LibraryError(str(site), "site overlay", "there is no such file", "the path of a TOML file")
+    return _shipped(site, site.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _shipped(site: Path | None, _changed: int) -> Library:
+    return read_library(HERE / "guidance", HERE / "tables", site)
+
+
+def read_library(guidance: Path, tables: Path, site: Path | None = None) -> Library:
+    """A library from a folder of packs, a folder of tables and a site overlay; raises LibraryError."""
+    files = [*sorted(guidance.glob("*/*.toml")), *sorted(tables.glob("*.toml"))]
+    digest = hashlib.sha256()
+    sheets = [(path, _sheet(path, digest.update)) for path in files]
+    packs: dict[str, Pack] = {}
+    sources: dict[str, Source] = {}
+    for path, sheet in sheets:
+        if path.parent.parent == guidance and sheet.has("pack"):
+            pack = _pack(sheet, path.parent.name)
+            packs[pack.id] = pack
+        for item in sheet.sheets("source", "source"):
+            _add(sources, item, _source(item))
+    parameters: dict[str, dict[str, Parameter]] = {id: {} for id in packs}
+    for path, sheet in sheets:
+        for item in sheet.sheets("parameter", "parameter"):
+            _add(parameters[_pack_of(path, packs, item)], item, _parameter(item, sources, path.parent.name))
+    known = [id for own in parameters.values() for id in own]
+    rules: dict[str, Rule] = {}
+    found_tables: dict[str, Table] = {}
+    for path, sheet in sheets:
+        for item in sheet.sheets("rule", "rule"):
+            _add(rules, item, _rule(item, sources, _pack_of(path, packs, item), known))
+        if sheet.has("table"):
+            table = _table(sheet, sources)
+            found_tables[table.id] = table
+        sheet.done()
+    _check_packs(packs, rules, parameters)
+    overlay = None if site is None else read_overlay(site, parameters, rules, digest.update)
+    return Library(
+        packs,
+        sources,
+        parameters,
+        rules,
+        found_tables,
+        overlay,
+        digest.hexdigest(),
+        tuple(sorted(set(_breaks(packs, parameters, rules, overlay)))),
+    )
+
+
+def _sheet(path: Path, digest: Any) -> Sheet:
+    data = path.read_bytes()
+    digest(file_name(path).encode() + b"\0" + data + b"\0")
+    try:
+        return Sheet(file_name(path), "", tomllib.loads(data.decode("utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LibraryError(file_name(path), "the file", f"not TOML ({error})", "TOML 1.0 in UTF-8") from None
+
+
+def _add(into: dict[str, Any], sheet: Sheet, item: Any) -> None:
+    if item.id in into:
+        sheet.refuse(f"the id `{item.id}` stands twice", "an id of its own, never used before")
+    into[item.id] = item
+
+
+def _pack_of(path: Path, packs: Mapping[str, Pack], sheet: Sheet) -> str:
+    if path.parent.name not in packs:
+        sheet.refuse("its folder has no pack", 'a file with [pack] id = "' + path.parent.name + '" beside it')
+    return path.parent.name
+
+
+def _pack(outer: Sheet, folder: str) -> Pack:
+    sheet = Sheet(outer.file, "pack", outer.table("pack"))
+    pack = Pack(
+        sheet.one_of("id", (folder,)),
+        sheet.text("title"),
+        sheet.one_of("layer", LAYERS),
+        sheet.text("jurisdiction", ""),
+        sheet.texts("extends"),
+        sheet.texts("program_kinds"),
+        sheet.day("from"),
+        sheet.maybe_day("until"),
+    )
+    _ordered(sheet, pack.from_, pack.until)
+    sheet.done()
+    return pack
+
+
+def _source(sheet: Sheet) -> Source:
+    source = Source(
+        sheet.text("id"),
+        sheet.text("title"),
+        sheet.text("publisher"),
+        sheet.text("address"),
+        sheet.text("published"),
+        sheet.maybe_day("effective"),
+        sheet.day("checked"),
+    )
+    sheet.done()
+    return source
+
+
+def _cite(outer: Sheet, sources: Mapping[str, Source]) -> Citation:
+    if not outer.has("cite"):
+        outer.refuse("the citation is missing", CITE_FORM)
+    sheet = Sheet(outer.file, f"{outer.where}, cite", outer.table("cite"))
+    id = sheet.text("source")
+    if id not in sources:
+        sheet.refuse(f"unknown source `{id}`", "one of the sources " + ", ".join(sorted(sources)))
+    quote = " ... ".join(" ".join(quote.split()) for quote in sheet.texts("quotes"))
+    cite = Citation(id, sources[id].title, sheet.text("at"), sources[id].address, quote)
+    sheet.done()
+    return cite
+
+
+def _parameter(sheet: Sheet, sources: Mapping[str, Source], layer: str) -> Parameter:
+    type_ = sheet.one_of("type", tuple(TYPES))
+    choices = sheet.texts("choices")
+    values = [_value(item, sources, TYPES[type_], choices, layer) for item in sheet.sheets("value", "value")]
+    if not values:
+        sheet.refuse("it has no value", "[[parameter.value]] with from, value and cite")
+    if any(a.from_ >= b.from_ for a, b in zip(values, values[1:], strict=False)):
+        sheet.refuse("its values are not sorted by `from`", "each `from` later than the one before")
+    parameter = Parameter(
+        sheet.text("id"),
+        type_,
+        sheet.text("says"),
+        sheet.one_of("tighter", TIGHTER),
+        sheet.flag("overridable"),
+        choices,
+        tuple(values),
+        sheet.file,
+    )
+    sheet.done()
+    return parameter
+
+
+def _value(
+    sheet: Sheet, sources: Mapping[str, Source], type_: type, choices: Sequence[str], layer: str
+) -> Value:
+    value = sheet.raw("value")
+    if sheet.flag("unset"):
+        if value is not None:
+            sheet.refuse("it has a value and is `unset`", "either value = ... or unset = true")
+    elif not isinstance(value, type_) or isinstance(value, bool):
+        sheet.refuse(f"`value` is {value!r}", f"a value of the parameter's type ({type_.__name__})")
+    elif choices and not set(value if isinstance(value, list) else [value]) <= set(choices):
+        sheet.refuse(f"`value` is {value!r}", "of the choices " + ", ".join(choices))
+    frozen = tuple(value) if isinstance(value, list) else value
+    cite = _cite(sheet, sources)
+    found = Value(sheet.day("from"), frozen, sheet.one_of("status", STATUSES, "confirmed"), cite, layer)
+    sheet.done()
+    return found
+
+
+def _rule(sheet: Sheet, sources: Mapping[str, Source], pack: str, parameters: Sequence[str]) -> Rule:
+    when = sheet.texts("when")
+    for name in when:
+        if name not in CONDITIONS:
+            sheet.refuse(f"unknown condition `{name}`", "one of " + ", ".join(sorted(CONDITIONS)))
+    versions = [_version(item, sources, parameters) for item in sheet.sheets("version", "version")]
+    _check_versions(sheet, versions)
+    rule = Rule(
+        sheet.text("id"),
+        sheet.text("no", ""),
+        sheet.text("title"),
+        sheet.text("says"),
+        sheet.one_of("about", ABOUT),
+        when,
+        sheet.one_of("stage", STAGES),  # type: ignore[arg-type]
+        sheet.one_of("severity", SEVERITIES),  # type: ignore[arg-type]
+        sheet.text("fix"),
+        sheet.texts("fields"),
+        sheet.flag("derived"),
+        tuple(versions),
+        pack,
+        sheet.file,
+    )
+    sheet.done()
+    return rule
+
+
+def _version(sheet: Sheet, sources: Mapping[str, Source], parameters: Sequence[str]) -> RuleVersion:
+    name = sheet.text("check")
+    if name not in CHECKS:
+        sheet.refuse(f"unknown check `{name}`", "one of " + ", ".join(sorted(CHECKS)))
+    own = sheet.texts("parameters")
+    for parameter in own:
+        if parameter not in parameters:
+            sheet.refuse(f"unknown parameter `{parameter}`", "one of " + ", ".join(sorted(parameters)))
+    absent = [parameter for parameter in PARAMETERS_OF[name] if parameter not in own]
+    if absent:
+        sheet.refuse(
+            f"the check `{name}` needs the parameter `{absent[0]}`",
+            "parameters = [" + ", ".join(f'"{p}"' for p in PARAMETERS_OF[name]) + "]",
+        )
+    version = RuleVersion(
+        sheet.day("from"), sheet.maybe_day("until"), name, own, sheet.table("settings"), _cite(sheet, sources)
+    )
+    _ordered(sheet, version.from_, version.until)
+    sheet.done()
+    return version
+
+
+def _ordered(sheet: Sheet, start: date, until: date | None) -> None:
+    if until is not None and until < start:
+        sheet.refuse(f"`until` {until} lies before `from` {start}", f"until = {DATE_FORM}, not before from")
+
+
+def _check_versions(sheet: Sheet, versions: Sequence[RuleVersion]) -> None:
+    if not versions:
+        sheet.refuse("it has no version", "[[rule.version]] with from, check and cite")
+    for older, newer in zip(versions, versions[1:], strict=False):
+        if newer.from_ <= older.from_:
+            sheet.refuse("its versions are not sorted by `from`", "each `from` later than the one before")
+        if older.until is None or older.until >= newer.from_:
+            sheet.refuse(
+                f"the version from {older.from_} overlaps the one from {newer.from_}",
+                f"until = {newer.from_ - timedelta(days=1)} on the older version",
+            )
+        if older.until + timedelta(days=1) != newer.from_:
+            sheet.refuse(
+                f"a gap between {older.until} and {newer.from_}",
+                f"from = {older.until + timedelta(days=1)} on the newer version",
+            )
+
+
+def _table(outer: Sheet, sources: Mapping[str, Source]) -> Table:
+    sheet = Sheet(outer.file, "table", outer.table("table"))
+    properties = sheet.texts("properties")
+    codes: dict[str, Code] = {}
+    for item in outer.sheets("code", "code"):
+        code = _code(item, properties)
+        if code.code in codes:
+            item.refuse(f"the code `{code.code}` stands twice", "each code once")
+        codes[code.code] = code
+    table = Table(
+        sheet.text("id"),
+        sheet.text("title"),
+        sheet.text("system", ""),
+        sheet.text("version", ""),
+        sheet.text("jurisdiction", ""),
+        _cite(sheet, sources),
+        codes,
+    )
+    sheet.done()
+    return table
+
+
+def _code(sheet: Sheet, properties: Iterable[str]) -> Code:
+    own = {name: sheet.raw(name) for name in properties if sheet.has(name)}
+    code = Code(
+        sheet.text("code"),
+        sheet.text("display"),
+        sheet.text("definition", ""),
+        own,
+        sheet.maybe_day("from"),
+        sheet.maybe_day("until"),
+    )
+    if code.from_ is not None:
+        _ordered(sheet, code.from_, code.until)
+    sheet.done()
+    return code
+
+
+def _check_packs(
+    packs: Mapping[str, Pack], rules: Mapping[str, Rule], parameters: Mapping[str, Mapping[str, Parameter]]
+) -> None:
+    for pack in packs.values():
+        for below in pack.extends:
+            if below not in packs or below == pack.id:
+                raise LibraryError(
+                    f"{pack.id}/pack.toml", "pack", f"extends unknown `{below}`", "one of " + ", ".join(packs)
+                )
+    _check_pairs([pack for pack in packs.values() if pack.jurisdiction])
+    for pack in packs.values():
+        if pack.jurisdiction:
+            _check_reach(pack, packs, rules, parameters)
+
+
+def _check_pairs(packs: Sequence[Pack]) -> None:
+    for number, one in enumerate(packs):
+        for other in packs[number + 1 :]:
+            days = one.covers(other.from_) or other.covers(one.from_)
+            if one.jurisdiction == other.jurisdiction and days:
+                raise LibraryError(
+                    f"{other.id}/pack.toml",
+                    "pack",
+                    f"overlaps the pack {one.id}",
+                    "days or a jurisdiction of its own",
+                )
+
+
+def _check_reach(
+    pack: Pack,
+    packs: Mapping[str, Pack],
+    rules: Mapping[str, Rule],
+    parameters: Mapping[str, Mapping[str, Parameter]],
+) -> None:
+    # A rule whose parameter has no value on some of its days could only fail while it judges.
+    layers = Library(packs, {}, {}, {}, {}, None, "").layers(pack)
+    values = {id: p for layer in layers for id, p in parameters.get(layer, {}).items()}
+    for rule in rules.values():
+        for version in rule.versions if rule.pack in layers else ():
+            start = max(version.from_, pack.from_)
+            for name in version.parameters:
+                if name not in values or values[name].at(start) is None:
+                    raise LibraryError(
+                        rule.file,
+                        f"rule {rule.id}",
+                        f"the parameter `{name}` has no value on {start} in {pack.id}",
+                        f"[[parameter.value]] with a `from` not after {start}",
+                    )
+
+
+def _breaks(*parts: Any) -> Iterator[date]:
+    packs, parameters, rules, overlay = parts
+    for item in [*packs.values(), *(v for rule in rules.values() for v in rule.versions), overlay]:
+        if item is not None:
+            yield item.from_
+            if item.until is not None:
+                yield item.until + timedelta(days=1)
+    for own in parameters.values():
+        for parameter in own.values():
+            yield from (value.from_ for value in parameter.values)

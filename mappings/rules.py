@@ -1,0 +1,237 @@
+"""Judges contacts and plan entries by the rules in force where and when they took place."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from mappings.checks import CHECKS, CONDITIONS
+from mappings.explaining import explain, prove
+from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing
+from mappings.library import Bound, Library
+from mappings.records import Contact, PlanEntry, Record
+from mappings.situation import DID_NOT_HAPPEN, PlanSituation, Situation, plan_day
+from mappings.surroundings import Surrounding
+from mappings.units import share_cap
+
+CAP = "cap.units_per_day"
+CAP_CHECK = "day-cap"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedUnits:
+    """Units of a claim that has been released already; they take their part of a day's cap first."""
+
+    contact_id: str
+    individual: str
+    program: str
+    day: date
+    units: int
+
+
+def judge(
+    records: Iterable[Record], library: Library, now: datetime, released: Iterable[ReleasedUnits] = ()
+) -> list[Judgement]:
+    """The judgement of every contact and plan entry of the input, in input order.
+
+    All records are judged together: ids of peers, programmes and plan entries are looked up among them,
+    overlaps and the day's cap are seen across them. Of several records with one id the highest version
+    counts; an older one gets a judgement of its own with the finding SUPERSEDED and nothing to bill.
+    `now` must be aware. Never raises on a record that intake has accepted.
+    """
+    everything = list(records)
+    around = Surrounding(everything, library)
+    situations = {
+        number: Situation(record, around, now, number in around.doubled)
+        for number, record in enumerate(everything)
+        if isinstance(record, Contact) and number in around.counting
+    }
+    around.place(situations.values())
+    judged: dict[int, Judgement] = {}
+    for number, record in enumerate(everything):
+        if isinstance(record, Contact | PlanEntry):
+            judged[number] = _judge_one(number, record, situations, around, now)
+    _share_days(judged, situations, released)
+    return list(judged.values())
+
+
+def _judge_one(
+    number: int,
+    record: Contact | PlanEntry,
+    situations: dict[int, Situation],
+    around: Surrounding,
+    now: datetime,
+) -> Judgement:
+    if number not in around.counting:
+        return _superseded(record, around.library)
+    if isinstance(record, Contact):
+        return _judge_contact(situations[number])
+    return _judge_entry(PlanSituation(record, around, now))
+
+
+def _judge_contact(s: Situation) -> Judgement:
+    contact = s.contact
+    if s.pack is None:
+        return _no_pack(contact, s.around.library, s.day)
+    findings = tuple(_find(bound, s) for bound in s.pack.contact) if s.happened else ()
+    claim = _claim_state(s, findings)
+    return Judgement(
+        contact.id,
+        contact.kind,
+        contact.version,
+        _signing_state(findings),
+        claim,
+        s.units if s.happened else 0,
+        s.units if claim == "ready" else 0,
+        findings,
+        s.minutes,
+        s.state.status,
+    )
+
+
+def _judge_entry(s: PlanSituation) -> Judgement:
+    entry, day = s.entry, plan_day(s.entry, s.now)
+    pack = s.around.library.on(entry.jurisdiction, day)
+    if pack is None:
+        return _no_pack(entry, s.around.library, day)
+    findings = tuple(_find(bound, s) for bound in pack.plan_entry)
+    return Judgement(entry.id, entry.kind, entry.version, _signing_state(findings), "none", 0, 0, findings)
+
+
+def _find(bound: Bound, s: Any) -> Finding:
+    for name in bound.rule.when:
+        if not CONDITIONS[name](s):
+            return bound.inapplicable
+    outcome = CHECKS[bound.version.check](s, bound)
+    if outcome.result == "pass" and not outcome.message:
+        return bound.passed
+    if outcome.result == "not-applicable":
+        return bound.inapplicable
+    return Finding(
+        bound.rule.id,
+        outcome.result,
+        outcome.severity or bound.severity,
+        bound.rule.stage,
+        outcome.message,
+        outcome.fix or ("" if outcome.result == "pass" else bound.rule.fix),
+        bound.version.cite,
+        outcome.fields or bound.rule.fields,
+        bound.version.from_,
+        bound.passed.library,
+    )
+
+
+def _signing_state(findings: Iterable[Finding]) -> Signing:
+    return "held" if any(f.blocks and f.stage == "signing" for f in findings) else "ready"
+
+
+def _claim_state(s: Situation, findings: Iterable[Finding]) -> ClaimState:
+    filed = s.contact.claim is not None and (s.contact.claim.units or 0) > 0
+    if s.contact.status in (*DID_NOT_HAPPEN, "in-progress"):
+        return "none"
+    if s.minutes is not None and s.units == 0 and not filed:
+        return "none"
+    return "held" if any(f.blocks and f.stage in ("signing", "claim") for f in findings) else "ready"
+
+
+def _share_days(
+    judged: dict[int, Judgement], situations: dict[int, Situation], released: Iterable[ReleasedUnits]
+) -> None:
+    """Share each day's cap: released units first, then contacts whose claim is ready, by their start."""
+    taken: dict[tuple[str, str, date], dict[str, int]] = defaultdict(dict)
+    for gone in released:
+        own = taken[gone.program, gone.individual, gone.day]
+        own[gone.contact_id] = own.get(gone.contact_id, 0) + gone.units
+    days: dict[tuple[str, str, date], list[int]] = defaultdict(list)
+    for number, s in situations.items():
+        if judged[number].claim == "ready":
+            program = s.contact.program.id if s.contact.program is not None else ""
+            days[program, s.contact.individual.id, s.day].append(number)
+    for key, numbers in days.items():
+        numbers.sort(key=lambda n: (_instant(situations[n]), situations[n].contact.id))
+        _share_day(judged, situations, numbers, taken.get(key, {}))
+
+
+def _share_day(
+    judged: dict[int, Judgement],
+    situations: dict[int, Situation],
+    numbers: Sequence[int],
+    taken: dict[str, int],
+) -> None:
+    pack = situations[numbers[0]].pack
+    cap = pack.value(CAP) if pack is not None else None
+    if cap is None:
+        return
+    # A contact whose claim is released already keeps what was released, it does not take it twice.
+    waiting = [n for n in numbers if judged[n].id not in taken]
+    for n in numbers:
+        if judged[n].id in taken:
+            judged[n] = replace(judged[n], billed_units=min(judged[n].units, taken[judged[n].id]))
+    shares = share_cap(cap, sum(taken.values()), [judged[n].units for n in waiting])
+    for n, share in zip(waiting, shares, strict=True):
+        if share < judged[n].units:
+            others = sum(taken.values()) + sum(judged[m].units for m in waiting)
+            judged[n] = _cut(judged[n], situations[n], share, cap, others)
+
+
+def _cut(judgement: Judgement, s: Situation, share: int, cap: int, wanted: int) -> Judgement:
+    lost = judgement.units - share
+    word = "unit is" if lost == 1 else "units are"
+    message = (
+        f"{wanted} units on {s.day}; at most {cap} a day are billed for one person in this programme. "
+        f"{share} of this contact's {judgement.units} are billed, {lost} {word} written off."
+    )
+    findings = tuple(
+        replace(f, result="fail", message=message, fix=b.rule.fix, fields=b.rule.fields)
+        if b.version.check == CAP_CHECK
+        else f
+        for f, b in zip(judgement.findings, s.pack.contact if s.pack is not None else (), strict=True)
+    )
+    claim: ClaimState = "ready" if share else "none"
+    return replace(judgement, billed_units=share, claim=claim, findings=findings, _by_rule={})
+
+
+def _no_pack(record: Contact | PlanEntry, library: Library, day: date) -> Judgement:
+    known = ", ".join(sorted({p.jurisdiction for p in library.packs.values() if p.jurisdiction}))
+    program = record.program.program_kind if record.program is not None else None
+    kind = f" and a programme of kind {program}" if program else ""
+    finding = Finding(
+        NO_PACK,
+        "fail",
+        "block",
+        "signing",
+        f"There are no rules for {record.jurisdiction} on {day}{kind}; the rules of another place "
+        "are never used instead.",
+        f"Check jurisdiction, day and programme; there are rules for {known}.",
+        None,
+        ("jurisdiction", "start"),
+        None,
+        library.digest,
+    )
+    return Judgement(record.id, record.kind, record.version, "held", "held", 0, 0, (finding,))
+
+
+def _superseded(record: Contact | PlanEntry, library: Library) -> Judgement:
+    finding = Finding(
+        SUPERSEDED,
+        "advice",
+        "info",
+        "workflow",
+        f"Version {record.version} no longer counts: the input holds a later record of {record.id}.",
+        "Nothing to do; the version that counts has a line of its own.",
+        None,
+        ("version",),
+        None,
+        library.digest,
+    )
+    return Judgement(record.id, record.kind, record.version, "ready", "none", 0, 0, (finding,), counts=False)
+
+
+def _instant(s: Situation) -> datetime:
+    return (s.contact.start or datetime.max.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+__all__ = ["Judgement", "ReleasedUnits", "explain", "judge", "prove"]

@@ -1,0 +1,184 @@
+"""One record as a rule sees it: with its peer, programme, plan entry, day, minutes and engagement."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta, timezone, tzinfo
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from mappings.engagement import State, state_at
+from mappings.records import Contact, PlanEntry, ProgramFields, Service, Signature, StaffFields
+from mappings.units import counted_minutes, minutes_between, units_of
+
+if TYPE_CHECKING:
+    from mappings.library import DayPack
+    from mappings.surroundings import Surrounding
+
+HAPPENED = ("finished", "in-progress")
+DID_NOT_HAPPEN = ("planned", "cancelled", "no-show", "entered-in-error")
+STATUSES = (*HAPPENED, *DID_NOT_HAPPEN)
+_NO_SERVICE = Service()
+
+
+@lru_cache(maxsize=256)
+def zone_named(name: str) -> ZoneInfo | None:
+    """The time zone of a name such as America/New_York, or None where there is none."""
+    try:
+        return ZoneInfo(name)
+    # Names like "America" or "../x" fail as a folder or as a path, not as an unknown key.
+    except (KeyError, ValueError, OSError):
+        return None
+
+
+def covers(start: date | None, end: date | None, day: date) -> bool | None:
+    """Whether a period covers the day; both ends count, an open end is None, both open say nothing."""
+    if start is None and end is None:
+        return None
+    return (start is None or start <= day) and (end is None or day <= end)
+
+
+def plus_months(day: date, months: int) -> date:
+    """The same day of the month some months later; the month's last day where it is too short."""
+    month = day.month - 1 + months
+    year, month = day.year + month // 12, month % 12 + 1
+    for last in (day.day, 30, 29, 28):
+        try:
+            return date(year, month, min(day.day, last))
+        except ValueError:
+            continue
+    return date(year, month, 28)
+
+
+def age_on(birth: date, day: date) -> int:
+    """Full years of age on a day."""
+    return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
+
+
+class Situation:
+    """A contact with everything its rules ask for."""
+
+    def __init__(self, contact: Contact, around: Surrounding, now: datetime, doubled: bool = False) -> None:
+        self.contact, self.around, self.now, self.doubled = contact, around, now, doubled
+        self.service = contact.service or _NO_SERVICE
+        self.program: ProgramFields | None = around.program(contact.program, contact.jurisdiction)
+        self.peer: StaffFields | None = around.staff(contact.peer, contact.jurisdiction)
+        self.zone = zone_of(self.program, contact.start)
+
+    @cached_property
+    def day(self) -> date:
+        """The calendar day of `start` where the programme is; without a start the day of the clock."""
+        return (self.contact.start or self.now).astimezone(self.zone).date()
+
+    @cached_property
+    def pack(self) -> DayPack | None:
+        """What is in force where and when the contact took place; None where there is no pack."""
+        pack = self.around.library.on(self.contact.jurisdiction, self.day)
+        kind = self.program.program_kind if self.program is not None else None
+        if pack is not None and pack.pack.program_kinds and kind is not None:
+            return pack if kind in pack.pack.program_kinds else None
+        return pack
+
+    @cached_property
+    def state(self) -> State:
+        """The engagement at the start of the contact."""
+        return state_at(self.contact.engagement, self.contact.start or self.now, self.zone)
+
+    @cached_property
+    def entry(self) -> PlanEntry | None:
+        """The plan entry the contact names, where it is known."""
+        return self.around.entries.get(self.service.plan_entry or "")
+
+    @cached_property
+    def gross(self) -> int | None:
+        """Full minutes from start to end; None while one of them is missing."""
+        if self.contact.start is None or self.contact.end is None:
+            return None
+        return minutes_between(self.contact.start, self.contact.end)
+
+    @cached_property
+    def travel(self) -> int:
+        """Minutes of travel without support."""
+        going = self.service.accompaniment
+        return (going.travel_minutes or 0) if going is not None else 0
+
+    @cached_property
+    def minutes(self) -> int | None:
+        """Minutes that count: without excluded ones and without travel; None while times are missing."""
+        if self.gross is None:
+            return None
+        return counted_minutes(self.gross, self.contact.excluded_minutes, self.travel)
+
+    @cached_property
+    def no_connection(self) -> bool:
+        """Whether a telehealth contact could not be delivered."""
+        return self.contact.technical_failure is True and self.service.place == "telehealth"
+
+    @cached_property
+    def units(self) -> int:
+        """Units of this contact alone, before any cap."""
+        if self.minutes is None or self.no_connection or self.pack is None:
+            return 0
+        per_unit, rounding = self.pack.value("unit.minutes"), self.pack.value("unit.rounding")
+        return units_of(self.minutes, per_unit, rounding) if per_unit else 0
+
+    @cached_property
+    def happened(self) -> bool:
+        """Whether the contact took place or is taking place; one of unknown status is judged in full."""
+        return self.contact.status not in DID_NOT_HAPPEN
+
+    @cached_property
+    def peer_known(self) -> bool:
+        """Whether more than the peer's id is known."""
+        return self.peer is not None and not only_id(self.peer)
+
+    @cached_property
+    def is_group(self) -> bool:
+        """Whether it is, or looks like, a group of people of different records."""
+        group = self.contact.group
+        return self.service.format == "group" or (group is not None and len(set(group.recipients)) > 1)
+
+    def signature(self, *meanings: str) -> Signature | None:
+        """The latest signature of a meaning on this version, else the latest of that meaning at all."""
+        found = [s for s in self.contact.signatures if s.meaning in meanings]
+        found.sort(key=lambda s: (s.version == self.contact.version, _instant(s.at)))
+        return found[-1] if found else None
+
+    def day_of(self, moment: datetime) -> date:
+        """The calendar day of a moment where the programme is."""
+        return moment.astimezone(self.zone).date()
+
+
+class PlanSituation:
+    """A plan entry with everything its rules ask for."""
+
+    def __init__(self, entry: PlanEntry, around: Surrounding, now: datetime) -> None:
+        self.entry, self.around, self.now = entry, around, now
+        self.program = around.program(entry.program, entry.jurisdiction)
+
+
+def plan_day(entry: PlanEntry, now: datetime) -> date:
+    """The day whose rules judge a plan entry: the first of its plan, else the day of the clock."""
+    start = entry.plan.from_ if entry.plan is not None else None
+    return start or now.date()
+
+
+def zone_of(program: ProgramFields | None, start: datetime | None) -> tzinfo:
+    """The programme's time zone; where it has none (or an unknown one) the offset of the start."""
+    name = program.time_zone if program is not None else None
+    zone = zone_named(name) if name else None
+    if zone is not None:
+        return zone
+    offset = start.utcoffset() if start is not None else None
+    return timezone(offset or timedelta(0))
+
+
+def only_id(fields: StaffFields | ProgramFields) -> bool:
+    """Whether a staff member or programme is given by id alone."""
+    if len(fields.model_fields_set - {"id"}) == 0:
+        return True
+    return all(not getattr(fields, name) for name in type(fields).model_fields if name != "id")
+
+
+def _instant(moment: datetime | None) -> float:
+    return moment.timestamp() if moment is not None else 0.0
