@@ -1,11 +1,11 @@
-"""Dated look-ups in the code tables, and what a contact's claim line carries."""
+"""What a contact's claim line carries: code, modifier, rate code and units of the day's pack."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import UTC
 
-from mappings.library import Code, DayPack, Library
+from mappings.library import DayPack, Library
 from mappings.records import Contact, ProgramFields
 from mappings.situation import zone_of
 from mappings.units import counted_minutes, minutes_between, units_of
@@ -21,39 +21,6 @@ class Billing:
     modifiers: tuple[str, ...]
     rate_code: str | None
     units: int
-
-
-def lookup(library: Library, table: str, code: str | None, on: date | None = None) -> Code | None:
-    """The entry of a code in a table on a day, or None where it is unknown; KeyError for no such table."""
-    return library.table(table).code(code, on)
-
-
-def display(library: Library, table: str, code: str | None, on: date | None = None) -> str:
-    """The display of a code, or the code itself where the table does not know it; blank for none."""
-    found = lookup(library, table, code, on)
-    return found.display if found is not None else code or ""
-
-
-def encounter_class(library: Library, place: str | None, location_kind: str | None = None) -> Code | None:
-    """The v3 ActEncounterCode of a place; off site at the person's home it is home health."""
-    found = lookup(library, "places", place)
-    if found is None:
-        return None
-    home = lookup(library, "location-kinds", location_kind)
-    own = home.properties.get("encounter_class") if home is not None and place == "offsite" else None
-    return lookup(library, "encounter-classes", own or found.properties["encounter_class"])
-
-
-def place_of_service(library: Library, place: str | None, location_kind: str | None = None) -> Code | None:
-    """The CMS place of service code of a professional claim, by place and kind of location."""
-    found = lookup(library, "places", place)
-    if found is None:
-        return None
-    kind = lookup(library, "location-kinds", location_kind)
-    if place == "telehealth":
-        return lookup(library, "place-of-service", "10" if location_kind == "home" else "02")
-    own = kind.properties.get("place_of_service") if kind is not None and place == "offsite" else None
-    return lookup(library, "place-of-service", own or found.properties["place_of_service"])
 
 
 def rate_code(pack: DayPack, place: str | None) -> str | None:

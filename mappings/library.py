@@ -200,7 +200,7 @@ class DayPack:
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """What a site sets: parameter values and raised severities, from a day on, for one jurisdiction or all."""
+    """What a site sets: parameter values and raised severities, for days and a jurisdiction or for all."""
 
     id: str
     jurisdiction: str

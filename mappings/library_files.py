@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def _parameter(sheet: Sheet, sources: Mapping[str, Source], layer: str) -> Param
     values = [_value(item, sources, TYPES[type_], choices, layer) for item in sheet.sheets("value", "value")]
     if not values:
         sheet.refuse("it has no value", "[[parameter.value]] with from, value and cite")
-    if any(a.from_ >= b.from_ for a, b in zip(values, values[1:], strict=False)):
+    if any(a.from_ >= b.from_ for a, b in pairwise(values)):
         sheet.refuse("its values are not sorted by `from`", "each `from` later than the one before")
     parameter = Parameter(
         sheet.text("id"),
@@ -242,7 +243,7 @@ def _ordered(sheet: Sheet, start: date, until: date | None) -> None:
 def _check_versions(sheet: Sheet, versions: Sequence[RuleVersion]) -> None:
     if not versions:
         sheet.refuse("it has no version", "[[rule.version]] with from, check and cite")
-    for older, newer in zip(versions, versions[1:], strict=False):
+    for older, newer in pairwise(versions):
         if newer.from_ <= older.from_:
             sheet.refuse("its versions are not sorted by `from`", "each `from` later than the one before")
         if older.until is None or older.until >= newer.from_:

@@ -96,21 +96,17 @@ def _right_type(sheet: Sheet, parameter: Parameter, value: Any) -> None:
 
 
 def _tighter(parameter: Parameter, old: Any, new: Any) -> bool:
-    if new == old:
-        return True
-    match parameter.tighter:
-        case "lower":
-            return bool(new <= old)
-        case "higher":
-            return bool(new >= old)
-        case "more":
-            return set(old) <= set(new)
-        case "fewer":
-            return set(new) <= set(old)
-        case "later":
-            return parameter.choices.index(new) >= parameter.choices.index(old)
-        case _:
-            return False
+    if new == old or parameter.tighter == "none":
+        return bool(new == old)
+    choices = parameter.choices
+    tighter: dict[str, Callable[[], bool]] = {
+        "lower": lambda: new <= old,
+        "higher": lambda: new >= old,
+        "more": lambda: set(old) <= set(new),
+        "fewer": lambda: set(new) <= set(old),
+        "later": lambda: choices.index(new) >= choices.index(old),
+    }
+    return tighter[parameter.tighter]()
 
 
 def _severity(sheet: Sheet, rules: Mapping[str, Rule], name: str, value: Any) -> Severity:

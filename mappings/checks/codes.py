@@ -105,7 +105,8 @@ def coverage_active(s: Situation, b: Bound) -> Outcome:
         return missing("the member id of the coverage", f"{at}.member_id")
     if not of_class:
         return advises(
-            f"The active coverage is {coverage.class_ or 'of no class'}, not {listed(b['payer.classes'], 'or')}.",
+            f"The active coverage is {coverage.class_ or 'of no class'}, "
+            f"not {listed(b['payer.classes'], 'or')}.",
             f"{at}.class",
             severity="warn",
         )

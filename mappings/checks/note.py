@@ -94,7 +94,8 @@ def written_in_time(s: Situation, b: Bound) -> Outcome:
     verb = "was signed" if signed else "is unsigned"
     return fails(
         f"The note {verb} {int(late.total_seconds() // 3600)} hours after the contact; "
-        f"{b['note.due_hours']} is the limit{b.standing('note.due_hours')}. It is kept, and its lateness too.",
+        f"{b['note.due_hours']} is the limit{b.standing('note.due_hours')}. "
+        "It is kept, and its lateness too.",
         "end",
     )
 

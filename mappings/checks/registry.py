@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from mappings.findings import Result, Severity
 
 if TYPE_CHECKING:
-    from mappings.library import Bound
     from mappings.situation import Situation
 
 
@@ -27,7 +26,8 @@ class Outcome:
 PASS = Outcome("pass")
 NOT_APPLICABLE = Outcome("not-applicable")
 
-Check = Callable[["Situation", "Bound"], Outcome]
+# A check of contacts takes a Situation, one of plan entries a PlanSituation; both a Bound after it.
+Check = Callable[..., Outcome]
 Condition = Callable[["Situation"], bool]
 
 CHECKS: dict[str, Check] = {}

@@ -129,7 +129,7 @@ def credential_fits_service(s: Situation, b: Bound) -> Outcome:
     "crpa-grace", *CREDENTIAL_LISTS, "credentials.issuers", "crpa.grace_months", "crpa.grace_service_types"
 )
 def crpa_grace(s: Situation, b: Bound) -> Outcome:
-    """A CRPA gets the provisional OMH credential within the months of grace; a countdown until then (R009)."""
+    """A CRPA gets the provisional OMH credential within the grace; a countdown until then (R009)."""
     unknown = unknown_peer(s)
     if unknown is not None:
         return unknown
