@@ -92,7 +92,10 @@ def draft_claims(
     pairs = [(each, judged.get((each.id, each.version))) for each in contacts]
     parts = [_part(c, j, surroundings, library) for c, j in pairs if j is not None and _billable(j)]
     ready = sorted((p for p in parts if p is not None), key=lambda p: (p.claim, p.line, _order(p)))
-    return [_draft(tuple(group), surroundings) for _, group in groupby(ready, key=lambda part: part.claim)]
+    return [
+        _draft(tuple(group), surroundings, library)
+        for _, group in groupby(ready, key=lambda part: part.claim)
+    ]
 
 
 def control_number(program: str, individual: str, day: date, rate_code: str, submission: str = "A") -> str:
@@ -113,7 +116,7 @@ def _part(contact: Contact, judged: Judgement, around: Surroundings, library: Li
     day = around.day_of(contact)
     if day is None:
         return None
-    billing = billing_of(contact, library)
+    billing = billing_of(contact, library, around.program_of(contact.program))
     if billing is None or not billing.rate_code:
         return None
     return _Part(contact, judged, day, billing, _diagnoses(contact, day, around, library))
@@ -129,17 +132,18 @@ def _diagnoses(contact: Contact, day: date, around: Surroundings, library: Libra
     if contact.start is not None and zone is not None:
         state = state_at(contact.engagement, contact.start, zone)
         if not state.enrolled:
-            code = terms.preadmission_diagnosis(contact.jurisdiction, library, day)
+            code = terms.preadmission_diagnosis(library, contact.jurisdiction, day)
             return (code,) if code else ()
     peer = contact.peer.id if contact.peer else None
     known = [each for each in contact.diagnoses if each.code and each.by != peer]
     return tuple(dict.fromkeys(str(e.code) for e in sorted(known, key=lambda e: e.rank or 99)))
 
 
-def _draft(parts: Sequence[_Part], around: Surroundings) -> ClaimDraft:
+def _draft(parts: Sequence[_Part], around: Surroundings, library: Library) -> ClaimDraft:
     first = parts[0].contact
     program = around.program_of(first.program) or ProgramFields(id="program")
     covers = _coverages(first.individual, parts[0].day)
+    billed = _billed(covers, terms.payer_classes(library, first.jurisdiction, parts[0].day))
     return ClaimDraft(
         control_number=control_number(*parts[0].claim),
         individual=first.individual,
@@ -148,10 +152,10 @@ def _draft(parts: Sequence[_Part], around: Surroundings) -> ClaimDraft:
         rate_code=str(parts[0].billing.rate_code),
         lines=tuple(_line(tuple(group)) for _, group in groupby(parts, key=lambda part: part.line)),
         diagnoses=_unique(code for part in parts for code in part.diagnoses),
-        coverage=covers[0] if covers else None,
+        coverage=billed,
         authorization=next((p.contact.authorization for p in parts if p.contact.authorization), None),
         attending=_attending(parts, around),
-        other_coverages=covers[1:],
+        other_coverages=tuple(each for each in covers if each is not billed),
     )
 
 
@@ -172,6 +176,12 @@ def _coverages(individual: Individual, day: date) -> tuple[Coverage, ...]:
     """The coverages in force on the day, in the order in which they pay."""
     covers = [each for each in individual.coverages if each.payer and _in_force(each, day)]
     return tuple(sorted(covers, key=lambda each: each.order if each.order is not None else 99))
+
+
+def _billed(covers: Sequence[Coverage], classes: Sequence[str]) -> Coverage | None:
+    """The coverage that the claim goes to: the first of the pack's payer classes, else the first."""
+    own = [each for each in covers if each.class_ in classes]
+    return next(iter([*own, *covers]), None)
 
 
 def _in_force(cover: Coverage, day: date) -> bool:

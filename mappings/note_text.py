@@ -15,7 +15,7 @@ from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.office import Surroundings
 from mappings.records import Contact, Goal, Individual, Recipient, StaffFields
-from mappings.terms import BASES, ENGAGEMENT, FORMATS, MODALITIES, PLACES, SERVICE_TYPES, word
+from mappings.terms import ENGAGEMENT
 
 WIDTH = 100
 _LABEL = 18
@@ -95,7 +95,7 @@ class _Sheet:
         if self.judged.minutes is None or self.contact.start is None:
             return None
         day = self.contact.start.astimezone(self.zone).date()
-        each = terms.unit_minutes(self.contact.jurisdiction, self.library, day)
+        each = terms.unit_minutes(self.library, self.contact.jurisdiction, day)
         units = f"{self.judged.units} unit{'' if self.judged.units == 1 else 's'}"
         if each is None:
             return units
@@ -105,21 +105,24 @@ class _Sheet:
         service = self.contact.service
         if service is None:
             return
-        words = [word(SERVICE_TYPES, service.type), word(FORMATS, service.format)]
+        words = [self._word("service-types", service.type), service.format]
         yield "Service", ", ".join(each for each in words if each)
         place = service.location
-        where = [word(PLACES, service.place), word(MODALITIES, service.modality)]
-        where += [place.kind, place.name] if place else []
+        where = [self._word("places", service.place), self._word("modalities", service.modality)]
+        where += [self._word("location-kinds", place.kind), place.name] if place else []
         yield "Place", ", ".join(each for each in where if each)
         if self.contact.start is not None:
             state = state_at(self.contact.engagement, self.contact.start, self.zone)
-            yield "Admission", word(ENGAGEMENT, state.status)
-        yield "Basis", word(BASES, service.basis)
+            yield "Admission", ENGAGEMENT.get(state.status, state.status)
+        yield "Basis", self._word("bases", service.basis)
         yield "Plan entry", service.plan_entry
         yield "Received by", ", ".join(self._recipient(one) for one in self.contact.recipients)
         yield "Group", _attended(self.contact)
         failed = "The connection failed" if self.contact.technical_failure else None
         yield "Technical failure", failed
+
+    def _word(self, table: str, code: str | None) -> str | None:
+        return terms.word(self.library, table, code)
 
     def _recipient(self, one: Recipient) -> str:
         if one.role == "individual":
@@ -149,9 +152,8 @@ class _Sheet:
         return [self._component(code) for code in names]
 
     def _component(self, code: str) -> str:
-        day = self.contact.start.astimezone(self.zone).date() if self.contact.start else None
-        known = day and terms.component_display(self.contact.jurisdiction, code, self.library, day)
-        return f"{known} ({code})" if known else code
+        known = terms.component(self.library, self.contact.jurisdiction, code)
+        return f"{known[2]} ({code})" if known else code
 
     def _rationale(self) -> str | None:
         service = self.contact.service

@@ -1,70 +1,88 @@
-"""The words of codes: what a component, a place or a basis is called where people read it."""
+"""The words and codes of the library's tables, for records on their way to people and to FHIR."""
 
 from __future__ import annotations
 
 from datetime import date
 
-from mappings.library import Library
+from mappings.library import Code, Library
 from mappings.records import Contact
 
-SERVICE_TYPES = {
-    "adult": "Adult peer support",
-    "family": "Family peer support",
-    "youth": "Youth peer support",
-}
-FORMATS = {"individual": "individual", "group": "group"}
-PLACES = {"onsite": "on site", "offsite": "off site", "telehealth": "telehealth"}
-MODALITIES = {
-    "in-person": "in person",
-    "video": "by video",
-    "audio": "by telephone (audio only)",
-    "async": "by message",
-}
-BASES = {
-    "planned": "Planned in the treatment plan",
-    "targeted": "Targeted short-term, after an event in the treatment plan",
-    "ad-hoc": "Ad hoc, outside the treatment plan",
-}
 ENGAGEMENT = {
     "undecided": "Not admitted (pre-admission contact)",
     "admitted": "Admitted",
     "declined": "Declined admission",
     "discharged": "Discharged",
 }
+Term = tuple[str, str, str]
 
 
-def word(words: dict[str, str], code: str | None) -> str | None:
+def term(library: Library, table: str, code: str | None) -> Term | None:
+    """Code system, code and display of an entry of a table, or None where the table does not know it."""
+    found = library.table(table).code(code)
+    return (library.table(table).system, found.code, found.display) if found else None
+
+
+def word(library: Library, table: str, code: str | None) -> str | None:
     """What a code is called; an unknown code is its own word, none stays none."""
-    return words.get(code, code) if code else None
+    found = library.table(table).code(code)
+    return found.display if found else code or None
 
 
-def component_display(jurisdiction: str, code: str, library: Library, on: date) -> str | None:
-    """What a service component is called in the jurisdiction, or None where the tables do not know it."""
-    tables = (
-        t for t in library.tables.values() if t.jurisdiction in ("", jurisdiction) and "component" in t.id
-    )
-    found = next((t.codes[code] for t in tables if code in t.codes), None)
-    return found.display if found else None
+def component(library: Library, jurisdiction: str, code: str) -> Term | None:
+    """Code system, code and display of a service component in the jurisdiction, or None where unknown."""
+    for table in library.tables.values():
+        found = table.code(code) if table.id.endswith("components") else None
+        if found is not None and table.jurisdiction in ("", jurisdiction):
+            return table.system, found.code, found.display
+    return None
 
 
-def pack_code(jurisdiction: str, library: Library, on: date) -> tuple[str, str | None]:
-    """The procedure code for peer support in the jurisdiction, and its display."""
-    return "H0038", "Self-help/peer services, per 15 minutes"
+def encounter_class(library: Library, place: str | None, modality: str | None, kind: str | None) -> Term:
+    """The v3-ActCode class of a contact: VR by telehealth, else that of the kind of location, else the place.
+
+    At the programme's site AMB, in a home HH, elsewhere off site FLD. Never PRENC, which is a visit scheduled
+    ahead, not one before admission.
+    """
+    by_kind = _class_of(library.table("location-kinds").code(kind))
+    remote = place == "telehealth" or modality in ("video", "audio")
+    by_place = _class_of(library.table("places").code("telehealth" if remote else place))
+    code = by_place if remote else by_kind or by_place
+    found = term(library, "encounter-classes", code or "AMB")
+    if found is None:
+        raise KeyError(f"the table encounter-classes lacks {code}")
+    return found
 
 
-def service_code(contact: Contact, library: Library, on: date) -> tuple[str, str | None]:
-    """The procedure code of a contact, its own or the pack's, and its display where it is known."""
+def _class_of(entry: Code | None) -> str | None:
+    known = entry.properties.get("encounter_class") if entry else None
+    return str(known) if known else None
+
+
+def pack_code(library: Library, jurisdiction: str, on: date) -> str | None:
+    """The procedure code of peer support in the jurisdiction on the day, or None where no pack says."""
+    found = library.parameter("code.individual", on, jurisdiction)
+    return str(found.value) if found is not None and found.value else None
+
+
+def service_code(library: Library, contact: Contact, on: date) -> str | None:
+    """The procedure code of a contact: its own, else the pack's."""
     own = contact.service.code if contact.service else None
-    return pack_code(contact.jurisdiction, library, on) if not own else (own, None)
+    return own or pack_code(library, contact.jurisdiction, on)
 
 
-def unit_minutes(jurisdiction: str, library: Library, on: date) -> int | None:
+def unit_minutes(library: Library, jurisdiction: str, on: date) -> int | None:
     """Minutes of one unit in the jurisdiction on the day, or None where no pack says."""
     found = library.parameter("unit.minutes", on, jurisdiction)
-    return int(found.value) if found is not None else None
+    return int(found.value) if found is not None and found.value else None
 
 
-def preadmission_diagnosis(jurisdiction: str, library: Library, on: date) -> str | None:
+def payer_classes(library: Library, jurisdiction: str, on: date) -> tuple[str, ...]:
+    """The classes of coverage that pay for peer support in the jurisdiction on the day."""
+    found = library.parameter("payer.classes", on, jurisdiction)
+    return tuple(found.value) if found is not None and found.value else ()
+
+
+def preadmission_diagnosis(library: Library, jurisdiction: str, on: date) -> str | None:
     """The ICD-10-CM code that a claim carries before admission, or None where no pack says."""
     found = library.parameter("preadmission.diagnosis", on, jurisdiction)
     return str(found.value) if found is not None and found.value else None

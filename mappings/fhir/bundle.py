@@ -66,7 +66,7 @@ def contact_bundle(
     shown = note_text(contact, judgement, surroundings, library) if text is None else text
     scene = Scene(contact, judgement, surroundings, seals, links, library, now, shown)
     bundle = with_people(_contact_entries(scene), scene.people)
-    return checked(_labelled(bundle, scene.people))
+    return checked(labelled(bundle, scene.people))
 
 
 def _contact_entries(scene: Scene) -> Iterator[Json]:
@@ -109,13 +109,15 @@ def plan_bundle(
     library: Library,
     now: datetime,
 ) -> Json:
-    """The transaction Bundle of all entries of one plan with its signatures, checked.
+    """The transaction Bundle of one plan with its signatures, checked.
 
+    Entries of the same plan that the surroundings know go in as well, so that the CarePlan is whole.
     Raises NotFit when there is no entry, or the entries are of several individuals or plans.
     """
     if len({plan_key(each) for each in entries}) != 1:
         raise NotFit([("plan", "the entries are not those of one plan of one individual")])
     first = entries[0]
+    entries = _whole_plan(entries, surroundings)
     people = People(first.individual, surroundings.program_of(first.program), surroundings, links)
     day = now.astimezone(surroundings.zone_of(first.program, now) or UTC).date()
     found = plan_entries(entries, people, library, day)
@@ -125,7 +127,12 @@ def plan_bundle(
     signed.update({key: each.at for key, each in sealed.items()})
     for (meaning, by), at in sorted(signed.items(), key=lambda one: (one[1], one[0])):
         found.append(plan_signature_entry(plan, people, (meaning, by, at), sealed.get((meaning, by))))
-    return checked(_labelled(with_people(found, people), people))
+    return checked(labelled(with_people(found, people), people))
+
+
+def _whole_plan(entries: Sequence[PlanEntry], around: Surroundings) -> Sequence[PlanEntry]:
+    whole = {each.id: each for each in (*around.plan_of(entries[0]), *entries)}
+    return [whole[each] for each in sorted(whole)]
 
 
 def episode_bundle(
@@ -135,7 +142,7 @@ def episode_bundle(
     held = Judgement(contact.id, "contact", contact.version, "ready", "none", 0, 0, ())
     scene = Scene(contact, held, surroundings, (), links, library, now, "")
     episode = episode_entry(scene.episode_key, scene.people, scene.span, scene.day, now)
-    return checked(_labelled(with_people([episode], scene.people), scene.people))
+    return checked(labelled(with_people([episode], scene.people), scene.people))
 
 
 def with_people(entries: Sequence[Json] | Iterator[Json], people: People) -> Json:
@@ -166,7 +173,7 @@ def urns(value: Any) -> Iterator[str]:
             yield from urns(each)
 
 
-def _labelled(bundle: Json, people: People) -> Json:
+def labelled(bundle: Json, people: People) -> Json:
     """Every resource of a programme under 42 CFR Part 2 says so."""
     if people.program is not None and people.program.part2:
         for each in bundle["entry"]:

@@ -18,7 +18,6 @@ from mappings.fhir.elements import (
     filled,
     full_url,
     identifier,
-    local_coding,
     narrative,
     period,
     present,
@@ -41,7 +40,6 @@ _GOAL_STATUS = (
     *("cancelled", "entered-in-error", "rejected"),
 )
 _PER = {"day": ("d", "day"), "week": ("wk", "week"), "month": ("mo", "month")}
-_CATEGORIES = {"planned": ("planned", "Planned"), "targeted": ("targeted-short-term", "Targeted short-term")}
 
 
 def plan_entries(entries: Sequence[PlanEntry], people: People, library: Library, on: date) -> list[Json]:
@@ -51,7 +49,7 @@ def plan_entries(entries: Sequence[PlanEntry], people: People, library: Library,
     """
     goals = [goal_entry(each.goal, people) for each in entries if each.goal and filled(each.goal.text)]
     services = [_service_entry(each, people, library, on) for each in entries]
-    return [*goals, *services, _plan_entry(entries, people)]
+    return [*goals, *services, _plan_entry(entries, people, library)]
 
 
 def plan_key(entry: PlanEntry) -> str:
@@ -118,9 +116,9 @@ def _service_entry(one: PlanEntry, people: People, library: Library, on: date) -
 
 
 def _service(one: PlanEntry, who: Json, people: People, library: Library, on: date) -> Json:
-    code, display = terms.pack_code(one.jurisdiction, library, on)
+    code = terms.pack_code(library, one.jurisdiction, on)
     social = concept(coding(SNOMED, "410606002", "Social service procedure"))
-    kind = _CATEGORIES.get(one.basis or "")
+    kind = terms.term(library, "bases", one.basis)
     goal = one.goal if one.goal and filled(one.goal.text) else None
     link = (
         {"url": _PERTAINS_TO_GOAL, "valueReference": goal_reference(goal_key(goal, people))} if goal else None
@@ -128,14 +126,14 @@ def _service(one: PlanEntry, who: Json, people: People, library: Library, on: da
     plan = one.plan
     return present(
         resourceType="ServiceRequest",
-        text=narrative("Peer support in the treatment plan", _service_rows(one)),
+        text=narrative("Peer support in the treatment plan", _service_rows(one, library)),
         extension=[link] if link else None,
         identifier=[who],
         status=one.status if one.status in _PLAN_STATUS else "active",
         intent="plan",
-        category=[social, *([concept(local_coding("planning-basis", *kind))] if kind else [])],
-        code=concept(coding(HCPCS, code, display), text="Peer support service"),
-        orderDetail=[_component(one, each, library, on) for each in one.components if filled(each)],
+        category=[social, *([concept(coding(*kind))] if kind else [])],
+        code=service_concept(library, code),
+        orderDetail=[_component(one, each, library) for each in one.components if filled(each)],
         subject=people.patient(),
         authoredOn=stamp(plan.from_) if plan else None,
         requester=people.practitioner(plan.author) if plan and plan.author and filled(plan.author) else None,
@@ -146,14 +144,21 @@ def _service(one: PlanEntry, who: Json, people: People, library: Library, on: da
     )
 
 
-def _component(one: PlanEntry, code: str, library: Library, on: date) -> Json:
-    display = terms.component_display(one.jurisdiction, code, library, on)
-    return concept(local_coding("service-component", code.strip(), display), text=display or code)
+def service_concept(library: Library, code: str | None) -> Json:
+    """Peer support as a procedure: the code with its display where the tables know it, else in words."""
+    known = terms.term(library, "service-codes", code)
+    procedure = coding(*known) if known else coding(HCPCS, code) if code else None
+    return concept(*([procedure] if procedure else []), text="Peer support service")
 
 
-def _service_rows(one: PlanEntry) -> list[tuple[str, str | None]]:
+def _component(one: PlanEntry, code: str, library: Library) -> Json:
+    known = terms.component(library, one.jurisdiction, code)
+    return concept(*([coding(*known)] if known else []), text=known[2] if known else code)
+
+
+def _service_rows(one: PlanEntry, library: Library) -> list[tuple[str, str | None]]:
     return [
-        ("Basis", terms.word(terms.BASES, one.basis)),
+        ("Basis", terms.word(library, "bases", one.basis)),
         ("Goal", one.goal.text if one.goal else None),
         ("How often", _how_often(one.frequency)),
         ("Event", one.event.text if one.event else None),
@@ -199,20 +204,20 @@ def _bounds(one: PlanEntry) -> tuple[date | None, date | None]:
     return plan.from_, plan.to
 
 
-def _plan_entry(entries: Sequence[PlanEntry], people: People) -> Json:
+def _plan_entry(entries: Sequence[PlanEntry], people: People, library: Library) -> Json:
     key = plan_key(entries[0])
     who = identifier("plan", key)
-    return entry(full_url("plan", key), _plan(entries, who, people), who)
+    return entry(full_url("plan", key), _plan(entries, who, people, library), who)
 
 
-def _plan(entries: Sequence[PlanEntry], who: Json, people: People) -> Json:
+def _plan(entries: Sequence[PlanEntry], who: Json, people: People, library: Library) -> Json:
     plan = entries[0].plan or Plan()
     goals = {goal_key(e.goal, people): e.goal for e in entries if e.goal and filled(e.goal.text)}
     activities = [scoped_key(each.individual.id, each.id) for each in entries]
     author = people.practitioner(plan.author) if filled(plan.author) and plan.author else None
     return present(
         resourceType="CarePlan",
-        text=narrative("Treatment plan", _plan_rows(entries, plan)),
+        text=narrative("Treatment plan", _plan_rows(entries, plan, library)),
         identifier=[who],
         status=_plan_status(entries),
         intent="plan",
@@ -240,12 +245,14 @@ def _plan_status(entries: Sequence[PlanEntry]) -> str:
     return states.pop() or "active" if len(states) == 1 and states <= set(_PLAN_STATUS) else "active"
 
 
-def _plan_rows(entries: Sequence[PlanEntry], plan: Plan) -> Iterable[tuple[str, str | None]]:
+def _plan_rows(
+    entries: Sequence[PlanEntry], plan: Plan, library: Library
+) -> Iterable[tuple[str, str | None]]:
     yield "From", stamp(plan.from_)
     yield "To", stamp(plan.to)
     yield "Review due", stamp(plan.review_due)
     for each in entries:
-        words = [terms.word(terms.BASES, each.basis), each.goal.text if each.goal else None]
+        words = [terms.word(library, "bases", each.basis), each.goal.text if each.goal else None]
         words += [_how_often(each.frequency), each.event.text if each.event else None, each.response]
         yield "Service", "; ".join(word for word in words if word and word.strip())
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+from mappings import terms
 from mappings.claims import ClaimDraft, ClaimLine
-from mappings.fhir.bundle import checked, with_people
+from mappings.fhir.bundle import checked, labelled, with_people
+from mappings.fhir.care_plan import service_concept
 from mappings.fhir.elements import (
     HCPCS,
     ICD10CM,
@@ -33,6 +35,7 @@ from mappings.fhir.elements import (
 from mappings.fhir.people import ChartLinks, People
 from mappings.library import Library
 from mappings.office import Surroundings
+from mappings.records import Coverage
 
 VALUE_CODES = "https://www.nubc.org/CodeSystem/ValueCodesAndAmounts"
 TYPE_OF_BILL = "https://www.nubc.org/CodeSystem/TypeOfBill"
@@ -57,21 +60,23 @@ def claim_bundle(
     """
     people = People(claim.individual, claim.program, surroundings, links)
     who = identifier("claim", claim.control_number)
-    resource = _claim(claim, who, people, now, encounters or {}, type_of_bill)
-    return checked(with_people([entry(full_url("claim", claim.control_number), resource, who)], people))
+    resource = _claim(claim, who, people, library, now, encounters or {}, type_of_bill)
+    found = [entry(full_url("claim", claim.control_number), resource, who)]
+    return checked(labelled(with_people(found, people), people))
 
 
 def _claim(
     claim: ClaimDraft,
     who: Json,
     people: People,
+    library: Library,
     now: datetime,
     encounters: Mapping[str, str],
     type_of_bill: str | None,
 ) -> Json:
-    covers = [each for each in (claim.coverage, *claim.other_coverages) if each and filled(each.payer)]
-    if not covers or not claim.diagnoses:
-        missing = "insurance" if not covers else "diagnosis"
+    covers = _insurance(claim)
+    if claim.coverage is None or not claim.diagnoses:
+        missing = "insurance" if claim.coverage is None else "diagnosis"
         raise NotFit([(f"Claim.{missing}", f"claim {claim.control_number} of {claim.day} has none")])
     team = _team(claim)
     return present(
@@ -84,7 +89,7 @@ def _claim(
         patient=people.patient(),
         billablePeriod=period(claim.day, claim.day),
         created=stamp(now.astimezone(UTC)),
-        insurer=people.payer(str(covers[0].payer)),
+        insurer=people.payer(str(claim.coverage.payer)),
         provider=people.organization(),
         priority=concept(coding(f"{THO}/processpriority", "normal", "Normal")),
         payee={"type": concept(coding(f"{THO}/payeetype", "provider", "Provider"))},
@@ -94,14 +99,22 @@ def _claim(
         insurance=[
             present(
                 sequence=number,
-                focal=number == 1,
+                focal=cover is claim.coverage,
                 coverage=people.coverage(cover),
-                preAuthRef=_authorization(claim) if number == 1 else None,
+                preAuthRef=_authorization(claim) if cover is claim.coverage else None,
             )
             for number, cover in enumerate(covers, start=1)
         ],
-        item=[_item(n, line, claim, team, encounters) for n, line in enumerate(claim.lines, start=1)],
+        item=[
+            _item(n, line, claim, team, library, encounters) for n, line in enumerate(claim.lines, start=1)
+        ],
     )
+
+
+def _insurance(claim: ClaimDraft) -> list[Coverage]:
+    """Every coverage of the day in the order in which they pay."""
+    known = [each for each in (claim.coverage, *claim.other_coverages) if each and filled(each.payer)]
+    return sorted(known, key=lambda each: each.order if each.order is not None else 99)
 
 
 def _rows(claim: ClaimDraft) -> list[tuple[str, str | None]]:
@@ -171,6 +184,7 @@ def _item(
     line: ClaimLine,
     claim: ClaimDraft,
     team: Mapping[tuple[str, str], int],
+    library: Library,
     encounters: Mapping[str, str],
 ) -> Json:
     peers = [team["rendering", each] for each in line.rendering]
@@ -181,15 +195,16 @@ def _item(
         careTeamSequence=[*peers, *attending],
         diagnosisSequence=[claim.diagnoses.index(code) + 1 for code in line.diagnoses],
         informationSequence=[1],
-        productOrService=concept(coding(HCPCS, line.code, CODE_DISPLAYS.get(line.code))),
-        modifier=[concept(coding(HCPCS, each)) for each in line.modifiers],
+        productOrService=service_concept(library, line.code),
+        modifier=[_modifier(library, each) for each in line.modifiers],
         servicedDate=stamp(claim.day),
         quantity=units_of_15(line.units),
         encounter=[_encounter(name, encounters) for name in dict.fromkeys(each[0] for each in line.contacts)],
     )
 
 
-CODE_DISPLAYS = {"H0038": "Self-help/peer services, per 15 minutes"}
+def _modifier(library: Library, code: str) -> Json:
+    return concept(coding(*(terms.term(library, "modifiers", code) or (HCPCS, code))))
 
 
 def _encounter(contact_id: str, encounters: Mapping[str, str]) -> Json:

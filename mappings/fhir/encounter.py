@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterable
 
 from mappings import terms
+from mappings.fhir.care_plan import service_concept
 from mappings.fhir.elements import (
-    HCPCS,
     SNOMED,
     THO,
     Json,
@@ -34,28 +34,9 @@ _STATUS = {
     "no-show": "cancelled",
     "entered-in-error": "entered-in-error",
 }
-_CLASSES = {
-    "AMB": "ambulatory",
-    "HH": "home health",
-    "FLD": "field",
-    "VR": "virtual",
-}
 _PARTICIPATION = {"PPRF": "primary performer", "SPRF": "secondary performer", "PART": "Participation"}
 _PERTAINS_TO_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
 _SERVICE_PHASES = {"pre-admission": "Before admission", "enrolled": "During admission"}
-_BASES = {"planned": "planned", "targeted": "targeted-short-term", "ad-hoc": "ad-hoc"}
-
-
-def encounter_class(place: str | None, modality: str | None, location_kind: str | None) -> str:
-    """The v3-ActCode class: VR by telehealth, HH at home, FLD elsewhere off site, else AMB.
-
-    Never PRENC: that is a visit scheduled before it takes place, not one before admission.
-    """
-    if place == "telehealth" or modality in ("video", "audio"):
-        return "VR"
-    if location_kind == "home":
-        return "HH"
-    return "FLD" if place == "offsite" else "AMB"
 
 
 def encounter_entry(scene: Scene, goal: Json | None) -> Json | None:
@@ -72,7 +53,9 @@ def encounter_entry(scene: Scene, goal: Json | None) -> Json | None:
 def _encounter(scene: Scene, who: Json, goal: Json | None) -> Json:
     service, contact = scene.service, scene.contact
     place = service.location
-    code = encounter_class(service.place, service.modality, place.kind if place else None)
+    setting = terms.encounter_class(
+        scene.library, service.place, service.modality, place.kind if place else None
+    )
     during = period(contact.start, contact.end)
     minutes = scene.judgement.minutes
     purpose = filled(scene.note.purpose)
@@ -82,9 +65,9 @@ def _encounter(scene: Scene, who: Json, goal: Json | None) -> Json:
         extension=[{"url": _PERTAINS_TO_GOAL, "valueReference": goal}] if goal else None,
         identifier=[who, *_session(scene)],
         status=_STATUS.get(contact.status or "finished", "unknown"),
-        class_=coding(f"{THO}/v3-ActCode", code, _CLASSES[code]),
+        class_=coding(*setting),
         type=_types(scene),
-        serviceType=_service_type(service.type),
+        serviceType=_service_type(scene),
         subject=scene.people.patient(),
         episodeOfCare=[reference(full_url("episode", scene.episode_key), to="EpisodeOfCare")],
         basedOn=[each for each in [scene.plan_service()] if each],
@@ -101,11 +84,11 @@ def _encounter(scene: Scene, who: Json, goal: Json | None) -> Json:
 def _rows(scene: Scene) -> list[tuple[str, str | None]]:
     service = scene.service
     return [
-        ("Service", terms.word(terms.SERVICE_TYPES, service.type)),
-        ("Place", terms.word(terms.PLACES, service.place)),
+        ("Service", terms.word(scene.library, "service-types", service.type)),
+        ("Place", terms.word(scene.library, "places", service.place)),
         ("Date", str(scene.day)),
         ("Minutes", None if scene.judgement.minutes is None else str(scene.judgement.minutes)),
-        ("Admission", terms.word(terms.ENGAGEMENT, scene.state.status)),
+        ("Admission", terms.ENGAGEMENT.get(scene.state.status)),
     ]
 
 
@@ -115,16 +98,17 @@ def _session(scene: Scene) -> list[Json]:
 
 
 def _types(scene: Scene) -> list[Json]:
-    code, display = terms.service_code(scene.contact, scene.library, scene.day)
+    code = terms.service_code(scene.library, scene.contact, scene.day)
+    service = service_concept(scene.library, code)
     phase = "enrolled" if scene.state.enrolled else "pre-admission"
     visit = coding(SNOMED, "308335008", "Patient encounter procedure")
     found = [
-        concept(visit, coding(HCPCS, code, display), text="Peer support service"),
+        concept(visit, *service.get("coding", ()), text=service["text"]),
         concept(local_coding("service-phase", phase, _SERVICE_PHASES[phase])),
     ]
-    basis = _BASES.get(scene.service.basis or "")
+    basis = terms.term(scene.library, "bases", scene.service.basis)
     if basis:
-        found.append(concept(local_coding("planning-basis", basis, terms.BASES[scene.service.basis or ""])))
+        found.append(concept(coding(*basis)))
     if _without_individual(scene):
         words = "With family or collaterals alone"
         found.append(concept(local_coding("presence", "collateral-only", words)))
@@ -136,11 +120,9 @@ def _without_individual(scene: Scene) -> bool:
     return bool(roles) and "individual" not in roles
 
 
-def _service_type(kind: str | None) -> Json | None:
-    if kind not in terms.SERVICE_TYPES:
-        return None
-    display = terms.SERVICE_TYPES[kind]
-    return concept(local_coding("service-type", f"{kind}-peer", display), text=display)
+def _service_type(scene: Scene) -> Json | None:
+    known = terms.term(scene.library, "service-types", scene.service.type)
+    return concept(coding(*known), text=known[2]) if known else None
 
 
 def _participants(scene: Scene, during: Json) -> Iterable[Json]:

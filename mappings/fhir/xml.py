@@ -16,6 +16,7 @@ from mappings.fhir.elements import XHTML, Json, NotFit
 from mappings.fhir.model import Element, elements
 
 FHIR = "http://hl7.org/fhir"
+_XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _WHOLE = ("integer", "positiveInt", "unsignedInt", "integer64")
 MAX_DEPTH = 64
 
@@ -148,15 +149,30 @@ def _local(node: etree._Element) -> str:
 def _read(node: etree._Element, kind: str, depth: int) -> Json:
     if depth > MAX_DEPTH:
         raise NotReadable(f"line {node.sourceline}: nested deeper than {MAX_DEPTH} levels")
+    _refuse_stray(node, kind)
     known = elements(kind)
     found: dict[str, list[tuple[Any, Any]]] = {}
     for child in node:
         name = etree.QName(child).localname
-        if name not in known:
+        if name not in known or etree.QName(child).namespace != _namespace(known[name]):
             raise NotReadable(f"line {child.sourceline}: {name} is no element of {kind}")
         found.setdefault(name, []).append(_read_one(child, known[name], depth + 1))
     attributes = {key: node.get(key) for key in ("id", "url") if node.get(key) and _is_attribute(kind, key)}
     return {**attributes, **_gathered(found, known)}
+
+
+def _namespace(element: Element) -> str:
+    return XHTML if element.primitive == "xhtml" else FHIR
+
+
+def _refuse_stray(node: etree._Element, kind: str) -> None:
+    # An xsi:schemaLocation says nothing of the content; anything else beside id, url and value is not FHIR.
+    known = {"value"} | {key for key in ("id", "url") if _is_attribute(kind, key)}
+    strange = [key for key in node.attrib if key not in known and not str(key).startswith(_XSI)]
+    if strange:
+        raise NotReadable(f"line {node.sourceline}: the attribute {strange[0]!s} is no part of {kind}")
+    if any((text or "").strip() for text in (node.text, *(child.tail for child in node))):
+        raise NotReadable(f"line {node.sourceline}: text stands between the elements of {kind}")
 
 
 def _gathered(found: Mapping[str, list[tuple[Any, Any]]], known: Mapping[str, Element]) -> Json:
