@@ -68,7 +68,6 @@ def smart_configuration(config: Config) -> dict[str, Any]:
     """Return the SMART discovery document (SMART App Launch 2.2, Conformance)."""
     return {
         **_endpoints(config),
-        "management_endpoint": f"{config.base_url}/menu",
         "scopes_supported": [
             *LAUNCH_SCOPES,
             "patient/*.cruds",

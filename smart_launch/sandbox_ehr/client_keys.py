@@ -1,5 +1,6 @@
 """The public keys of registered clients: fetched when a signature must be verified, and not before."""
 
+import json
 import logging
 import threading
 from collections.abc import Callable
@@ -62,7 +63,7 @@ def _fetch(address: str) -> KeySet | None:
         with requests.get(address, timeout=_SECONDS, allow_redirects=False, stream=True) as response:
             response.raise_for_status()
             body = response.raw.read(_MOST_BYTES, decode_content=True)
-            return KeySet.import_key_set(requests.models.complexjson.loads(body))
+            return KeySet.import_key_set(json.loads(body))
     except (requests.RequestException, JoseError, ValueError, KeyError, TypeError, OSError) as error:
         _log.warning("The keys at %s cannot be read: %s", address, error)
         return None

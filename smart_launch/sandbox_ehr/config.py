@@ -1,6 +1,5 @@
 """What one sandbox EHR is started with: its address, its file, its registered clients, its clock."""
 
-import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,11 +9,12 @@ from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from authlib.oauth2.rfc6749 import ClientMixin
-from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
 from .scopes import narrow
 
 MAX_BODY = 5 * 1024 * 1024
+NEW_YORK = ZoneInfo("America/New_York")
 
 
 class Client(BaseModel, ClientMixin):  # type: ignore[misc]  # Authlib ships no types
@@ -88,7 +88,7 @@ class Config:
     clients: tuple[Client, ...]
     clock: Callable[[], datetime]
     today: date
-    zone: ZoneInfo = ZoneInfo("America/New_York")
+    zone: ZoneInfo = NEW_YORK
     faults: bool = False
     launch_seconds: int = 300
     code_seconds: int = 60
@@ -116,7 +116,12 @@ def read_clients(path: Path) -> tuple[Client, ...]:
 
     Raises ValueError when the file is not such a list or two clients share an id.
     """
-    clients = TypeAdapter(tuple[Client, ...]).validate_python(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        clients = TypeAdapter(tuple[Client, ...]).validate_json(path.read_bytes())
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        sentences = (f"client {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
+        raise ValueError(f"{path} is no list of registered clients: {'; '.join(sentences)}") from error
     ids = [client.client_id for client in clients]
     if len(set(ids)) != len(ids):
         raise ValueError(f"{path}: two clients share one client_id")

@@ -33,10 +33,10 @@ def interval(text: str, zone: tzinfo) -> tuple[str, str]:
         raise ValueError(f"{text!r} is not a date; write 2026-03-04 or 2026-03-04T10:00:00-05:00")
     year, month, day, hour, minute, second, fraction, offset = match.groups()
     micro = int((fraction or "0").ljust(6, "0")[:6])
-    start = datetime(
-        int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0), micro
-    )
-    aware = datetime.fromisoformat(start.isoformat() + offset) if offset else start.replace(tzinfo=zone)
+    day_text = f"{year}-{month or '01'}-{day or '01'}"
+    time_text = f"{hour or '00'}:{minute or '00'}:{second or '00'}.{micro:06}"
+    start = datetime.fromisoformat(f"{day_text}T{time_text}{offset or ''}")
+    aware = start if offset else start.replace(tzinfo=zone)
     return stamp(aware), _end(aware, month, day, hour, second, fraction)
 
 

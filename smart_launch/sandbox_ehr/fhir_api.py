@@ -43,7 +43,8 @@ def _planned_faults() -> Response | None:
 
 @fhir_api.before_request
 def _speaks_json() -> None:
-    wanted = request.args.get("_format", "")
+    # A plus sign that was not percent-encoded arrives as a blank.
+    wanted = request.args.get("_format", "").replace(" ", "+")
     if wanted and wanted not in ("json", *_JSON_TYPES):
         raise FhirError(406, "not-supported", f"_format={wanted}: this server speaks {FHIR_JSON} only.")
     accepted = request.accept_mimetypes

@@ -73,7 +73,7 @@ def openid() -> Response:
 
 def _launched(ehr: Ehr) -> SignedIn | None:
     launch = ehr.tokens.launch(request.values.get("launch", ""), request.values.get("client_id", ""))
-    return launch and SignedIn(launch.user, launch.context, launch.digest)
+    return SignedIn(launch.user, launch.context, launch.digest) if launch else None
 
 
 def _refused(ehr: Ehr, error: OAuth2Error) -> AnyResponse | tuple[str, int]:

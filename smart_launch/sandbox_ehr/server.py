@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template, request
 from joserfc.jwk import RSAKey
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge, SecurityError
 
 from .config import MAX_BODY, Config
 from .database import Database
@@ -51,10 +51,14 @@ def _signing_key(database: Database) -> RSAKey:
 
 def _error_page(error: HTTPException) -> Any:
     status = error.code or 500
+    if isinstance(error, SecurityError):
+        # For a foreign host name no address can be made, so no page of ours either.
+        return error.get_response()
     if request.path.startswith("/fhir"):
         return refuse_unrouted(current_ehr(), status, _sentence(error))
     page = render_template("sandbox/refused.html", error=error.name, sentence=_sentence(error))
-    return page, status, {"Allow": ", ".join(error.valid_methods or ())} if status == 405 else {}  # type: ignore[attr-defined]  # of MethodNotAllowed
+    allowed = error.valid_methods or () if isinstance(error, MethodNotAllowed) else ()
+    return page, status, {"Allow": ", ".join(allowed)} if allowed else {}
 
 
 def _sentence(error: HTTPException) -> str:
