@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -54,10 +55,10 @@ def jurisdiction_of(session: Session, issuer: str) -> str:
 
 
 def _issuer(row: IssuerRow, keyring: Keyring) -> Issuer:
-    config = {name: tuple(value) if name in _LISTS else value for name, value in row.config.items()}
-    plain = (
-        None
-        if row.secret is None
-        else keyring.decrypt(row.secret, table="issuers", row=row.issuer, issuer=row.issuer).decode()
-    )
-    return Issuer(**config, client_secret=plain)
+    config: dict[str, Any] = {
+        name: tuple(value) if name in _LISTS else value for name, value in row.config.items()
+    }
+    if row.secret is not None:
+        secret = keyring.decrypt(row.secret, table="issuers", row=row.issuer, issuer=row.issuer)
+        config["client_secret"] = secret.decode()
+    return Issuer(**config)

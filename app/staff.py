@@ -8,9 +8,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import audit
+from app import audit, staff_csv
 from app.actor import ADMINISTRATOR, ROLES, SUPERVISOR, Actor, require
-from app.problems import MendInput, NotAllowed, NotFound
+from app.problems import MendInput, NotAllowed, NotFound, Problem
+from app.registry import jurisdiction_of
 from app.tables import ProgramRow, StaffRow
 from mappings.records import Program, Staff
 
@@ -37,6 +38,22 @@ class ProgramMember:
     record: Program
     organization: str | None
     location: str | None
+
+
+@dataclass(frozen=True)
+class RefusedLine:
+    """One line (counted from 1, the heading is line 1) that was not taken, and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did: ids saved, and lines refused."""
+
+    saved: tuple[str, ...]
+    refused: tuple[RefusedLine, ...]
 
 
 def save(
@@ -101,6 +118,48 @@ def link_practitioner(session: Session, issuer: str, staff_id: str, reference: s
     row.practitioner, row.changed_at = reference, now
     session.flush()
     audit.write(session, issuer, "practitioner linked", now, subject=staff_id, reference=reference)
+
+
+def import_csv(session: Session, actor: Actor, text: str, now: datetime) -> ImportReport:
+    """Save every member of the CSV text (columns of `staff_csv.COLUMNS`, a row for each credential); a member
+    with a wrong line is refused whole, the others are saved. Raises NotAllowed, and MendInput when the
+    heading is not that of a staff file."""
+    _may_keep(actor)
+    known = {member.record.id: member for member in everyone(session, actor.issuer)}
+    records = {staff_id: member.record for staff_id, member in known.items()}
+    saved: list[str] = []
+    refused: list[RefusedLine] = []
+    for lines in staff_csv.read(text, records, jurisdiction_of(session, actor.issuer)):
+        reason = _import_one(session, actor, lines, known.get(lines.staff_id), now)
+        if reason:
+            refused.extend(RefusedLine(number, reason) for number in lines.lines)
+        else:
+            saved.append(lines.staff_id)
+    audit.did(session, actor, "staff imported", now, saved=len(saved), refused=len(refused))
+    return ImportReport(tuple(saved), tuple(refused))
+
+
+def export_csv(session: Session, actor: Actor) -> str:
+    """The registry as CSV text in the form that `import_csv` reads. Raises NotAllowed."""
+    return staff_csv.write((member.record, member.roles) for member in listing(session, actor))
+
+
+def _import_one(
+    session: Session,
+    actor: Actor,
+    lines: staff_csv.StaffLines,
+    known: StaffMember | None,
+    now: datetime,
+) -> str:
+    if lines.record is None:
+        return lines.reason
+    if known is not None and (known.record, known.roles) == (lines.record, lines.roles):
+        return ""
+    try:
+        save(session, actor, lines.record, lines.roles, known.active if known else True, now)
+    except Problem as problem:
+        return str(problem)
+    return ""
 
 
 def save_program(

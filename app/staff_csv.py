@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy.orm import Session
-
-from app import audit, staff
-from app.actor import Actor
-from app.problems import MendInput, Problem
-from app.registry import jurisdiction_of
+from app.problems import MendInput
 from mappings.intake import Refused, record_from
 from mappings.records import Staff
 
-COLUMNS = (
-    "id,npi,given,family,birth_date,hired,employment,contract,roles,credential_code,credential_issuer,"
-    "credential_number,credential_from,credential_to,supervisor_id,supervisor_category,supervisor_from,"
-    "supervisor_to,attestation_on,attestation_by"
-).split(",")
+COLUMNS = [
+    "id",
+    "npi",
+    "given",
+    "family",
+    "birth_date",
+    "hired",
+    "employment",
+    "contract",
+    "roles",
+    "credential_code",
+    "credential_issuer",
+    "credential_number",
+    "credential_from",
+    "credential_to",
+    "supervisor_id",
+    "supervisor_category",
+    "supervisor_from",
+    "supervisor_to",
+    "attestation_on",
+    "attestation_by",
+]
 _PLAIN = ("npi", "birth_date", "hired", "employment", "contract")
 # A spreadsheet takes a cell that starts so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -31,49 +42,56 @@ MAX_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class RefusedLine:
-    """One line (counted from 1, the heading is line 1) that was not taken, and why."""
+class StaffLines:
+    """The lines of one member: their numbers, and the record and roles or the reason they are refused."""
 
-    line: int
+    staff_id: str
+    lines: tuple[int, ...]
+    record: Staff | None
+    roles: frozenset[str]
     reason: str
 
 
-@dataclass(frozen=True)
-class ImportReport:
-    """What an import did: ids saved, and lines refused."""
-
-    saved: tuple[str, ...]
-    refused: tuple[RefusedLine, ...]
-
-
-def import_csv(session: Session, actor: Actor, text: str, now: datetime) -> ImportReport:
-    """Save every member of the CSV text; a member with a wrong line is refused whole, the others are saved.
-    Raises NotAllowed, and MendInput when the heading is not that of COLUMNS."""
-    staff.listing(session, actor)
-    rows = _rows(text)
-    saved: list[str] = []
-    refused: list[RefusedLine] = []
-    for staff_id, group in groupby(rows, key=lambda numbered: numbered[1]["id"].strip()):
+def read(text: str, known: Mapping[str, Staff], jurisdiction: str) -> list[StaffLines]:
+    """The members of the CSV text in order. What the columns do not hold is taken over from `known`. Raises
+    MendInput when it is no such file at all."""
+    found: list[StaffLines] = []
+    seen: set[str] = set()
+    for staff_id, group in groupby(_rows(text), key=lambda numbered: numbered[1]["id"].strip()):
         lines = list(group)
+        numbers, rows = tuple(number for number, _ in lines), [row for _, row in lines]
         try:
-            _save(session, actor, staff_id, [row for _, row in lines], saved, now)
-            saved.append(staff_id)
-        except (Problem, Refused, ValueError) as problem:
-            refused.extend(RefusedLine(number, str(problem)) for number, _ in lines)
-    audit.did(session, actor, "staff imported", now, saved=len(saved), refused=len(refused))
-    return ImportReport(tuple(saved), tuple(refused))
+            _whole(staff_id, rows, seen)
+            record = _record(staff_id, rows, known.get(staff_id), jurisdiction)
+            found.append(StaffLines(staff_id, numbers, record, _roles(rows), ""))
+        except (Refused, ValueError) as problem:
+            found.append(StaffLines(staff_id, numbers, None, frozenset(), str(problem)))
+        seen.add(staff_id)
+    return found
 
 
-def export_csv(session: Session, actor: Actor) -> str:
-    """The registry as CSV text in the form that `import_csv` reads; cells are safe to open in a spreadsheet.
-    Raises NotAllowed."""
+def write(members: Iterable[tuple[Staff, frozenset[str]]]) -> str:
+    """The members as CSV text in the form that `read` takes; cells are safe to open in a spreadsheet."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
-    for member in staff.listing(session, actor):
-        for row in _rows_of(member):
+    for record, roles in members:
+        for row in _rows_of(record, roles):
             writer.writerow({name: _safe(value) for name, value in row.items()})
     return out.getvalue()
+
+
+def _whole(staff_id: str, rows: Sequence[Mapping[str, str]], seen: set[str]) -> None:
+    if any("" in row for row in rows):
+        raise ValueError(f"too many cells; expected {len(COLUMNS)}")
+    if not staff_id:
+        raise ValueError("id is missing; expected the id of the staff member")
+    if staff_id in seen:
+        raise ValueError(f"the lines of {staff_id} do not stand together")
+
+
+def _roles(rows: Sequence[Mapping[str, str]]) -> frozenset[str]:
+    return frozenset(rows[0]["roles"].replace(";", " ").split())
 
 
 def _rows(text: str) -> list[tuple[int, dict[str, str]]]:
@@ -93,28 +111,6 @@ def _rows(text: str) -> list[tuple[int, dict[str, str]]]:
 def _plain_row(row: Mapping[Any, Any]) -> dict[str, str]:
     plain = {name: _unsafe(row.get(name) or "") for name in COLUMNS}
     return {**plain, "": "too many cells"} if None in row else plain
-
-
-def _save(
-    session: Session,
-    actor: Actor,
-    staff_id: str,
-    rows: Sequence[Mapping[str, str]],
-    saved: Sequence[str],
-    now: datetime,
-) -> None:
-    if any("" in row for row in rows):
-        raise ValueError(f"too many cells; expected {len(COLUMNS)}")
-    if not staff_id:
-        raise ValueError("id is missing; expected the id of the staff member")
-    if staff_id in saved:
-        raise ValueError(f"the lines of {staff_id} do not stand together")
-    known = staff.find(session, actor.issuer, staff_id)
-    record = _record(staff_id, rows, known.record if known else None, jurisdiction_of(session, actor.issuer))
-    roles = frozenset(rows[0]["roles"].replace(";", " ").split())
-    if known is not None and (known.record, known.roles) == (record, roles):
-        return
-    staff.save(session, actor, record, roles, known.active if known else True, now)
 
 
 def _record(
@@ -157,13 +153,12 @@ def _other_attestations(data: Mapping[str, Any]) -> list[Any]:
     return [each for each in data.get("attestations", ()) if each["kind"] != "lived-experience"]
 
 
-def _rows_of(member: staff.StaffMember) -> list[dict[str, str]]:
-    record = member.record
-    base = {name: "" for name in COLUMNS}
+def _rows_of(record: Staff, roles: frozenset[str]) -> list[dict[str, str]]:
+    base = dict.fromkeys(COLUMNS, "")
     base |= {name: _text(getattr(record, name)) for name in ("id", *_PLAIN)}
     base["given"] = " ".join(record.name.given) if record.name else ""
     base["family"] = _text(record.name.family) if record.name else ""
-    base["roles"] = " ".join(sorted(member.roles))
+    base["roles"] = " ".join(sorted(roles))
     if record.supervisor:
         for name in ("id", "category", "from", "to"):
             base[f"supervisor_{name}"] = _text(

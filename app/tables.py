@@ -387,6 +387,7 @@ class ClaimRow(Table):
     issuer: Mapped[str] = mapped_column(primary_key=True)
     control_number: Mapped[str] = mapped_column(primary_key=True)
     patient: Mapped[str]
+    individual: Mapped[str]
     program: Mapped[str]
     day: Mapped[date]
     rate_code: Mapped[str]

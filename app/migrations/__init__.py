@@ -9,15 +9,19 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from app.store import Store
+from app.settings import Settings
+from app.store import Store, open_store
 
 _HERE = Path(__file__).parent
 
 
-def upgrade(store: Store) -> str:
-    """Bring the schema of this store up to date and answer its revision. All missing steps run in one
-    transaction, so that a stop in the middle leaves the old schema as it was."""
-    with store.connection() as connection:
+def upgrade(where: Store | Settings) -> str:
+    """Bring the schema of this store (or of the one these settings name) up to date and answer its revision.
+    All missing steps run in one transaction, so that a stop in the middle leaves the old schema as it was."""
+    if isinstance(where, Settings):
+        with open_store(where) as store:
+            return upgrade(store)
+    with where.connection() as connection:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

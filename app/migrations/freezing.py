@@ -29,7 +29,17 @@ def _trigger(name: str, table: str, event: str, when: str, message: str) -> str:
 
 _VERSION = ("issuer", "contact", "version", "edit", "record", "start", "end", "text", "digest", "findings")
 _PLAN = ("issuer", "id", "version", "patient", "author", "edit", "record", "text", "digest", "findings")
-_CLAIM = ("issuer", "control_number", "patient", "program", "day", "rate_code", "units", "draft")
+_CLAIM = (
+    "issuer",
+    "control_number",
+    "patient",
+    "individual",
+    "program",
+    "day",
+    "rate_code",
+    "units",
+    "draft",
+)
 _UNITS = ("id", "issuer", "control_number", "contact", "version", "patient", "program", "day", "units")
 _OUTBOX = ("id", "issuer", "destination", "kind", "key", "patient", "subject", "payload", "digest", "made_at")
 _STEP = ("issuer", "row", "position", "key", "method", "address", "headers", "body", "digest", "made_at")

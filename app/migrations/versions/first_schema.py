@@ -59,6 +59,7 @@ def _tables() -> None:
         sa.Column("issuer", sa.Text(), nullable=False),
         sa.Column("control_number", sa.Text(), nullable=False),
         sa.Column("patient", sa.Text(), nullable=False),
+        sa.Column("individual", sa.Text(), nullable=False),
         sa.Column("program", sa.Text(), nullable=False),
         sa.Column("day", sa.Text(), nullable=False),
         sa.Column("rate_code", sa.Text(), nullable=False),

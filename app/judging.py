@@ -1,0 +1,292 @@
+"""What the rules are asked: a stored record as it stands today, with everything that stands around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any
+
+import rfc8785
+from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy.orm import Session
+
+from app import history, staff
+from app.tables import (
+    ClaimRow,
+    ClaimUnitRow,
+    ContactRow,
+    PlanEntryRow,
+    SignatureRow,
+    VersionRow,
+)
+from app.words import DISCARDED, DRAFT, ENDED, SIGNED
+from mappings.findings import Judgement
+from mappings.library import Library
+from mappings.office import Surroundings
+from mappings.records import (
+    Contact,
+    Engagement,
+    PlanEntry,
+    Program,
+    ProgramFields,
+    Record,
+    Signature,
+    Staff,
+    StaffFields,
+)
+from mappings.rules import ReleasedUnits, judge
+from mappings.seal import Seal
+from mappings.situation import zone_of
+
+# Rules look at the days around a contact: the day's cap, overlaps of one peer, contacts one after another.
+PERSON_DAYS, PEER_DAYS = timedelta(days=45), timedelta(days=1)
+CONTACT, PLAN_ENTRY = "contact", "plan-entry"
+
+
+@dataclass(frozen=True)
+class Around:
+    """What stands around one person's records at one issuer."""
+
+    staff: tuple[Staff, ...]
+    program: Program | None
+    plan_entries: tuple[PlanEntry, ...]
+    contacts: tuple[Contact, ...]
+    released: tuple[ReleasedUnits, ...]
+
+    def surroundings(self) -> Surroundings:
+        """The same for the Bundles and the text of the note."""
+        return Surroundings(
+            staff={member.id: _staff_fields(member) for member in self.staff},
+            program=None if self.program is None else _program_fields(self.program),
+            plan_entries={entry.id: entry for entry in self.plan_entries},
+        )
+
+    def zone(self) -> tzinfo:
+        """The programme's time zone, UTC where it has none."""
+        return zone_of(self.program, None)
+
+    def judged(self, contact: Contact, library: Library, now: datetime) -> Judgement:
+        """What the rules say of `contact` among all that stands around it."""
+        others = [each for each in self.contacts if each.id != contact.id]
+        return self.judged_together([*others, contact], library, now)[-1]
+
+    def judged_entry(self, entry: PlanEntry, library: Library, now: datetime) -> Judgement:
+        """What the rules say of a plan entry."""
+        others = [each for each in self.plan_entries if each.id != entry.id]
+        return judge([*self._people(), *others, entry], library, now)[-1]
+
+    def judged_together(
+        self, contacts: Sequence[Contact], library: Library, now: datetime
+    ) -> list[Judgement]:
+        """What the rules say of these contacts, each in the sight of the others, in the order given."""
+        records: list[Record] = [*self._people(), *self.plan_entries, *contacts]
+        return judge(records, library, now, self.released)[len(self.plan_entries) :]
+
+    def _people(self) -> list[Record]:
+        return [*self.staff, *([self.program] if self.program else [])]
+
+
+def around(session: Session, issuer: str, patient: str, contact: Contact | None = None) -> Around:
+    """What stands around the person's records, or around one contact of theirs: then other contacts too, of
+    the person within 45 days and of the peer within a day of its start. Others' drafts stay out of it."""
+    return Around(
+        staff=tuple(member.record for member in staff.everyone(session, issuer)),
+        program=staff.program_of(session, issuer),
+        plan_entries=plan_entries(session, issuer, patient),
+        contacts=_others(session, issuer, patient, contact) if contact is not None else (),
+        released=_released(session, issuer, patient),
+    )
+
+
+def as_judged(session: Session, issuer: str, rows: Iterable[VersionRow]) -> list[Contact]:
+    """Stored versions as the rules see them: with the signatures that stand on each, and the history of the
+    engagement as it is known today."""
+    rows = list(rows)
+    signed = _signatures(session, issuer, CONTACT, [(row.contact, row.version) for row in rows])
+    people = _patients(session, issuer, {row.contact for row in rows})
+    engagements = {one: history.of(session, issuer, one) for one in set(people.values())}
+    return [
+        with_history(row.record, engagements[people[row.contact]]).model_copy(
+            update={"signatures": tuple(signed.get((row.contact, row.version), ()))}
+        )
+        for row in rows
+    ]
+
+
+def with_history(contact: Contact, known: Engagement) -> Contact:
+    """The contact with the engagement's history as known; the goal stays as it was written down with it."""
+    own = contact.engagement or Engagement()
+    return contact.model_copy(update={"engagement": own.model_copy(update={"history": known.history})})
+
+
+def plan_entries(session: Session, issuer: str, patient: str) -> tuple[PlanEntry, ...]:
+    """The signed and the ended entries of a person's plan, each with its signatures."""
+    rows = session.scalars(
+        select(PlanEntryRow)
+        .where(
+            PlanEntryRow.issuer == issuer,
+            PlanEntryRow.patient == patient,
+            PlanEntryRow.state.in_((SIGNED, ENDED)),
+        )
+        .order_by(PlanEntryRow.id)
+    ).all()
+    signed = _signatures(session, issuer, PLAN_ENTRY, [(row.id, row.version) for row in rows])
+    return tuple(entry_as_judged(row, signed.get((row.id, row.version), ())) for row in rows)
+
+
+def entry_as_judged(row: PlanEntryRow, signatures: Sequence[Signature]) -> PlanEntry:
+    """A stored plan entry with its signatures; one that was ended is over from the day after."""
+    entry = row.record.model_copy(update={"signatures": tuple(signatures)})
+    if row.ended_on is None or entry.plan is None:
+        return entry
+    until = row.ended_on if entry.plan.to is None else min(row.ended_on, entry.plan.to)
+    return entry.model_copy(update={"plan": entry.plan.model_copy(update={"to": until})})
+
+
+def signatures_of(
+    session: Session, issuer: str, kind: str, subject: str, version: int
+) -> tuple[Signature, ...]:
+    """The signatures on one version, author first."""
+    found = _signatures(session, issuer, kind, [(subject, version)])
+    return tuple(found.get((subject, version), ()))
+
+
+def seals_of(session: Session, issuer: str, kind: str, subject: str, version: int) -> tuple[Seal, ...]:
+    """The seals on one version, in the order in which they were set."""
+    rows = session.scalars(
+        select(SignatureRow)
+        .where(
+            SignatureRow.issuer == issuer,
+            SignatureRow.kind == kind,
+            SignatureRow.subject == subject,
+            SignatureRow.version == version,
+        )
+        .order_by(SignatureRow.id)
+    )
+    return tuple(Seal(row.meaning, row.by, row.at, row.statement, row.jws) for row in rows)
+
+
+def today(around_: Around, now: datetime) -> date:
+    """The calendar day of `now` where the programme is."""
+    return now.astimezone(around_.zone()).date()
+
+
+def payload(bundle: Mapping[str, Any]) -> bytes:
+    """A Bundle as the bytes that are frozen: RFC 8785, so equal Bundles are equal bytes."""
+    return rfc8785.dumps(dict(bundle))
+
+
+def current_version() -> ColumnElement[bool]:
+    """The join of a contact to the version that counts."""
+    return and_(
+        VersionRow.issuer == ContactRow.issuer,
+        VersionRow.contact == ContactRow.id,
+        VersionRow.version == ContactRow.current,
+    )
+
+
+def _staff_fields(record: Staff) -> StaffFields:
+    return StaffFields(**{name: getattr(record, name) for name in StaffFields.model_fields})
+
+
+def _program_fields(record: Program) -> ProgramFields:
+    return ProgramFields(**{name: getattr(record, name) for name in ProgramFields.model_fields})
+
+
+def signed_beside(session: Session, issuer: str, patient: str, contact: Contact) -> tuple[Contact, ...]:
+    """The signed contacts near this one in time: the person's and the peer's; no drafts."""
+    return _others(session, issuer, patient, contact, drafts=False)
+
+
+def _others(
+    session: Session, issuer: str, patient: str, contact: Contact, *, drafts: bool = True
+) -> tuple[Contact, ...]:
+    if contact.start is None:
+        return ()
+    peer = contact.peer.id if contact.peer else ""
+    mine = ContactRow.author == peer if drafts else false()
+    near = and_(_within(contact.start, PERSON_DAYS), ContactRow.patient == patient)
+    beside = and_(_within(contact.start, PEER_DAYS), ContactRow.author == peer)
+    rows = session.scalars(
+        select(VersionRow)
+        .join(ContactRow, current_version())
+        .where(
+            VersionRow.issuer == issuer,
+            VersionRow.contact != contact.id,
+            VersionRow.state != DISCARDED,
+            or_(VersionRow.state != DRAFT, mine),
+            or_(near, beside),
+        )
+        .order_by(VersionRow.start, VersionRow.contact)
+    )
+    return tuple(as_judged(session, issuer, rows))
+
+
+def _within(start: datetime, span: timedelta) -> ColumnElement[bool]:
+    return VersionRow.start.between(start - span, start + span)
+
+
+def _released(session: Session, issuer: str, patient: str) -> tuple[ReleasedUnits, ...]:
+    rows = session.execute(
+        select(ClaimUnitRow, ClaimRow.individual)
+        .join(ClaimRow, claim_of_units())
+        .where(
+            ClaimUnitRow.issuer == issuer,
+            ClaimUnitRow.patient == patient,
+            ClaimUnitRow.live,
+            ClaimRow.released_at.is_not(None),
+        )
+        .order_by(ClaimUnitRow.id)
+    )
+    return tuple(
+        ReleasedUnits(row.contact, individual, row.program, row.day, row.units) for row, individual in rows
+    )
+
+
+def claim_of_units() -> ColumnElement[bool]:
+    """The join of billed units to their claim."""
+    return and_(
+        ClaimRow.issuer == ClaimUnitRow.issuer, ClaimRow.control_number == ClaimUnitRow.control_number
+    )
+
+
+def _patients(session: Session, issuer: str, contacts: set[str]) -> dict[str, str]:
+    rows = session.execute(
+        select(ContactRow.id, ContactRow.patient).where(
+            ContactRow.issuer == issuer, ContactRow.id.in_(contacts)
+        )
+    )
+    return dict(rows)
+
+
+def _signatures(
+    session: Session, issuer: str, kind: str, versions: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], list[Signature]]:
+    if not versions:
+        return {}
+    rows = session.scalars(
+        select(SignatureRow)
+        .where(
+            SignatureRow.issuer == issuer,
+            SignatureRow.kind == kind,
+            SignatureRow.subject.in_({subject for subject, _ in versions}),
+        )
+        .order_by(SignatureRow.id)
+    )
+    found: dict[tuple[str, int], list[Signature]] = {}
+    for row in rows:
+        found.setdefault((row.subject, row.version), []).append(_signature(row))
+    return found
+
+
+def _signature(row: SignatureRow) -> Signature:
+    return Signature(
+        meaning=row.meaning,
+        by=row.by,
+        category=row.category,
+        licence_from=row.licence_from,
+        licence_to=row.licence_to,
+        at=row.at,
+        version=row.version,
+    )

@@ -1,0 +1,462 @@
+"""Planning: LPHAs and clinicians write the entries of a treatment plan, sign them, revise them, end them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import audit, billing, individuals, judging, outbox, staff
+from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR, Actor, not_here, person_of, require
+from app.findings_kept import keep
+from app.judging import PLAN_ENTRY, Around
+from app.keyring import Keyring
+from app.plan_text import plan_text
+from app.problems import Held, MendInput, Stale
+from app.registry import jurisdiction_of
+from app.tables import ContactRow, PlanEntryRow, SignatureRow, VersionRow
+from app.words import DISCARDED, DRAFT, ENDED, FINAL, PLAN_WORDS, SIGNED, SUPERSEDED
+from mappings.fhir.bundle import plan_bundle
+from mappings.fhir.elements import NotFit
+from mappings.findings import Judgement
+from mappings.library import Library
+from mappings.records import Plan, PlanEntry, ProgramFields
+from mappings.seal import individual_token, seal, statement, text_digest
+from mappings.terms import component
+
+WRITERS = (LPHA, CLINICIAN)
+READERS = (PEER, LPHA, CLINICIAN, SUPERVISOR)
+
+
+@dataclass(frozen=True)
+class EntryDraft:
+    """One version of an entry as its writers work on it; `edit` counts its savings."""
+
+    entry: PlanEntry
+    state: str
+    edit: int
+    judgement: Judgement | None = None
+
+
+@dataclass(frozen=True)
+class ShownEntry:
+    """A version as its signer is shown it: `text` and the SHA-256 of its UTF-8 bytes."""
+
+    entry: PlanEntry
+    state: str
+    edit: int
+    text: str
+    digest: str
+    judgement: Judgement
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What was delivered against an entry by final notes: contacts, units and the last day."""
+
+    contacts: int
+    units: int
+    last: date | None
+
+
+@dataclass(frozen=True)
+class PlanLine:
+    """One entry in the list of a person's plan with what was delivered against it."""
+
+    entry: PlanEntry
+    version: int
+    state: str
+    word: str
+    author: str
+    author_name: str
+    edit: int
+    ended_on: date | None
+    delivered: Delivered
+    delivery: str | None
+
+
+def new_entry_id() -> str:
+    """An id that has never been used before."""
+    return f"P-{uuid.uuid4()}"
+
+
+def start(
+    session: Session, actor: Actor, basis: str, now: datetime, new_id: Callable[[], str] = new_entry_id
+) -> EntryDraft:
+    """Begin an entry (planned or targeted) in the person's plan in force, or in a new plan. Raises
+    NotAllowed, NotFound."""
+    require(actor, *WRITERS, to="write treatment plan entries")
+    patient = person_of(actor)
+    entry_id = new_id()
+    blank = PlanEntry(
+        kind="plan-entry",
+        id=entry_id,
+        jurisdiction=jurisdiction_of(session, actor.issuer),
+        individual=individuals.find(session, actor.issuer, patient).record,
+        basis=basis,
+        plan=_plan_in_force(session, actor, patient, now) or Plan(id=f"T-{entry_id}", author=actor.staff_id),
+    )
+    record = _as_decided(session, actor, patient, entry_id, 1, blank)
+    row = _add(session, actor, patient, record, now)
+    audit.did(session, actor, "plan entry begun", now, subject=entry_id, version=1)
+    return EntryDraft(record, DRAFT, row.edit)
+
+
+def save_entry(
+    session: Session, actor: Actor, entry: PlanEntry, edit: int, library: Library, now: datetime
+) -> EntryDraft:
+    """Save a draft over the saving number `edit` (0 for an entry of a new id, which is begun by it) and ask
+    the rules. Raises NotAllowed, NotFound, and Stale when somebody saved meanwhile or it is signed."""
+    require(actor, *WRITERS, to="write treatment plan entries")
+    patient = person_of(actor)
+    row = _latest(session, actor.issuer, entry.id)
+    if row is None:
+        row = _add(session, actor, patient, _as_decided(session, actor, patient, entry.id, 1, entry), now)
+    _mine(actor, row)
+    if row.state != DRAFT:
+        raise Stale(f"This entry is {PLAN_WORDS[row.state]}.", "Revise it: that opens a new version.")
+    if row.edit != edit:
+        raise Stale("This entry was saved in another window meanwhile.", "Load what was saved there.")
+    record = _as_decided(session, actor, patient, row.id, row.version, entry)
+    judgement = judging.around(session, actor.issuer, patient).judged_entry(record, library, now)
+    row.record, row.edit, row.saved_at = record, edit + 1, now
+    session.flush()
+    audit.did(session, actor, "plan entry saved", now, subject=row.id, version=row.version, edit=row.edit)
+    return EntryDraft(record, DRAFT, row.edit, judgement)
+
+
+def read(session: Session, actor: Actor, entry_id: str) -> EntryDraft:
+    """The latest version of an entry of this launch's person. Raises NotAllowed, NotFound."""
+    row = _visible(session, actor, entry_id)
+    return EntryDraft(_with_signatures(session, row), row.state, row.edit)
+
+
+def shown_entry(session: Session, actor: Actor, entry_id: str, library: Library, now: datetime) -> ShownEntry:
+    """The latest version of an entry exactly as it is signed. Raises NotAllowed, NotFound."""
+    row = _visible(session, actor, entry_id)
+    around = judging.around(session, row.issuer, row.patient)
+    text = row.text if row.text is not None else _text(row.record, around, library)
+    judgement = around.judged_entry(_with_signatures(session, row), library, now)
+    return ShownEntry(_with_signatures(session, row), row.state, row.edit, text, text_digest(text), judgement)
+
+
+def sign_entry(
+    session: Session,
+    actor: Actor,
+    entry_id: str,
+    digest: str,
+    library: Library,
+    keyring: Keyring,
+    now: datetime,
+) -> ShownEntry:
+    """Sign the draft whose text has this digest: it is frozen, sealed, takes the place of the version before
+    and goes to the chart with its plan. Raises NotAllowed, NotFound, Stale, Held."""
+    require(actor, *WRITERS, to="sign treatment plan entries")
+    row = _visible(session, actor, entry_id)
+    around = judging.around(session, row.issuer, row.patient)
+    if row.state != DRAFT:
+        raise Stale(f"This entry is {PLAN_WORDS[row.state]} already.", "Look at the plan again.")
+    text = _text(row.record, around, library)
+    if digest != text_digest(text):
+        raise Stale("The entry is not the one you were shown: it changed meanwhile.", "Read it again.")
+    judgement = around.judged_entry(row.record, library, now)
+    if judgement.signing != "ready":
+        raise Held("The rules hold this entry.", "Mend what the findings name.", judgement.holding("signing"))
+    _replace_signed(session, row)
+    row.text, row.digest, row.state, row.frozen_at = text, digest, SIGNED, now
+    row.findings, row.library = keep(judgement.shown), library.digest
+    session.flush()
+    _seal(session, actor, row, keyring, now)
+    audit.did(session, actor, "plan entry signed", now, subject=row.id, version=row.version, sha256=digest)
+    _send(session, row, f"plan/{row.id}/{row.version}", library, now)
+    billing.draft(session, row.issuer, row.patient, library, now)
+    return shown_entry(session, actor, entry_id, library, now)
+
+
+def revise(session: Session, actor: Actor, entry_id: str, now: datetime) -> EntryDraft:
+    """Open a new version of a signed entry with the same words; the signed one counts until the new one is
+    signed. Raises NotAllowed, NotFound, Stale."""
+    require(actor, *WRITERS, to="revise treatment plan entries")
+    row = _visible(session, actor, entry_id)
+    if row.state not in (SIGNED, ENDED):
+        raise Stale(f"This entry is a {PLAN_WORDS[row.state]}.", "Go on writing it.")
+    number = row.version + 1
+    record = _as_decided(session, actor, row.patient, row.id, number, row.record)
+    fresh = _add(session, actor, row.patient, record, now)
+    audit.did(session, actor, "plan entry revised", now, subject=row.id, version=number)
+    return EntryDraft(record, DRAFT, fresh.edit)
+
+
+def discard(session: Session, actor: Actor, entry_id: str, now: datetime) -> None:
+    """Drop a draft; a signed version before it goes on counting. Raises NotAllowed, NotFound, Stale."""
+    require(actor, *WRITERS, to="write treatment plan entries")
+    row = _visible(session, actor, entry_id)
+    if row.state != DRAFT:
+        raise Stale(f"This entry is {PLAN_WORDS[row.state]}.", "End it instead.")
+    row.state = DISCARDED
+    session.flush()
+    audit.did(session, actor, "plan entry discarded", now, subject=row.id, version=row.version)
+
+
+def end_entry(
+    session: Session, actor: Actor, entry_id: str, on: date, library: Library, now: datetime
+) -> None:
+    """End a signed entry: `on` is its last day. The plan goes to the chart again. Raises NotAllowed,
+    NotFound, Stale, and MendInput for a day before its plan or in the future."""
+    require(actor, *WRITERS, to="end treatment plan entries")
+    row = _visible(session, actor, entry_id)
+    if row.state != SIGNED:
+        raise Stale(f"This entry is {PLAN_WORDS[row.state]}.", "Only a signed entry can be ended.")
+    begun = row.record.plan.from_ if row.record.plan else None
+    around = judging.around(session, row.issuer, row.patient)
+    if on > judging.today(around, now) or (begun is not None and on < begun):
+        raise MendInput(
+            "The last day does not lie within the plan so far.", "Mend the day.", {"on": "mend it"}
+        )
+    row.state, row.ended_on = ENDED, on
+    session.flush()
+    audit.did(session, actor, "plan entry ended", now, subject=row.id, version=row.version, on=on.isoformat())
+    _send(session, row, f"plan/{row.id}/{row.version}/ended", library, now)
+    billing.draft(session, row.issuer, row.patient, library, now)
+
+
+def of_person(session: Session, actor: Actor, library: Library, now: datetime) -> list[PlanLine]:
+    """The person's plan: the latest version of every entry, and beside a draft the version that counts; with
+    what final notes delivered against each. Peers see no drafts. Raises NotAllowed."""
+    require(actor, *READERS, to="read the treatment plan")
+    patient = person_of(actor)
+    rows = session.scalars(
+        select(PlanEntryRow)
+        .where(
+            PlanEntryRow.issuer == actor.issuer,
+            PlanEntryRow.patient == patient,
+            PlanEntryRow.state.in_((DRAFT, SIGNED, ENDED)),
+        )
+        .order_by(PlanEntryRow.id, PlanEntryRow.version)
+    ).all()
+    delivered = _delivered(session, actor.issuer, patient, library, now)
+    names = {member.record.id: member.name for member in staff.everyone(session, actor.issuer)}
+    return [
+        _line(session, row, delivered, names) for row in rows if row.state != DRAFT or actor.is_any(*WRITERS)
+    ]
+
+
+def _line(
+    session: Session, row: PlanEntryRow, delivered: dict[str, Delivered], names: dict[str, str]
+) -> PlanLine:
+    sent = outbox.of_key(session, row.issuer, outbox.CHART, f"plan/{row.id}/{row.version}")
+    return PlanLine(
+        entry=_with_signatures(session, row),
+        version=row.version,
+        state=row.state,
+        word=PLAN_WORDS[row.state],
+        author=row.author,
+        author_name=names.get(row.author, row.author),
+        edit=row.edit,
+        ended_on=row.ended_on,
+        delivered=delivered.get(row.id, Delivered(0, 0, None)),
+        delivery=None if sent is None else sent.word,
+    )
+
+
+def _delivered(
+    session: Session, issuer: str, patient: str, library: Library, now: datetime
+) -> dict[str, Delivered]:
+    rows = session.scalars(
+        select(VersionRow)
+        .join(ContactRow, judging.current_version())
+        .where(ContactRow.issuer == issuer, ContactRow.patient == patient, VersionRow.state == FINAL)
+    )
+    around = judging.around(session, issuer, patient)
+    contacts = judging.as_judged(session, issuer, rows)
+    found: dict[str, Delivered] = {}
+    for contact, judgement in zip(contacts, around.judged_together(contacts, library, now), strict=True):
+        entry = contact.service.plan_entry if contact.service else None
+        if entry is not None:
+            day = around.surroundings().day_of(contact)
+            found[entry] = _and(found.get(entry, Delivered(0, 0, None)), judgement.units, day)
+    return found
+
+
+def _and(so_far: Delivered, units: int, day: date | None) -> Delivered:
+    days = [each for each in (so_far.last, day) if each is not None]
+    return Delivered(so_far.contacts + 1, so_far.units + units, max(days, default=None))
+
+
+def _text(record: PlanEntry, around: Around, library: Library) -> str:
+    def words(code: str) -> str:
+        known = component(library, record.jurisdiction, code)
+        return f"{known.display} ({code})" if known else code
+
+    return plan_text(record, around.surroundings(), words)
+
+
+def _latest(session: Session, issuer: str, entry_id: str) -> PlanEntryRow | None:
+    return session.scalars(
+        select(PlanEntryRow)
+        .where(
+            PlanEntryRow.issuer == issuer,
+            PlanEntryRow.id == entry_id,
+            PlanEntryRow.state.in_((DRAFT, SIGNED, ENDED)),
+        )
+        .order_by(PlanEntryRow.version.desc())
+        .limit(1)
+    ).first()
+
+
+def _visible(session: Session, actor: Actor, entry_id: str) -> PlanEntryRow:
+    require(actor, *READERS, to="read the treatment plan")
+    row = _latest(session, actor.issuer, entry_id)
+    if row is None or (row.state == DRAFT and not actor.is_any(*WRITERS)):
+        raise not_here("plan entry")
+    _mine(actor, row)
+    return row
+
+
+def _mine(actor: Actor, row: PlanEntryRow) -> None:
+    if row.patient != person_of(actor):
+        raise not_here("plan entry")
+
+
+def _as_decided(
+    session: Session, actor: Actor, patient: str, entry_id: str, version: int, given: PlanEntry
+) -> PlanEntry:
+    """What the writer wrote, with all that is not the writer's to say as it stands here."""
+    program = staff.program_of(session, actor.issuer)
+    plan = given.plan or Plan()
+    return given.model_copy(
+        update={
+            "id": entry_id,
+            "version": version,
+            "jurisdiction": jurisdiction_of(session, actor.issuer),
+            "status": "active",
+            "individual": individuals.find(session, actor.issuer, patient).record,
+            "program": None if program is None else ProgramFields(id=program.id),
+            "plan": plan.model_copy(
+                update={"id": plan.id or f"T-{entry_id}", "author": plan.author or actor.staff_id}
+            ),
+            "signatures": (),
+        }
+    )
+
+
+def _plan_in_force(session: Session, actor: Actor, patient: str, now: datetime) -> Plan | None:
+    around = judging.around(session, actor.issuer, patient)
+    day = judging.today(around, now)
+    plans = [entry.plan for entry in around.plan_entries if entry.plan is not None]
+    in_force = [
+        plan
+        for plan in plans
+        if plan.id and (plan.from_ is None or plan.from_ <= day) and (plan.to is None or day <= plan.to)
+    ]
+    return in_force[-1] if in_force else None
+
+
+def _add(session: Session, actor: Actor, patient: str, record: PlanEntry, now: datetime) -> PlanEntryRow:
+    row = PlanEntryRow(
+        issuer=actor.issuer,
+        id=record.id,
+        version=_free_number(session, actor.issuer, record.id),
+        patient=patient,
+        author=actor.staff_id,
+        state=DRAFT,
+        edit=0,
+        record=record,
+        findings=[],
+        saved_at=now,
+    )
+    row.record = record.model_copy(update={"version": row.version})
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _free_number(session: Session, issuer: str, entry_id: str) -> int:
+    query = select(func.max(PlanEntryRow.version)).where(
+        PlanEntryRow.issuer == issuer, PlanEntryRow.id == entry_id
+    )
+    return (session.scalars(query).one_or_none() or 0) + 1
+
+
+def _replace_signed(session: Session, row: PlanEntryRow) -> None:
+    earlier = session.scalars(
+        select(PlanEntryRow).where(
+            PlanEntryRow.issuer == row.issuer,
+            PlanEntryRow.id == row.id,
+            PlanEntryRow.version < row.version,
+            PlanEntryRow.state.in_((SIGNED, ENDED)),
+        )
+    )
+    for each in earlier:
+        each.state = SUPERSEDED
+    session.flush()
+
+
+def _seal(session: Session, actor: Actor, row: PlanEntryRow, keyring: Keyring, now: datetime) -> None:
+    record, key = row.record, keyring.seal_key(session, row.issuer)
+    said = statement(
+        note_id=row.id,
+        version=row.version,
+        individual=individual_token(record.individual.identifier_system, record.individual.id),
+        program=record.program.id if record.program else row.issuer,
+        signer=actor.staff_id,
+        meaning="author",
+        at=now,
+        sha256=row.digest or "",
+    )
+    session.add(
+        SignatureRow(
+            issuer=row.issuer,
+            kind=PLAN_ENTRY,
+            subject=row.id,
+            version=row.version,
+            meaning="author",
+            by=actor.staff_id,
+            name=actor.name,
+            at=now,
+            digest=row.digest or "",
+            statement=said,
+            jws=seal(said, key),
+            kid=str(key["kid"]),
+            launch=audit.launch_digest(actor.launch_id),
+        )
+    )
+    session.flush()
+
+
+def _with_signatures(session: Session, row: PlanEntryRow) -> PlanEntry:
+    signatures = judging.signatures_of(session, row.issuer, PLAN_ENTRY, row.id, row.version)
+    return judging.entry_as_judged(row, signatures)
+
+
+def _send(session: Session, row: PlanEntryRow, key: str, library: Library, now: datetime) -> None:
+    """All signed entries of the row's plan go to the chart together."""
+    around = judging.around(session, row.issuer, row.patient).surroundings()
+    entries = around.plan_of(_with_signatures(session, row))
+    numbers = {entry.id: entry.version for entry in entries}
+    seals = [
+        each
+        for entry_id, version in numbers.items()
+        for each in judging.seals_of(session, row.issuer, PLAN_ENTRY, entry_id, version)
+    ]
+    links = individuals.chart_links(session, row.issuer, row.patient, None)
+    try:
+        bundle = plan_bundle(entries, around, seals, links, library, now)
+    except NotFit as problem:
+        raise Held(f"The plan cannot be written for the chart: {problem}", "Mend what is named.") from None
+    subject = row.record.plan.id if row.record.plan and row.record.plan.id else row.id
+    outbox.add(
+        session,
+        row.issuer,
+        outbox.CHART,
+        outbox.PLAN,
+        key,
+        row.patient,
+        subject,
+        judging.payload(bundle),
+        now,
+    )

@@ -1,0 +1,517 @@
+"""Signing: the peer signs exactly what was shown, an LPHA co-signs where the rules ask for it, once each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import audit, billing, charting, individuals, judging, outbox, reviews, staff
+from app.actor import LPHA, Actor, not_here, person_of, require
+from app.findings_kept import Reason, keep, read_kept
+from app.judging import CONTACT, Around
+from app.keyring import Keyring
+from app.problems import Held, MendInput, NotAllowed, Stale
+from app.tables import ContactRow, ReviewRow, SignatureRow, VersionRow
+from app.words import AWAITING, CONTACT_WORDS, COSIGNED, DRAFT, FINAL, OPEN, RETURNED, SUPERSEDED
+from mappings.fhir.bundle import contact_bundle
+from mappings.fhir.elements import NotFit
+from mappings.findings import Finding, Judgement
+from mappings.library import Library
+from mappings.note_text import note_text
+from mappings.records import Contact, Credential, Signature
+from mappings.seal import Seal, seal, statement_of, text_digest
+
+AUTHOR, COSIGNER = "author", "cosigner"
+
+
+@dataclass(frozen=True)
+class SignatureView:
+    """A signature as every reader is shown it: who, in which meaning, when (aware), as what."""
+
+    meaning: str
+    by: str
+    name: str
+    category: str | None
+    at: datetime
+    version: int
+
+
+@dataclass(frozen=True)
+class Review:
+    """The wait for a co-signature: state open, co-signed, returned or recalled."""
+
+    state: str
+    opened_at: datetime
+    closed_at: datetime | None
+    closed_by: str | None
+    comment: str | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A version as a signer is shown it: `text` and the SHA-256 of its UTF-8 bytes; for a signed version
+    the frozen ones, with what the rules said then in `decided`."""
+
+    contact: Contact
+    state: str
+    word: str
+    text: str
+    digest: str
+    judgement: Judgement
+    signatures: tuple[SignatureView, ...]
+    review: Review | None
+    decided: tuple[Reason, ...]
+    mine: bool
+    versions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What a signature led to: `state` awaiting-cosignature or final."""
+
+    contact: str
+    version: int
+    state: str
+
+    @property
+    def final(self) -> bool:
+        """Whether it was the last signature the rules ask for."""
+        return self.state == FINAL
+
+
+@dataclass(frozen=True)
+class QueueItem:
+    """One note that waits for a co-signature; times aware."""
+
+    contact: str
+    version: int
+    patient: str
+    encounter: str | None
+    individual: str
+    author: str
+    author_name: str
+    start: datetime | None
+    service_type: str | None
+    opened_at: datetime
+
+    def age(self, now: datetime) -> timedelta:
+        """How long it has been waiting."""
+        return now - self.opened_at
+
+
+def shown(
+    session: Session,
+    actor: Actor,
+    contact_id: str,
+    library: Library,
+    now: datetime,
+    version: int | None = None,
+) -> Shown:
+    """The current version (or an earlier signed one) exactly as it is signed. Raises NotAllowed, and NotFound
+    for another person's record or a draft of somebody else."""
+    row, current = charting.visible(session, actor, contact_id)
+    wanted = (
+        current if version in (None, current.version) else charting.version_of(session, row, version or 0)
+    )
+    if wanted is not current and wanted.frozen_at is None:
+        raise not_here("version")
+    record = judging.as_judged(session, row.issuer, [wanted])[0]
+    around = judging.around(session, row.issuer, row.patient, record)
+    judgement = around.judged(record, library, now)
+    text = wanted.text if wanted.text is not None else _text(record, judgement, around, library)
+    review = reviews.of_version(session, row.issuer, row.id, wanted.version)
+    return Shown(
+        contact=record,
+        state=wanted.state,
+        word=CONTACT_WORDS[wanted.state],
+        text=text,
+        digest=text_digest(text),
+        judgement=judgement,
+        signatures=_views(session, row.issuer, row.id, wanted.version),
+        review=None if review is None else _review(review),
+        decided=read_kept(wanted.findings),
+        mine=row.author == actor.staff_id,
+        versions=_signed_versions(session, row),
+    )
+
+
+def sign(
+    session: Session,
+    actor: Actor,
+    contact_id: str,
+    digest: str,
+    library: Library,
+    keyring: Keyring,
+    now: datetime,
+) -> Signed:
+    """The author signs the draft whose text has this digest: text, findings and record are frozen and sealed,
+    then it is final or waits for its co-signature. Raises NotAllowed, NotFound, Stale when the text is not
+    the one that was shown (any more), and Held with the findings that block signing."""
+    row, version = charting.own(session, actor, contact_id)
+    if version.state != DRAFT:
+        raise Stale(f"This note is {CONTACT_WORDS[version.state]} already.", "Look at it again.")
+    record = judging.as_judged(session, row.issuer, [version])[0]
+    around = judging.around(session, row.issuer, row.patient, record)
+    judgement = around.judged(record, library, now)
+    text = _text(record, judgement, around, library)
+    _same_text(digest, text_digest(text))
+    _may_sign(judgement)
+    signature = Signature(meaning=AUTHOR, by=actor.staff_id, at=now, version=version.version)
+    signed = record.model_copy(update={"signatures": (signature,)})
+    waits = _cosignature_asked(signed, around, library, now)
+    _freeze(version, text, around.judged(signed, library, now), AWAITING, library, now)
+    session.flush()
+    _seal(session, actor, row, version, record, signature, keyring)
+    audit.did(
+        session, actor, "note signed", now, subject=row.id, version=version.version, sha256=version.digest
+    )
+    if waits:
+        reviews.open_review(session, row, version.version, now)
+    else:
+        _finish(session, actor, row, version, library, now)
+    return Signed(row.id, version.version, version.state)
+
+
+def cosign(
+    session: Session,
+    actor: Actor,
+    contact_id: str,
+    digest: str,
+    library: Library,
+    keyring: Keyring,
+    now: datetime,
+) -> Signed:
+    """An LPHA of the registry, licensed today, co-signs the frozen text with this digest; never one's own
+    note. The rules are asked with the co-signature as it would stand. Raises NotAllowed, NotFound, Stale, and
+    Held with the findings that such a signature would not satisfy."""
+    row, version = _reviewable(session, actor, contact_id)
+    _same_text(digest, version.digest or "")
+    record = judging.as_judged(session, row.issuer, [version])[0]
+    around = judging.around(session, row.issuer, row.patient, record)
+    licence = _licence(session, actor, record, around, library, now)
+    signature = Signature(
+        meaning=COSIGNER,
+        by=actor.staff_id,
+        category=licence.code,
+        licence_from=licence.from_,
+        licence_to=licence.to,
+        at=now,
+        version=version.version,
+    )
+    would_be = record.model_copy(update={"signatures": (*record.signatures, signature)})
+    judgement = around.judged(would_be, library, now)
+    _stands(judgement)
+    _may_sign(judgement)
+    _seal(session, actor, row, version, record, signature, keyring)
+    reviews.close(session, version, COSIGNED, actor.staff_id, now)
+    audit.did(
+        session, actor, "note co-signed", now, subject=row.id, version=version.version, sha256=version.digest
+    )
+    _finish(session, actor, row, version, library, now)
+    return Signed(row.id, version.version, version.state)
+
+
+def send_back(session: Session, actor: Actor, contact_id: str, comment: str, now: datetime) -> None:
+    """An LPHA sends a note back to its author with a comment; this version can never be co-signed any more.
+    Raises NotAllowed, NotFound, Stale, and MendInput for a blank comment."""
+    _, version = _reviewable(session, actor, contact_id)
+    if not comment.strip():
+        raise MendInput(
+            "The comment is blank.", "Say what the author should change.", {"comment": "say what to change"}
+        )
+    reviews.close(session, version, RETURNED, actor.staff_id, now, comment.strip())
+    version.state = RETURNED
+    session.flush()
+    audit.did(session, actor, "note sent back", now, subject=contact_id, version=version.version)
+
+
+def recall(session: Session, actor: Actor, contact_id: str, now: datetime) -> None:
+    """The author takes a note back before anybody co-signed it; the next step is to amend it. Raises
+    NotAllowed, NotFound, Stale."""
+    _, version = charting.own(session, actor, contact_id)
+    if version.state != AWAITING:
+        raise Stale("This note waits for no co-signature.", "Look at it again.")
+    reviews.withdraw(session, actor, version, now)
+
+
+def queue(session: Session, actor: Actor) -> list[QueueItem]:
+    """The programme's notes that wait for a co-signature, longest waiting first, one's own left out. For
+    LPHAs (NotAllowed); no launch for a person is needed."""
+    require(actor, LPHA, to="co-sign notes")
+    rows = session.execute(
+        select(ReviewRow, ContactRow, VersionRow)
+        .join(ContactRow, (ContactRow.issuer == ReviewRow.issuer) & (ContactRow.id == ReviewRow.contact))
+        .join(VersionRow, judging.current_version())
+        .where(
+            ReviewRow.issuer == actor.issuer,
+            ReviewRow.state == OPEN,
+            ReviewRow.version == VersionRow.version,
+            ReviewRow.author != actor.staff_id,
+        )
+        .order_by(ReviewRow.opened_at, ReviewRow.contact)
+    ).all()
+    people = individuals.names(session, actor.issuer)
+    names = {member.record.id: member.name for member in staff.everyone(session, actor.issuer)}
+    return [_item(review, row, version, people, names) for review, row, version in rows]
+
+
+def open_from_queue(session: Session, actor: Actor, contact_id: str, now: datetime) -> QueueItem:
+    """The item whose person's record the actor opens from the queue, written to the trail; the door then
+    opens a launch for that person. Raises NotAllowed, and NotFound for what is not in the actor's queue."""
+    for item in queue(session, actor):
+        if item.contact == contact_id:
+            audit.did(
+                session,
+                actor,
+                "record opened from the queue",
+                now,
+                subject=contact_id,
+                version=item.version,
+                patient=item.patient,
+            )
+            return item
+    raise not_here("note in your queue")
+
+
+def _text(record: Contact, judgement: Judgement, around: Around, library: Library) -> str:
+    return note_text(record, judgement, around.surroundings(), library)
+
+
+def _same_text(given: str, stands: str) -> None:
+    if given != stands:
+        raise Stale(
+            "The note is not the one you were shown: it, or what the rules make of it, changed meanwhile.",
+            "Read it again, then sign.",
+        )
+
+
+def _may_sign(judgement: Judgement) -> None:
+    holding = judgement.holding("signing")
+    if judgement.signing != "ready":
+        raise Held("The rules hold this note.", "Mend what the findings name.", holding)
+
+
+def _signature_findings(judgement: Judgement) -> tuple[Finding, ...]:
+    """The blocking findings that stand beside the signatures."""
+    return tuple(
+        finding
+        for finding in judgement.findings
+        if finding.blocks and any(path.startswith("signatures") for path in finding.fields)
+    )
+
+
+def _cosignature_asked(signed: Contact, around: Around, library: Library, now: datetime) -> bool:
+    """Whether the rules ask for another signature once the author's stands. It is asked by trying: what a
+    co-signature beyond reproach would still leave open is a fault of the author's own (raises Held)."""
+    day = judging.today(around, now)
+    beyond_reproach = Signature(
+        meaning=COSIGNER,
+        by="a co-signer",
+        category=next(iter(_categories(signed, around, library)), None),
+        licence_from=day,
+        licence_to=day,
+        at=now,
+        version=signed.version,
+    )
+    both = signed.model_copy(update={"signatures": (*signed.signatures, beyond_reproach)})
+    _stands(around.judged(both, library, now))
+    return bool(_signature_findings(around.judged(signed, library, now)))
+
+
+def _stands(judgement: Judgement) -> None:
+    findings = _signature_findings(judgement)
+    if findings:
+        raise Held("This signature would not stand.", "See what the rules say of it.", findings)
+
+
+def _categories(contact: Contact, around: Around, library: Library) -> tuple[str, ...]:
+    day = around.surroundings().day_of(contact)
+    value = None if day is None else library.parameter("lpha.categories", day, contact.jurisdiction)
+    return () if value is None else tuple(str(each) for each in value.value)
+
+
+def _licence(
+    session: Session, actor: Actor, record: Contact, around: Around, library: Library, now: datetime
+) -> Credential:
+    """The credential by which this person is an LPHA today. Raises NotAllowed."""
+    member = staff.find(session, actor.issuer, actor.staff_id)
+    if member is None or not member.active or LPHA not in member.roles:
+        raise NotAllowed("The staff registry does not name you as an LPHA.", "Ask who keeps the registry.")
+    accepted, today = _categories(record, around, library), judging.today(around, now)
+    fitting = [each for each in member.record.credentials if each.code in accepted]
+    for credential in fitting:
+        if _in_force(credential, today):
+            return credential
+    if fitting:
+        raise NotAllowed(
+            f"Your licence is not in force on {today}.", "Have it renewed in the staff registry."
+        )
+    raise NotAllowed(
+        "The registry holds no licence of yours by which you may co-sign.",
+        "Ask who keeps the staff registry.",
+    )
+
+
+def _in_force(credential: Credential, day: date) -> bool:
+    begun = credential.from_ is None or credential.from_ <= day
+    return begun and (credential.to is None or day <= credential.to)
+
+
+def _reviewable(session: Session, actor: Actor, contact_id: str) -> tuple[ContactRow, VersionRow]:
+    require(actor, LPHA, to="co-sign notes")
+    person_of(actor)
+    row, version = charting.visible(session, actor, contact_id)
+    if row.author == actor.staff_id:
+        raise NotAllowed("Nobody co-signs a note of their own.", "Leave it to another LPHA.")
+    if version.state != AWAITING:
+        raise Stale("This note waits for no co-signature any more.", "Look at the queue again.")
+    return row, version
+
+
+def _freeze(
+    version: VersionRow, text: str, judgement: Judgement, state: str, library: Library, now: datetime
+) -> None:
+    version.text, version.digest = text, text_digest(text)
+    version.findings, version.library = keep(judgement.shown), library.digest
+    version.state, version.frozen_at = state, now
+
+
+def _seal(
+    session: Session,
+    actor: Actor,
+    row: ContactRow,
+    version: VersionRow,
+    record: Contact,
+    signature: Signature,
+    keyring: Keyring,
+) -> None:
+    """Seal the frozen text for this signer; a later signature names the seal of the one before it."""
+    earlier = judging.seals_of(session, row.issuer, CONTACT, row.id, version.version)
+    key = keyring.seal_key(session, row.issuer)
+    said = statement_of(record, signature, version.text or "", earlier[-1].jws if earlier else None)
+    session.add(
+        SignatureRow(
+            issuer=row.issuer,
+            kind=CONTACT,
+            subject=row.id,
+            version=version.version,
+            meaning=signature.meaning or "",
+            by=actor.staff_id,
+            name=actor.name,
+            category=signature.category,
+            licence_from=signature.licence_from,
+            licence_to=signature.licence_to,
+            at=signature.at,
+            digest=version.digest or "",
+            statement=said,
+            jws=seal(said, key),
+            kid=str(key["kid"]),
+            launch=audit.launch_digest(actor.launch_id),
+        )
+    )
+    session.flush()
+
+
+def _finish(
+    session: Session, actor: Actor, row: ContactRow, version: VersionRow, library: Library, now: datetime
+) -> None:
+    """The last signature stands: the version is final, replaces an earlier final one, and goes to the chart
+    and to billing, all in this transaction."""
+    for earlier in _final_versions(session, row):
+        earlier.state = SUPERSEDED
+    session.flush()
+    version.state = FINAL
+    session.flush()
+    record = judging.as_judged(session, row.issuer, [version])[0]
+    around = judging.around(session, row.issuer, row.patient, record)
+    judgement = around.judged(record, library, now)
+    seals = judging.seals_of(session, row.issuer, CONTACT, row.id, version.version)
+    payload = _payload(session, row, version, record, judgement, around, seals, library, now)
+    key = charting.note_key(row.id, version.version)
+    outbox.add(session, row.issuer, outbox.CHART, outbox.NOTE, key, row.patient, row.id, payload, now)
+    audit.did(session, actor, "note final", now, subject=row.id, version=version.version)
+    billing.draft(session, row.issuer, row.patient, library, now)
+
+
+def _payload(
+    session: Session,
+    row: ContactRow,
+    version: VersionRow,
+    record: Contact,
+    judgement: Judgement,
+    around: Around,
+    seals: tuple[Seal, ...],
+    library: Library,
+    now: datetime,
+) -> bytes:
+    links = individuals.chart_links(session, row.issuer, row.patient, row.encounter)
+    try:
+        bundle = contact_bundle(
+            record, judgement, around.surroundings(), seals, links, library, now, text=version.text
+        )
+    except NotFit as problem:
+        raise Held(f"The note cannot be written for the chart: {problem}", "Mend what is named.") from None
+    return judging.payload(bundle)
+
+
+def _final_versions(session: Session, row: ContactRow) -> list[VersionRow]:
+    return list(
+        session.scalars(
+            select(VersionRow).where(
+                VersionRow.issuer == row.issuer, VersionRow.contact == row.id, VersionRow.state == FINAL
+            )
+        )
+    )
+
+
+def _signed_versions(session: Session, row: ContactRow) -> tuple[int, ...]:
+    return tuple(
+        session.scalars(
+            select(VersionRow.version)
+            .where(
+                VersionRow.issuer == row.issuer,
+                VersionRow.contact == row.id,
+                VersionRow.frozen_at.is_not(None),
+            )
+            .order_by(VersionRow.version)
+        )
+    )
+
+
+def _views(session: Session, issuer: str, contact: str, version: int) -> tuple[SignatureView, ...]:
+    rows = session.scalars(
+        select(SignatureRow)
+        .where(
+            SignatureRow.issuer == issuer,
+            SignatureRow.kind == CONTACT,
+            SignatureRow.subject == contact,
+            SignatureRow.version == version,
+        )
+        .order_by(SignatureRow.id)
+    )
+    return tuple(SignatureView(r.meaning, r.by, r.name, r.category, r.at, r.version) for r in rows)
+
+
+def _review(row: ReviewRow) -> Review:
+    return Review(row.state, row.opened_at, row.closed_at, row.closed_by, row.comment)
+
+
+def _item(
+    review: ReviewRow, row: ContactRow, version: VersionRow, people: dict[str, str], names: dict[str, str]
+) -> QueueItem:
+    service = version.record.service
+    return QueueItem(
+        contact=row.id,
+        version=review.version,
+        patient=row.patient,
+        encounter=row.encounter,
+        individual=people.get(row.patient, row.patient),
+        author=row.author,
+        author_name=names.get(row.author, row.author),
+        start=version.record.start,
+        service_type=service.type if service else None,
+        opened_at=review.opened_at,
+    )

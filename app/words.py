@@ -1,0 +1,33 @@
+"""The states of records as they are stored, and how people read them."""
+
+from __future__ import annotations
+
+DRAFT = "draft"
+AWAITING = "awaiting-cosignature"
+RETURNED = "returned"
+RECALLED = "recalled"
+FINAL = "final"
+SUPERSEDED = "superseded"
+DISCARDED = "discarded"
+SIGNED = "signed"
+ENDED = "ended"
+
+CONTACT_WORDS = {
+    DRAFT: "draft",
+    AWAITING: "awaiting co-signature",
+    RETURNED: "returned",
+    RECALLED: "recalled",
+    FINAL: "signed",
+    SUPERSEDED: "replaced by a later version",
+    DISCARDED: "discarded",
+}
+PLAN_WORDS = {DRAFT: "draft", SIGNED: "active", SUPERSEDED: "revised", ENDED: "ended", DISCARDED: "discarded"}
+
+OPEN = "open"
+COSIGNED = "co-signed"
+
+READY = "ready"
+HELD = "held"
+RELEASED = "released"
+VOID = "void"
+CLAIM_WORDS = {READY: "ready", HELD: "held", RELEASED: "released", VOID: "withdrawn"}
