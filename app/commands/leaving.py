@@ -1,0 +1,101 @@
+"""Which records of an input may leave, and what holds the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from mappings.findings import Finding, Judgement
+    from mappings.library import Library
+    from mappings.records import Contact, PlanEntry
+
+Outcome = Literal["leaves", "held", "left-out"]
+# What did not take place, or was wrong from the start, has nothing to send and nothing to mend.
+_NOTHING_TO_SEND = {
+    "cancelled": "the contact was cancelled",
+    "no-show": "the individual did not come",
+    "entered-in-error": "the contact was entered in error",
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a record stays: the rule where one says so, what is wrong and what to do."""
+
+    message: str
+    fix: str
+    rule: str | None = None
+    cite: dict[str, str] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The reason as JSON data."""
+        return {"rule": self.rule, "message": self.message, "fix": self.fix, "cite": self.cite}
+
+
+@dataclass(frozen=True)
+class Departure:
+    """Where one record stands: it leaves, is held, or has nothing to send (left out)."""
+
+    outcome: Outcome
+    reasons: tuple[Reason, ...] = ()
+
+
+def departure(record: Contact | PlanEntry, judgement: Judgement, library: Library) -> Departure:
+    """Whether a judged record may leave: a contact when it is finished, ready for signing and carries every
+    signature that the rules ask for on its current version; a plan entry when it is ready for signing."""
+    if not judgement.counts:
+        return Departure("left-out", (Reason("a higher version of this record stands in the input", ""),))
+    if record.kind == "contact" and record.status in _NOTHING_TO_SEND:
+        return Departure("left-out", (Reason(_NOTHING_TO_SEND[str(record.status)], ""),))
+    reasons = tuple(_reasons(record, judgement, library))
+    return Departure("held", reasons) if reasons else Departure("leaves")
+
+
+def claim_reasons(judgement: Judgement) -> tuple[Reason, ...]:
+    """What holds the claim of a contact; empty when nothing does."""
+    if judgement.claim != "held":
+        return ()
+    return tuple(_of(finding) for finding in judgement.holding("signing", "claim"))
+
+
+def _reasons(record: Contact | PlanEntry, judgement: Judgement, library: Library) -> Iterator[Reason]:
+    yield from (_of(finding) for finding in judgement.holding("signing"))
+    if record.kind != "contact":
+        return
+    if record.status != "finished":
+        yield Reason(
+            f"the contact's status is {record.status or 'not stated'}",
+            'Send it once it took place and its status is "finished".',
+        )
+    unsigned = [finding for finding in judgement.holding("claim") if _about_signatures(finding, library)]
+    yield from (_of(finding) for finding in unsigned)
+    if not unsigned and not _author_signed(record):
+        yield Reason(
+            f"the author's signature on version {record.version} is missing",
+            "Have the peer who delivered the contact sign this version.",
+        )
+
+
+def _about_signatures(finding: Finding, library: Library) -> bool:
+    fields = finding.fields or _fields_of(finding.rule, library)
+    return any(field.partition("[")[0].split(".")[0] == "signatures" for field in fields)
+
+
+def _fields_of(rule: str, library: Library) -> Sequence[str]:
+    known = library.rules_by_id.get(rule)
+    return known.fields if known else ()
+
+
+def _author_signed(contact: Contact) -> bool:
+    peer = contact.peer.id if contact.peer else None
+    return any(
+        one.meaning == "author" and one.version == contact.version and one.by == peer
+        for one in contact.signatures
+    )
+
+
+def _of(finding: Finding) -> Reason:
+    cite = finding.cite.to_json() if finding.cite else None
+    return Reason(finding.message, finding.fix, finding.rule, cite)

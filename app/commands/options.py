@@ -1,0 +1,104 @@
+"""What the commands share: options, the clock at this door, exit codes and words for the screen."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from mappings.library import Library
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+WELL, HELD, REFUSED = 0, 1, 2
+
+
+class Moment(click.ParamType[datetime]):
+    """A time with its offset, ISO 8601."""
+
+    name = "time"
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The aware time; a time without offset is wrong usage, since a day depends on its zone."""
+        try:
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            self.fail(
+                f"{value!r} is no time with its offset; expected one such as 2026-03-04T10:00:00-05:00",
+                param,
+                ctx,
+            )
+        return moment
+
+
+def now_option(command: Command) -> Command:
+    """`--now`: a time instead of the clock."""
+    return click.option(
+        "--now",
+        type=Moment(),
+        default=lambda: datetime.now(UTC),
+        show_default="the clock",
+        help="Judge as of this time instead of the clock's.",
+    )(command)
+
+
+def site_option(command: Command) -> Command:
+    """`--site`: the overlay of a site."""
+    return click.option(
+        "--site",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A site overlay (TOML) that sets or tightens parameters.",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """`--json`: reports for machines."""
+    return click.option("--json", "as_json", is_flag=True, help="Reports as JSON objects, one a line.")(
+        command
+    )
+
+
+def load_library(site: Path | None) -> Library:
+    """The rules with the site's overlay; an overlay or library that does not hold is wrong usage, said in its
+    own words."""
+    from mappings.library import LibraryError, load
+
+    try:
+        return load(site)
+    except LibraryError as error:
+        raise click.UsageError(f"the rules could not be loaded: {error}") from error
+
+
+def json_line(data: Mapping[str, Any]) -> str:
+    """One JSON object on one line, in the order given, letters as they are."""
+    return json.dumps(data, ensure_ascii=False, separators=(", ", ": "))
+
+
+def say(text: str = "") -> None:
+    """A line for people on standard error."""
+    click.echo(text, err=True)
+
+
+def printable(text: str) -> str:
+    """The text with control characters spelled out, so that a file's content cannot move the cursor."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def on_terminal() -> bool:
+    """True when standard output is a terminal; colours and cut columns are for terminals only."""
+    return sys.stdout.isatty()
+
+
+def finish(code: int) -> None:
+    """Leave the command with this exit code."""
+    click.get_current_context().exit(code)

@@ -1,0 +1,188 @@
+"""`peerchart rules`: the rules for reading, and the proof that the library is sound."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.commands.options import (
+    HELD,
+    WELL,
+    finish,
+    json_line,
+    json_option,
+    load_library,
+    on_terminal,
+    site_option,
+)
+
+if TYPE_CHECKING:
+    from mappings.library import Library, Rule
+
+LIST_EXAMPLE = """\b
+Example:
+  peerchart rules list | grep NY.PRE
+"""
+EXPLAIN_EXAMPLE = """\b
+Examples:
+  peerchart rules explain NY.PRE.COSIGN
+  peerchart rules explain R065 --on 2026-03-04
+"""
+CHECK_EXAMPLE = """\b
+Example:
+  peerchart rules check --sources ~/guidance
+"""
+
+
+class Day(click.ParamType[date]):
+    """A calendar day, ISO 8601."""
+
+    name = "day"
+
+    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The day; anything else is wrong usage."""
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day; expected one such as 2026-03-04", param, ctx)
+
+
+@click.group()
+def rules() -> None:
+    """The rules: list them, explain one, or prove that the library is sound."""
+
+
+@rules.command("list", epilog=LIST_EXAMPLE)
+@site_option
+@json_option
+def list_rules(site: Path | None, as_json: bool) -> None:
+    """One rule a line: id, severity, stage and the sentence."""
+    library = load_library(site)
+    listed = library.rules()
+    width = max((len(rule.id) for rule in listed), default=0)
+    for rule in listed:
+        click.echo(json_line(_row(rule)) if as_json else _line(rule, width))
+
+
+@rules.command(epilog=EXPLAIN_EXAMPLE)
+@click.argument("rule_id", metavar="ID")
+@click.option("--on", type=Day(), help="The day whose version and values count.  [default: today]")
+@site_option
+@json_option
+def explain(rule_id: str, on: date | None, site: Path | None, as_json: bool) -> None:
+    """The whole of one rule: sentence, source with its words, versions, values, and what to do."""
+    from mappings.explaining import explain as explained
+
+    library = load_library(site)
+    day = on or datetime.now(UTC).astimezone().date()
+    try:
+        whole = explained(library, rule_id, day)
+    except KeyError:
+        raise click.UsageError(_unknown(library, rule_id)) from None
+    if as_json:
+        click.echo(json_line(whole))
+        return
+    for line in _whole(whole):
+        click.echo(line)
+
+
+@rules.command("check", epilog=CHECK_EXAMPLE)
+@click.option(
+    "--sources",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with the source documents: each quote is compared with them.",
+)
+@site_option
+@json_option
+def check_rules(sources: Path | None, site: Path | None, as_json: bool) -> None:
+    """Prove that the library is sound; each problem is named with its file, and the exit code is 1 then."""
+    from mappings.explaining import prove
+    from mappings.library import LibraryError, load
+
+    try:
+        library = load(site)
+        problems = prove(library, sources)
+        counts = {"rules": len(library.rules()), "sources": len(library.sources), "digest": library.digest}
+    except LibraryError as error:
+        problems, counts = [str(error)], {}
+    if as_json:
+        click.echo(json_line({"sound": not problems, "problems": problems, **counts}))
+    else:
+        for problem in problems:
+            click.echo(problem)
+        if not problems:
+            click.echo(
+                f"sound: {counts['rules']} rules, {counts['sources']} sources, digest {counts['digest']}"
+            )
+    finish(HELD if problems else WELL)
+
+
+def _row(rule: Rule) -> dict[str, Any]:
+    return {
+        "rule": rule.id,
+        "severity": rule.severity,
+        "stage": rule.stage,
+        "says": rule.says,
+        "pack": rule.pack,
+    }
+
+
+def _line(rule: Rule, width: int) -> str:
+    row = f"{rule.id:<{width}}  {rule.severity:<5}  {rule.stage:<9}"
+    return f"{_coloured(row, rule.severity)}  {' '.join(rule.says.split())}"
+
+
+def _coloured(text: str, severity: str) -> str:
+    colours = {"block": "red", "warn": "yellow"}
+    return click.style(text, fg=colours.get(severity)) if on_terminal() else text
+
+
+def _unknown(library: Library, rule_id: str) -> str:
+    near = difflib.get_close_matches(rule_id.upper(), list(library.rules_by_id), n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(near)}?" if near else "; see: peerchart rules list"
+    return f"there is no rule {rule_id!r}{hint}"
+
+
+def _whole(rule: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{rule['rule']}  {rule['title']}"
+    yield f"  {rule['says']}"
+    yield f"Holds: {rule['severity']} at {rule['stage']} (pack {rule['pack']})"
+    yield f"What to do: {rule['fix']}"
+    yield f"Fields: {', '.join(rule['fields']) or 'none'}"
+    if not rule["in_force"]:
+        yield f"On {rule['on']}: not in force"
+    for version in rule["versions"]:
+        yield from _version(version)
+    if rule["parameters"]:
+        yield f"Values on {rule['on']}:"
+    for name, value in rule["parameters"].items():
+        yield f"  {name} = {_value(value['value'])} ({value['status']}, from {value['from']})"
+    if rule["derived"]:
+        yield "This rule is derived: it follows from the guidance but is not quoted from it."
+    yield f"Library: {rule['library']}"
+
+
+def _version(version: Mapping[str, Any]) -> Iterator[str]:
+    until = f" until {version['until']}" if version["until"] else ""
+    cite, source = version["cite"], version["source"]
+    yield f"From {version['from']}{until}: {version['checks']}"
+    yield f"  Source: {cite['title']}, {source['publisher']}, {cite['at']}"
+    if cite["address"]:
+        yield f"  {cite['address']} (last compared {source['checked']})"
+    if cite["quote"]:
+        yield f"  “{cite['quote']}”"
+
+
+def _value(value: object) -> str:
+    return (
+        ", ".join(str(one) for one in value)
+        if isinstance(value, Sequence) and not isinstance(value, str)
+        else str(value)
+    )

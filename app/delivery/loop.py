@@ -1,0 +1,80 @@
+"""The delivery worker of a running installation: it drains the outbox again and again until told to stop."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+import requests
+import structlog
+
+from app.delivery.ehr import BackendEhrs
+from app.delivery.overrides import override_of
+from app.delivery.work import Pace, Report, Worker
+from app.keyring import Keyring
+from app.registry import registered
+from app.settings import Settings
+from app.store import Store
+from smart_launch.issuers import Issuer
+from smart_launch.keys import ClientKey
+
+log = structlog.get_logger("peerchart.delivery")
+
+
+def worker_of(
+    settings: Settings,
+    store: Store,
+    keyring: Keyring,
+    http: requests.Session,
+    clock: Callable[[], datetime],
+    pace: Pace | None = None,
+) -> Worker:
+    """The worker of one installation: EHRs as registered, by backend services, as its operator allows."""
+
+    def issuer_of(issuer_id: str) -> Issuer:
+        with store.read() as session:
+            return registered(session, keyring).by_id(issuer_id)
+
+    def key_of(issuer_id: str) -> ClientKey:
+        with store.read() as session:
+            return keyring.client_key(session, issuer_id)
+
+    ehrs = BackendEhrs(http, issuer_of, key_of, lambda issuer: override_of(settings.data_dir, issuer))
+    name = f"{socket.gethostname()}/{os.getpid()}/{threading.get_ident()}"
+    return Worker(store, ehrs, name, clock, pace=pace or Pace())
+
+
+def keep_delivering(
+    worker: Worker, stop: threading.Event, every: float, told: Callable[[Report], None] | None = None
+) -> None:
+    """Drain the outbox every `every` seconds until `stop` is set. What goes wrong with the worker itself is
+    logged and tried again: a delivery must never end because one attempt did."""
+    while not stop.is_set():
+        try:
+            for report in worker.drain(most=100):
+                log.info("delivery", row=report.id, state=report.state)
+                if told is not None:
+                    told(report)
+                if stop.is_set():
+                    return
+        except Exception:
+            log.exception("delivery worker failed, it goes on")
+        stop.wait(every)
+
+
+def start_delivering(worker: Worker, every: float) -> Callable[[], None]:
+    """Deliver in a thread of its own; the answer stops it and waits for the row in hand, at most 30 s."""
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=keep_delivering, args=(worker, stop, every), name="delivery", daemon=True
+    )
+    thread.start()
+
+    def end() -> None:
+        stop.set()
+        thread.join(30)
+
+    return end
