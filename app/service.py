@@ -20,6 +20,7 @@ from app.web.deliveries import deliveries
 from app.web.engagement import engagement
 from app.web.kit import Kit
 from app.web.launch import door
+from app.web.opening import opening
 from app.web.planning import planning
 from app.web.rules import rules
 from app.web.signing import signing
@@ -28,7 +29,7 @@ from mappings.library import load
 from smart_launch.fhir_client import http_session
 
 MAX_FORM_BYTES = 1024 * 1024
-BLUEPRINTS = (door, charts, signing, planning, engagement, staff, claims, deliveries, rules)
+BLUEPRINTS = (door, opening, charts, signing, planning, engagement, staff, claims, deliveries, rules)
 
 
 def utc_now() -> datetime:

@@ -83,17 +83,17 @@ def _write(status: str, on: str, exact: str | None) -> None:
 
     at = datetime.fromisoformat(exact) if exact else date.fromisoformat(on)
     with kit().store.write() as session:
-        office.record(session, actor(), status, at, kit().now())
+        office.record(session, actor(), status, at, kit().library, kit().now())
 
 
 def _page(values: Values, errors: Errors, status: int) -> ResponseReturnValue:
     with kit().store.read() as session:
         known = office.of(session, actor().issuer, str(actor().patient))
-    history = sorted(known.history, key=lambda entry: str(entry.at), reverse=True)
-    now_status = history[0].status if history else None
+    history = known.history[::-1]
+    now_status = known.history[-1].status if known.history else None
     today = kit().now().astimezone(zone()).date().isoformat()
     shown = {"goal": [known.goal or ""], "on": [today], **values}
-    following = [(code, WORDS[code][0]) for code in office.NEXT.get(now_status, ())]
+    following = [(code, WORDS[code][0]) for code in office.next_steps(known) if actor().is_any(*office.MAY[code])]
     page = render_template(
         "engagement.html",
         form=FormView(shown, LABELS, errors),

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from app import audit, staff
 from app.chart import ChartFacts, read_chart, remember
+from app.problems import Problem
 from app.staff import StaffMember
 from app.web import launches
 from app.web.access import cookie_name, drop_secret, set_secret
@@ -68,11 +69,14 @@ def callback(issuer_id: str) -> ResponseReturnValue:
         pending = _take(issuer, state)
         context = _finish(issuer, pending)
         facts = _read_chart(issuer, context)
-        member = _remember(issuer, context, facts)
+        member = _remember(issuer, facts)
     except LaunchRefused as refused:
         _audit_refusal(refused, g.get("frame_issuer", ""))
         if refused.reason_code == "wrong-state" and _cookie_refused(state):
             return _no_cookie_page(issuer_id)
+        raise
+    except Problem:
+        _audit(g.frame_issuer, "chart-unusable")
         raise
     launch_id, secret = _open(issuer, context, facts, member)
     response = redirect(url_for("launch.arrive", launch_id=launch_id), 303)
@@ -141,8 +145,10 @@ def _finish(issuer: Issuer, pending: Pending) -> LaunchContext:
 
 def _read_chart(issuer: Issuer, context: LaunchContext) -> ChartFacts:
     client = FhirClient(kit().http, issuer.base, lambda: context.access_token)
+    with kit().store.read() as session:
+        program = staff.program_of(session, issuer.id)
     try:
-        return read_chart(client, context)
+        return read_chart(client, context, program_npi=program.npi if program else None)
     except FhirTrouble as trouble:
         raise LaunchRefused(
             "ehr-unreachable",
@@ -151,15 +157,14 @@ def _read_chart(issuer: Issuer, context: LaunchContext) -> ChartFacts:
         ) from trouble
 
 
-def _remember(issuer: Issuer, context: LaunchContext, facts: ChartFacts) -> StaffMember:
-    now = kit().now()
+def _remember(issuer: Issuer, facts: ChartFacts) -> StaffMember:
+    now, who = kit().now(), facts.practitioner
     with kit().store.write() as session:
         remember(session, issuer.id, facts, now)
-        member = staff.by_npi(session, issuer.id, facts.npi) if facts.npi else None
-        if member is None or not member.active:
-            audit.write(session, issuer.id, "launch refused", now, why="not-on-staff", user=context.fhir_user)
-        elif context.fhir_user and member.practitioner != context.fhir_user:
-            staff.link_practitioner(session, issuer.id, member.record.id, context.fhir_user, now)
+        member = None
+        if who is not None:
+            member = staff.by_practitioner(session, issuer.id, who.reference)
+            member = member or (staff.by_npi(session, issuer.id, who.npi) if who.npi else None)
     if member is None or not member.active:
         _not_on_staff()
     return member
@@ -173,9 +178,7 @@ def _not_on_staff() -> NoReturn:
     )
 
 
-def _open(
-    issuer: Issuer, context: LaunchContext, facts: ChartFacts, member: StaffMember
-) -> tuple[str, str]:
+def _open(issuer: Issuer, context: LaunchContext, facts: ChartFacts, member: StaffMember) -> tuple[str, str]:
     launch_id, secret, now = launches.new_id(), launches.new_secret(), kit().now()
     sealed = kit().keyring.encrypt(
         context.to_json().encode(), table="launches", row=launch_id, issuer=issuer.id
@@ -196,6 +199,7 @@ def _open(
                 "tenant": context.tenant,
                 "scope": list(context.scope),
                 "missing": list(context.missing_scopes(issuer.scopes)),
+                "remarks": [*facts.remarks, *facts.not_known],
             },
             sealed=sealed,
             now=now,
@@ -214,8 +218,12 @@ def _open(
 
 
 def _audit_refusal(refused: LaunchRefused, issuer: str) -> None:
+    _audit(issuer, refused.reason_code)
+
+
+def _audit(issuer: str, why: str) -> None:
     with kit().store.write() as session:
-        audit.write(session, issuer, "launch refused", kit().now(), why=refused.reason_code)
+        audit.write(session, issuer, "launch refused", kit().now(), why=why)
 
 
 def _cookie_refused(state: str) -> bool:

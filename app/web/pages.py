@@ -144,6 +144,8 @@ SAID = {
     "staff": "Saved. It counts from now on.",
     "imported": "The list was read.",
     "released": "Released. The claim goes out now.",
+    "redrafted": "The rules were asked again for every claim.",
+    "unheld": "The hold is lifted. The claim can be released.",
     "held": "Held. It will not go out until it is released.",
     "again": "It will be sent again.",
 }

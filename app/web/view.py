@@ -17,7 +17,7 @@ from mappings.findings import SEVERITIES, Finding, Judgement
 # The word of a state and how it is drawn: good, wait (for somebody else), act (for the reader), stop.
 STATES = {
     "draft": ("Draft", "act"),
-    "awaiting co-signature": ("Waiting for co-signature", "wait"),
+    "awaiting-cosignature": ("Waiting for co-signature", "wait"),
     "returned": ("Sent back", "act"),
     "recalled": ("Taken back", "act"),
     "final": ("Signed, waiting to be sent", "wait"),
@@ -27,13 +27,18 @@ STATES = {
     "ended": ("Ended", "wait"),
     "waiting": ("Signed, waiting to be sent", "wait"),
     "sending": ("Being sent to the EHR", "wait"),
-    "in chart": ("In the chart", "good"),
+    "in-chart": ("In the chart", "good"),
     "refused": ("Refused by the EHR", "stop"),
     "held": ("Held", "stop"),
     "ready": ("Ready to release", "act"),
     "released": ("Released, waiting to be sent", "wait"),
-    "void": ("Void", "wait"),
+    "void": ("Withdrawn", "wait"),
 }
+
+
+def standing(state: str, delivery: str | None = None) -> str:
+    """The state that people are shown for a record: once it is final, where its delivery stands."""
+    return delivery if delivery and state in ("final", "signed", "released") else state
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,7 @@ def install(app: Flask) -> None:
         clock=shown_clock,
         state_word=state_word,
         state_tone=state_tone,
+        standing=standing,
         hardest_first=hardest_first,
     )
     app.jinja_env.trim_blocks = True

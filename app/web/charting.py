@@ -1,0 +1,150 @@
+"""Writing a contact: begun, saved by button and by itself, judged while typing, discarded or amended."""
+
+from __future__ import annotations
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from app import charting, engagement
+from app.actor import PEER
+from app.charting import Draft
+from app.problems import MendInput, Stale
+from app.web import writing
+from app.web.access import actor, allow
+from app.web.formkit import Read, Values, first, get, values_of
+from app.web.forms import contact_of, contact_values, read_contact
+from app.web.kit import kit
+from app.web.view import shown_clock, zone
+from mappings.findings import Judgement
+
+charts = Blueprint("charting", __name__, url_prefix="/l/<launch_id>/contacts")
+
+DRAFT = "draft"
+
+
+@charts.post("/new")
+@allow(PEER, person=True)
+def new() -> ResponseReturnValue:
+    """Begin a contact; a second click is given the same empty draft."""
+    with kit().store.write() as session:
+        draft = charting.start(session, actor(), kit().now())
+    return redirect(url_for("charting.edit", contact_id=draft.contact.id), 303)
+
+
+@charts.get("/<contact_id>/edit")
+@allow(PEER, person=True)
+def edit(contact_id: str) -> ResponseReturnValue:
+    """The form of one's own draft; a signed contact is shown to read instead."""
+    draft = _read(contact_id)
+    if draft.state != DRAFT:
+        return redirect(url_for("signing.one", contact_id=contact_id), 303)
+    values = writing.prepared(contact_values(draft.contact, zone()), draft)
+    judgement = _judge_stored(draft)
+    resumed = draft.contact.note.edited_at if draft.contact.note and draft.edit else None
+    return writing.page(draft, values, judgement, resumed=resumed)
+
+
+@charts.post("/<contact_id>/edit")
+@allow(PEER, person=True)
+def save(contact_id: str) -> ResponseReturnValue:
+    """Save by button, then stay or go on to signing; nothing that was typed is lost when it cannot be."""
+    draft = _read(contact_id)
+    if draft.state != DRAFT:
+        return redirect(url_for("signing.one", contact_id=contact_id), 303)
+    read = _typed(draft)
+    try:
+        saved = _save(read, _edit_number(read.values))
+    except Stale:
+        current = _read(contact_id)
+        page = writing.page(current, read.values, _judge(read), errors=read.errors, stale=True)
+        return make_response(page, 409)
+    if read.errors:
+        page = writing.page(saved, read.values, saved.judgement, errors=read.errors, saved_at=kit().now())
+        return make_response(page, 422)
+    if first(read.values, "then") == "sign":
+        return redirect(url_for("signing.page", contact_id=contact_id), 303)
+    return redirect(url_for("charting.edit", contact_id=contact_id, said="saved"), 303)
+
+
+@charts.post("/<contact_id>/findings")
+@allow(PEER, person=True)
+def findings(contact_id: str) -> ResponseReturnValue:
+    """What the rules say of what stands in the form now; nothing is saved."""
+    draft = _read(contact_id)
+    read = _typed(draft)
+    return writing.live(draft, read, _judge(read))
+
+
+@charts.post("/<contact_id>/autosave")
+@allow(PEER, person=True)
+def autosave(contact_id: str) -> ResponseReturnValue:
+    """Save while typing; answers with the time of the saving and its number."""
+    draft = _read(contact_id)
+    read = _typed(draft)
+    saved = _save(read, _edit_number(read.values))
+    line = f"Saved at {shown_clock(kit().now())}"
+    if read.errors:
+        line += ", except what cannot be read: " + "; ".join(read.errors.values())
+    return render_template("contact/saved.html", save_line=line, edit=saved.edit)
+
+
+@charts.post("/<contact_id>/discard")
+@allow(PEER, person=True)
+def discard(contact_id: str) -> ResponseReturnValue:
+    """Drop one's own draft; done twice it stays done."""
+    with kit().store.write() as session:
+        draft = charting.read(session, actor(), contact_id)
+        if draft.state == DRAFT:
+            charting.discard(session, actor(), contact_id, kit().now())
+    return redirect(url_for("pages.home", said="discarded"), 303)
+
+
+@charts.post("/<contact_id>/amend")
+@allow(PEER, person=True)
+def amend(contact_id: str) -> ResponseReturnValue:
+    """Open a new version of one's own signed contact; a version open already is shown."""
+    with kit().store.write() as session:
+        if charting.read(session, actor(), contact_id).state != DRAFT:
+            charting.amend(session, actor(), contact_id, kit().now())
+    return redirect(url_for("charting.edit", contact_id=contact_id), 303)
+
+
+def _read(contact_id: str) -> Draft:
+    with kit().store.read() as session:
+        return charting.read(session, actor(), contact_id)
+
+
+def _typed(draft: Draft) -> Read:
+    return read_contact(values_of(request.form.to_dict(flat=False)), draft.contact, zone())
+
+
+def _edit_number(values: Values) -> int:
+    typed = first(values, "edit")
+    if not (typed.isascii() and typed.isdigit() and len(typed) < 10):
+        raise MendInput("The form lost its number.", "Load the page again; what was saved is safe.")
+    return int(typed)
+
+
+def _save(read: Read, edit: int) -> Draft:
+    contact = contact_of(read)
+    with kit().store.write() as session:
+        _save_goal(session, get(read.data, "engagement.goal") or "")
+        return charting.save_draft(session, actor(), contact, edit, kit().library, kit().now())
+
+
+def _save_goal(session: Session, goal: str) -> None:
+    """The goal of the contacts is the engagement's; a new wording of it is kept there."""
+    known = engagement.of(session, actor().issuer, str(actor().patient)).goal
+    if goal and goal != known:
+        engagement.set_goal(session, actor(), goal, kit().now())
+
+
+def _judge(read: Read) -> Judgement:
+    with kit().store.read() as session:
+        return charting.judge(session, contact_of(read), kit().library, kit().now())
+
+
+def _judge_stored(draft: Draft) -> Judgement:
+    with kit().store.read() as session:
+        return charting.judge(session, draft.contact, kit().library, kit().now())

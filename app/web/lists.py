@@ -1,0 +1,46 @@
+"""The first pages: the contacts of a person in a chart, one's own worklists without one."""
+
+from __future__ import annotations
+
+from flask import render_template
+
+from app import charting, engagement, signing, worklists
+from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR
+from app.web import choices
+from app.web.access import actor, launch
+from app.web.engagement import WORDS
+from app.web.kit import kit
+
+BASES = {"planned": "planned", "targeted": "short-term", "ad-hoc": "ad hoc"}
+READERS = (PEER, LPHA, CLINICIAN, SUPERVISOR)
+
+
+def person_page() -> str:
+    """The contacts of the person whose chart is open, and where each stands."""
+    with kit().store.read() as session:
+        may_read = actor().is_any(*READERS)
+        lines = charting.of_person(session, actor()) if may_read else []
+        known = engagement.of(session, actor().issuer, str(actor().patient))
+    return render_template(
+        "home_person.html",
+        lines=[line for line in lines if not _empty_draft(line)],
+        decided=WORDS.get(known.history[-1].status or "", ("", ""))[0] if known.history else "",
+        service_types=dict(choices.SERVICE_TYPES),
+        bases=BASES,
+        may_write=actor().is_any(PEER),
+        may_read=may_read,
+        remarks=launch().context.get("remarks", []),
+        missing=launch().context.get("missing", []),
+    )
+
+
+def worklists_page() -> str:
+    """What waits for the person at the screen."""
+    with kit().store.read() as session:
+        notes = worklists.own_notes(session, actor()) if actor().is_any(PEER) else ()
+        waiting = len(signing.queue(session, actor())) if actor().is_any(LPHA) else 0
+    return render_template("home_lists.html", notes=notes, waiting=waiting)
+
+
+def _empty_draft(line: charting.ContactLine) -> bool:
+    return line.state == "draft" and line.edit == 0 and line.version == 1
