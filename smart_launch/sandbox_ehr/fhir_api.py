@@ -15,7 +15,7 @@ from .outcomes import FhirError
 from .parameters import PARAMETERS
 from .records import Records
 from .results import find_bundle, history_bundle
-from .sandbox import Ehr, current_ehr
+from .sandbox import current_ehr
 from .store import Stored
 from .strict_json import read_json, write_json
 from .tokens import BearerRefused
@@ -235,9 +235,7 @@ def _closed(connection: socket.socket) -> Iterator[bytes]:
     yield b""
 
 
-def refuse_unrouted(ehr: Ehr, status: int, sentence: str) -> Response:
+def refuse_unrouted(status: int, sentence: str) -> Response:
     """Answer an unknown address or method below the FHIR base."""
     code = {404: "not-found", 405: "not-supported", 413: "too-long"}.get(status, "processing")
-    if ehr.faults.strike("down"):
-        status, code = 503, "transient"
     return _refusal(FhirError(status, code, sentence))

@@ -187,6 +187,8 @@ def _line(stored: Stored) -> dict[str, str]:
 def _title(resource: dict[str, Any]) -> str:
     if resource["resourceType"] == "Provenance":
         return _provenance_title(resource)
+    if resource["resourceType"] == "Coverage":
+        return f"{_text(resource.get('type'))}, member {resource.get('subscriberId', '')}"
     for name in ("title", "description", "code", "type", "category", "relationship", "class"):
         text = _text(resource.get(name))
         if text:

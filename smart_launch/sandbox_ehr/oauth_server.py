@@ -134,6 +134,8 @@ class _Smart:
             raise InvalidRequestError("aud must be the address of this FHIR server.")
         if "launch" in data and not self._tokens.launch(data["launch"], grant.request.client.client_id):
             raise InvalidRequestError("The launch is unknown, expired or already used.")
+        if "launch" in data and "launch" not in (data.get("scope") or "").split():
+            raise InvalidScopeError("An EHR launch needs the scope launch.")
         if not grant.request.scope:
             raise InvalidScopeError("None of the requested scopes is registered for this client.")
 

@@ -55,7 +55,7 @@ def _error_page(error: HTTPException) -> Any:
         # For a foreign host name no address can be made, so no page of ours either.
         return error.get_response()
     if request.path.startswith("/fhir"):
-        return refuse_unrouted(current_ehr(), status, _sentence(error))
+        return refuse_unrouted(status, _sentence(error))
     page = render_template("sandbox/refused.html", error=error.name, sentence=_sentence(error))
     allowed = error.valid_methods or () if isinstance(error, MethodNotAllowed) else ()
     return page, status, {"Allow": ", ".join(allowed)} if allowed else {}

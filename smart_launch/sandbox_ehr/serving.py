@@ -2,15 +2,45 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from .config import Config
 from .sandbox import EXTENSION
 from .server import create_app
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class _InFlight:
+    """Counts the requests in work, so that the file is closed after the last of them."""
+
+    def __init__(self, app: "WSGIApplication") -> None:
+        self._app = app
+        self._changed = threading.Condition()
+        self._running = 0
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        self._count(1)
+        try:
+            return self._app(environ, start_response)
+        finally:
+            self._count(-1)
+
+    def wait(self, seconds: float) -> None:
+        """Return when no request is in work, at the latest after `seconds`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._running == 0, seconds)
+
+    def _count(self, step: int) -> None:
+        with self._changed:
+            self._running += step
+            self._changed.notify_all()
 
 
 class _Handler(WSGIRequestHandler):
@@ -37,12 +67,14 @@ def listening(host: str, port: int) -> socket.socket:
 def serving(config: Config, listener: socket.socket) -> Iterator[BaseWSGIServer]:
     """Yield a threaded server for this EHR on the listener; everything is closed at the end."""
     app = create_app(config)
+    counted = _InFlight(app)
     host, port = listener.getsockname()[:2]
-    server = make_server(host, port, app, threaded=True, request_handler=_Handler, fd=listener.fileno())
+    server = make_server(host, port, counted, threaded=True, request_handler=_Handler, fd=listener.fileno())
     try:
         yield server
     finally:
         server.server_close()
+        counted.wait(10)
         app.extensions[EXTENSION].close()
 
 

@@ -129,7 +129,8 @@ def _modelled(resource: dict[str, Any]) -> list[Issue]:
 
 
 def _expression(resource_type: str, place: tuple[str | int, ...]) -> str:
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    # The library names an element that is a word of Python, such as class, with a suffix.
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part.removesuffix('_fhir')}" for part in place)
     return resource_type + "".join(parts)
 
 

@@ -20,6 +20,7 @@ from tests.smart_launch.sandbox_ehr.office import ASSERTION, Office, redirected
         ({"aud": None}, "invalid_request"),
         ({"aud": "http://localhost:1/fhir"}, "invalid_request"),
         ({"state": None}, "invalid_request"),
+        ({"launch": "unknown", "scope": "user/*.rs"}, "invalid_request"),
         ({"launch": "unknown"}, "invalid_request"),
         ({"launch": ""}, "invalid_request"),
         ({"scope": "system/*.rs"}, "invalid_scope"),
@@ -40,10 +41,9 @@ def test_a_wrong_request_is_sent_back_with_its_error(
     assert "code" not in found
 
 
-def test_patient_scopes_alone_fit_no_launch_without_a_patient(office: Office) -> None:
+def test_patient_scopes_fall_away_without_a_patient(office: Office) -> None:
     launch = office.launch(client_id="public")
-    answer = office.authorize(office.request(secrets.token_urlsafe(48), launch=launch, scope="patient/*.rs"))
-    assert redirected(answer)["error"] == "invalid_scope"
+    assert office.sign_in(launch=launch, scope="launch patient/*.rs")["scope"] == "launch"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,15 @@ def test_a_parameter_that_comes_twice_is_refused(office: Office) -> None:
     answer = office.authorize({**parameters, "aud": [office.fhir, office.fhir]})
     assert redirected(answer)["error"] == "invalid_request"
     assert office.authorize({**parameters, "state": ["a", "b"]}).status_code == 400
+
+
+def test_an_ehr_launch_needs_the_scope_launch(office: Office) -> None:
+    launch = office.launch(patient="pat-moss", client_id="public")
+    for scope in ("user/*.rs", "launch/patient user/*.rs"):
+        answer = office.authorize(office.request(secrets.token_urlsafe(48), launch=launch, scope=scope))
+        assert redirected(answer)["error"] == "invalid_scope"
+    right = office.request(secrets.token_urlsafe(48), launch=launch, scope="launch user/*.rs")
+    assert "code" in redirected(office.authorize(right))
 
 
 def test_a_launch_is_used_once(office: Office) -> None:

@@ -59,7 +59,7 @@ def test_a_lost_answer_was_committed(office: Office, encounter: dict[str, Any]) 
 
 def test_a_slow_server_answers_late(office: Office) -> None:
     bearer = office.bearer()
-    plan(office, "slow", seconds=5)
+    plan(office, "slow", seconds=1)
     with pytest.raises(requests.ReadTimeout):
         requests.get(f"{office.fhir}/Patient", headers=bearer, timeout=0.2)
     assert office.call("GET", "/Patient", bearer).status_code == 200
