@@ -67,6 +67,11 @@ class Maker:
         )
 
 
+def seeded(seed: int) -> Maker:
+    """A maker whose choices are the same for the same seed."""
+    return Maker(random.Random(seed))  # noqa: S311 - test data
+
+
 def office() -> list[Json]:
     """The programme and its staff."""
     return [
