@@ -6,20 +6,23 @@ says what it did not get.
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
-from app import individuals, staff
+from app import engagement, individuals, staff
 from app.chart import gather
 from app.chart.asking import Question, ask_all
 from app.chart.facts import ChartFacts, ChartProblem, Episode, Practitioner, Visit
-from app.chart.history import adopt
+from mappings.engagement import ADMITTED, DISCHARGED
 from smart_launch.context import LaunchContext
 from smart_launch.fhir_client import FhirClient
 
 __all__ = ["ChartFacts", "ChartProblem", "Episode", "Practitioner", "Visit", "read_chart", "remember"]
+
+_REAL = frozenset({"active", "onhold", "finished"})
 
 
 def read_chart(
@@ -63,4 +66,13 @@ def remember(session: Session, issuer: str, facts: ChartFacts, now: datetime) ->
     if facts.patient is None or facts.individual is None:
         return
     individuals.remember(session, issuer, facts.patient, facts.individual, facts.diagnoses, facts.links, now)
-    adopt(session, issuer, facts.patient, facts.episodes, now)
+    for status, at, source in _steps(facts.episodes):
+        engagement.adopt(session, issuer, facts.patient, status, at, source, now)
+
+
+def _steps(episodes: Sequence[Episode]) -> Iterator[tuple[str, date, str]]:
+    dated = [(one.start, one) for one in episodes if one.status in _REAL and one.start is not None]
+    for start, one in sorted(dated, key=lambda pair: pair[0]):
+        yield ADMITTED, start, one.reference
+        if one.status == "finished" and one.end is not None:
+            yield DISCHARGED, one.end, one.reference
