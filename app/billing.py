@@ -1,4 +1,4 @@
-"""Billing: claims are drafted from final notes again and again until a biller releases one; then it stands."""
+"""Billing: claims are drafted from final notes, again and again, until a biller releases one."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ def _released_versions(session: Session, issuer: str, patient: str) -> dict[str,
             ClaimRow.released_at.is_not(None),
         )
     )
-    return dict(rows)
+    return dict(rows.tuples().all())
 
 
 def _split(

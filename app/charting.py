@@ -48,7 +48,7 @@ class Draft:
 class ContactLine:
     """One contact in the list of a person. `word` says where it stands ("draft", "awaiting co-signature",
     "returned", "signed", "in the chart", ...); `delivery` is the state of its delivery, None before there is
-    one; times aware."""
+    one; `units` those of a signed version; times aware."""
 
     id: str
     version: int
@@ -61,6 +61,7 @@ class ContactLine:
     end: datetime | None
     service_type: str | None
     basis: str | None
+    units: int | None
     edit: int
     saved_at: datetime
     comment: str | None
@@ -357,6 +358,7 @@ def _line(
         end=record.end,
         service_type=service.type if service else None,
         basis=service.basis if service else None,
+        units=version.units,
         edit=version.edit,
         saved_at=version.saved_at,
         comment=reviews.last_comment(session, row.issuer, row.id)

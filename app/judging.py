@@ -257,7 +257,7 @@ def _patients(session: Session, issuer: str, contacts: set[str]) -> dict[str, st
             ContactRow.issuer == issuer, ContactRow.id.in_(contacts)
         )
     )
-    return dict(rows)
+    return dict(rows.tuples().all())
 
 
 def _signatures(

@@ -224,7 +224,7 @@ def end_entry(
     billing.draft(session, row.issuer, row.patient, library, now)
 
 
-def of_person(session: Session, actor: Actor, library: Library, now: datetime) -> list[PlanLine]:
+def of_person(session: Session, actor: Actor) -> list[PlanLine]:
     """The person's plan: the latest version of every entry, and beside a draft the version that counts; with
     what final notes delivered against each. Peers see no drafts. Raises NotAllowed."""
     require(actor, *READERS, to="read the treatment plan")
@@ -238,7 +238,7 @@ def of_person(session: Session, actor: Actor, library: Library, now: datetime) -
         )
         .order_by(PlanEntryRow.id, PlanEntryRow.version)
     ).all()
-    delivered = _delivered(session, actor.issuer, patient, library, now)
+    delivered = _delivered(session, actor.issuer, patient)
     names = {member.record.id: member.name for member in staff.everyone(session, actor.issuer)}
     return [
         _line(session, row, delivered, names) for row in rows if row.state != DRAFT or actor.is_any(*WRITERS)
@@ -263,22 +263,19 @@ def _line(
     )
 
 
-def _delivered(
-    session: Session, issuer: str, patient: str, library: Library, now: datetime
-) -> dict[str, Delivered]:
+def _delivered(session: Session, issuer: str, patient: str) -> dict[str, Delivered]:
     rows = session.scalars(
         select(VersionRow)
         .join(ContactRow, judging.current_version())
         .where(ContactRow.issuer == issuer, ContactRow.patient == patient, VersionRow.state == FINAL)
     )
-    around = judging.around(session, issuer, patient)
-    contacts = judging.as_judged(session, issuer, rows)
+    around = judging.around(session, issuer, patient).surroundings()
     found: dict[str, Delivered] = {}
-    for contact, judgement in zip(contacts, around.judged_together(contacts, library, now), strict=True):
-        entry = contact.service.plan_entry if contact.service else None
+    for row in rows:
+        entry = row.record.service.plan_entry if row.record.service else None
         if entry is not None:
-            day = around.surroundings().day_of(contact)
-            found[entry] = _and(found.get(entry, Delivered(0, 0, None)), judgement.units, day)
+            so_far = found.get(entry, Delivered(0, 0, None))
+            found[entry] = _and(so_far, row.units or 0, around.day_of(row.record))
     return found
 
 
@@ -290,7 +287,7 @@ def _and(so_far: Delivered, units: int, day: date | None) -> Delivered:
 def _text(record: PlanEntry, around: Around, library: Library) -> str:
     def words(code: str) -> str:
         known = component(library, record.jurisdiction, code)
-        return f"{known.display} ({code})" if known else code
+        return f"{known[2]} ({code})" if known else code
 
     return plan_text(record, around.surroundings(), words)
 

@@ -376,7 +376,7 @@ def _freeze(
 ) -> None:
     version.text, version.digest = text, text_digest(text)
     version.findings, version.library = keep(judgement.shown), library.digest
-    version.state, version.frozen_at = state, now
+    version.state, version.frozen_at, version.units = state, now, judgement.units
 
 
 def _seal(

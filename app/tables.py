@@ -290,6 +290,7 @@ class VersionRow(Table):
     end: Mapped[datetime | None]
     text: Mapped[str | None]
     digest: Mapped[str | None]
+    units: Mapped[int | None]
     findings: Mapped[Any] = mapped_column(Json, nullable=False)
     library: Mapped[str | None]
     saved_at: Mapped[datetime]

@@ -27,18 +27,14 @@ def _trigger(name: str, table: str, event: str, when: str, message: str) -> str:
     )
 
 
-_VERSION = ("issuer", "contact", "version", "edit", "record", "start", "end", "text", "digest", "findings")
+_VERSION = (
+    *("issuer", "contact", "version", "edit", "record", "start", "end", "text", "digest", "units"),
+    *("findings", "library", "saved_at", "frozen_at"),
+)
 _PLAN = ("issuer", "id", "version", "patient", "author", "edit", "record", "text", "digest", "findings")
 _CLAIM = (
-    "issuer",
-    "control_number",
-    "patient",
-    "individual",
-    "program",
-    "day",
-    "rate_code",
-    "units",
-    "draft",
+    *("issuer", "control_number", "patient", "individual", "program", "day", "rate_code", "units"),
+    *("draft", "released_at", "released_by"),
 )
 _UNITS = ("id", "issuer", "control_number", "contact", "version", "patient", "program", "day", "units")
 _OUTBOX = ("id", "issuer", "destination", "kind", "key", "patient", "subject", "payload", "digest", "made_at")
@@ -66,7 +62,7 @@ FIRST: tuple[str, ...] = (
     *never("engagement_goals"),
     *frozen(
         "contact_versions",
-        (*_VERSION, "library", "saved_at", "frozen_at"),
+        _VERSION,
         _SIGNED,
         "a signed version is frozen",
     ),
@@ -127,7 +123,7 @@ FIRST: tuple[str, ...] = (
     *never("plan_entries", change=False),
     *frozen(
         "claims",
-        (*_CLAIM, "released_at", "released_by"),
+        _CLAIM,
         "OLD.released_at IS NOT NULL",
         "a released claim is frozen",
     ),

@@ -311,6 +311,7 @@ def _tables() -> None:
         sa.Column("end", sa.Text(), nullable=True),
         sa.Column("text", sa.Text(), nullable=True),
         sa.Column("digest", sa.Text(), nullable=True),
+        sa.Column("units", sa.Integer(), nullable=True),
         sa.Column("findings", sa.Text(), nullable=False),
         sa.Column("library", sa.Text(), nullable=True),
         sa.Column("saved_at", sa.Text(), nullable=False),
