@@ -89,7 +89,8 @@ class Store:
     def find(self, resource_type: str, clauses: Sequence[Clause], window: Window) -> list[Stored]:
         """Return the live resources that meet every clause, in the order of the window."""
         where, values = _where(resource_type, clauses)
-        order = f"{window.by} {'DESC' if window.descending else 'ASC'}"
+        # The plus sign keeps SQLite from walking the whole type in order instead of looking up the few ids.
+        order = f"{'+' if clauses else ''}{window.by} {'DESC' if window.descending else 'ASC'}"
         if window.after is not None:
             where += f" AND {window.by} {'<' if window.descending else '>'} ?"
             values.append(window.after)
