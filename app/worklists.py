@@ -32,8 +32,8 @@ class OpenNote:
 
 
 def own_notes(session: Session, actor: Actor) -> tuple[OpenNote, ...]:
-    """The actor's own drafts and notes that came back, of every person of this EHR, the oldest first. An empty
-    draft that was never saved is none."""
+    """The actor's own drafts and notes that came back, of every person of this EHR, the oldest first. An
+    empty draft that was never saved is none."""
     rows = session.execute(
         select(ContactRow, VersionRow)
         .join(VersionRow, current_version())

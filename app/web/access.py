@@ -50,7 +50,7 @@ class Guard:
     person: bool | None
 
 
-class Locked(Exception):  # noqa: N818 - a locked door, not an error
+class Locked(Exception):
     """The door stays shut: `reason` is no-launch, no-cookie, signed-out, idle, absolute or inactive."""
 
     def __init__(self, reason: str, launch: OpenLaunch | None = None) -> None:
@@ -136,7 +136,11 @@ def _take_launch(_endpoint: str | None, values: dict[str, Any] | None) -> None:
 
 def _give_launch(endpoint: str, values: dict[str, Any]) -> None:
     known = g.get("launch_id")
-    if known and "launch_id" not in values and current_app.url_map.is_endpoint_expecting(endpoint, "launch_id"):
+    if (
+        known
+        and "launch_id" not in values
+        and current_app.url_map.is_endpoint_expecting(endpoint, "launch_id")
+    ):
         values["launch_id"] = known
 
 

@@ -86,7 +86,9 @@ def autosave(contact_id: str) -> ResponseReturnValue:
     line = f"Saved at {shown_clock(kit().now())}"
     if read.errors:
         line += ", except what cannot be read: " + "; ".join(read.errors.values())
-    return render_template("contact/saved.html", save_line=line, edit=saved.edit)
+    return render_template("contact/saved.html", save_line=line, edit=saved.edit) + (
+        writing.live(saved, read, saved.judgement) if saved.judgement else ""
+    )
 
 
 @charts.post("/<contact_id>/discard")
@@ -96,7 +98,7 @@ def discard(contact_id: str) -> ResponseReturnValue:
     with kit().store.write() as session:
         draft = charting.read(session, actor(), contact_id)
         if draft.state == DRAFT:
-            charting.discard(session, actor(), contact_id, kit().now())
+            charting.discard(session, actor(), contact_id, kit().library, kit().now())
     return redirect(url_for("pages.home", said="discarded"), 303)
 
 
@@ -106,7 +108,7 @@ def amend(contact_id: str) -> ResponseReturnValue:
     """Open a new version of one's own signed contact; a version open already is shown."""
     with kit().store.write() as session:
         if charting.read(session, actor(), contact_id).state != DRAFT:
-            charting.amend(session, actor(), contact_id, kit().now())
+            charting.amend(session, actor(), contact_id, kit().library, kit().now())
     return redirect(url_for("charting.edit", contact_id=contact_id), 303)
 
 
@@ -142,9 +144,9 @@ def _save_goal(session: Session, goal: str) -> None:
 
 def _judge(read: Read) -> Judgement:
     with kit().store.read() as session:
-        return charting.judge(session, contact_of(read), kit().library, kit().now())
+        return charting.judge(session, actor(), contact_of(read), kit().library, kit().now())
 
 
 def _judge_stored(draft: Draft) -> Judgement:
     with kit().store.read() as session:
-        return charting.judge(session, draft.contact, kit().library, kit().now())
+        return charting.judge(session, actor(), draft.contact, kit().library, kit().now())

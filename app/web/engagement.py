@@ -40,7 +40,9 @@ def record() -> ResponseReturnValue:
     try:
         _record(values)
     except MendInput as problem:
-        return _page(values, dict(problem.errors) or {"status": f"{problem.message} {problem.what_to_do}"}, 422)
+        return _page(
+            values, dict(problem.errors) or {"status": f"{problem.message} {problem.what_to_do}"}, 422
+        )
     return redirect(url_for("engagement.page", said="engagement"), 303)
 
 
@@ -93,7 +95,9 @@ def _page(values: Values, errors: Errors, status: int) -> ResponseReturnValue:
     now_status = known.history[-1].status if known.history else None
     today = kit().now().astimezone(zone()).date().isoformat()
     shown = {"goal": [known.goal or ""], "on": [today], **values}
-    following = [(code, WORDS[code][0]) for code in office.next_steps(known) if actor().is_any(*office.MAY[code])]
+    following = [
+        (code, WORDS[code][0]) for code in office.next_steps(known) if actor().is_any(*office.MAY[code])
+    ]
     page = render_template(
         "engagement.html",
         form=FormView(shown, LABELS, errors),

@@ -36,10 +36,16 @@ LOCKED = {
     ),
 }
 HTTP_WORDS = {
-    400: ("The browser sent something that cannot be read", "Go back, load the page again and try once more."),
+    400: (
+        "The browser sent something that cannot be read",
+        "Go back, load the page again and try once more.",
+    ),
     404: ("Nothing here", "Check the address, or open Peerchart from the chart of your EHR."),
     405: ("This page cannot be used in that way", "Go back and use the buttons of the page."),
-    413: ("That is more than a form may hold", "Shorten the text, or send the file in parts of less than 1 MB."),
+    413: (
+        "That is more than a form may hold",
+        "Shorten the text, or send the file in parts of less than 1 MB.",
+    ),
 }
 
 
@@ -62,7 +68,9 @@ def plain(heading: str, message: str, what_to_do: str, status: int, **more: obje
 
 def _problem(problem: Problem) -> Response:
     status = next(code for kind, code in (*STATUS, (Problem, 400)) if isinstance(problem, kind))
-    heading = "The rules hold this" if isinstance(problem, Held) else HEADINGS.get(status, "That did not work")
+    heading = (
+        "The rules hold this" if isinstance(problem, Held) else HEADINGS.get(status, "That did not work")
+    )
     findings = problem.findings if isinstance(problem, Held) else ()
     return plain(heading, problem.message, problem.what_to_do, status, findings=findings)
 
@@ -83,7 +91,9 @@ def _locked(locked: Locked) -> Response:
 
 def _refused(refused: LaunchRefused) -> Response:
     status = 502 if refused.passing else 400
-    return plain("Peerchart did not open", refused.message, refused.what_to_do, status, code=refused.reason_code)
+    return plain(
+        "Peerchart did not open", refused.message, refused.what_to_do, status, code=refused.reason_code
+    )
 
 
 def _http(error: HTTPException) -> Response:

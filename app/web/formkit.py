@@ -6,7 +6,7 @@ A record is handled as the JSON data of its intake form; a field's name is its p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
@@ -43,7 +43,7 @@ class Read:
     errors: Errors = field(default_factory=dict)
 
 
-class Unreadable(ValueError):  # noqa: N818 - the message is shown beside the field, not raised further
+class Unreadable(ValueError):
     """A typed value that cannot be read; the message says the right form."""
 
 
@@ -84,9 +84,7 @@ def show(fields: Iterable[Field], data: Mapping[str, Any], prefix: str = "") -> 
     return {prefix + item.path: _shown(item.kind, get(data, item.path)) for item in fields}
 
 
-def read_into(
-    fields: Iterable[Field], values: Values, data: Data, errors: Errors, prefix: str = ""
-) -> None:
+def read_into(fields: Iterable[Field], values: Values, data: Data, errors: Errors, prefix: str = "") -> None:
     """Read each field into the data; an unreadable one becomes None and gets its message. What still reads
     as it was shown stays exactly as it was, and so does a field that the form did not send (boxes aside)."""
     for item in fields:
@@ -197,7 +195,9 @@ def _read(kind: Kind, typed: list[str]) -> Any:
         return {"yes": True, "no": False}.get(text)
     if kind == "many":
         return [item for item in typed if item.strip()]
-    return None if not text and kind != "given" else _READERS[kind](text)
+    if kind == "given":
+        return _line(text).split()
+    return None if not text else _READERS[kind](text)
 
 
 def _line(text: str) -> str:
@@ -218,10 +218,9 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-_READERS = {
+_READERS: dict[str, Callable[[str], Any]] = {
     "line": _line,
     "text": _text,
     "day": day,
     "whole": _whole,
-    "given": str.split,
 }

@@ -162,7 +162,7 @@ def read_contact(values: Values, base: Contact, zone: ZoneInfo) -> Read:
     """The contact's data as typed on top of `base`, which keeps what the form does not show. Unreadable
     fields are None in the data, keep their text in `values` and have their message in `errors`."""
     data, errors = write_record(base), cast(Errors, {})
-    read_into(CONTACT, values, data, errors)
+    read_into((*CONTACT, ENGAGEMENT_GOAL), values, data, errors)
     if data.get("excluded_minutes") is None:
         data["excluded_minutes"] = 0
     _read_times(values, base, data, errors, zone)

@@ -130,7 +130,9 @@ def _take(issuer: Issuer, state: str) -> Pending:
 def _finish(issuer: Issuer, pending: Pending) -> LaunchContext:
     profile = kit().profiles.get(kit().http, issuer, kit().now())
     with kit().store.read() as session:
-        key = kit().keyring.client_key(session, issuer.id) if issuer.auth_method == "private_key_jwt" else None
+        key = (
+            kit().keyring.client_key(session, issuer.id) if issuer.auth_method == "private_key_jwt" else None
+        )
     return smart.finish(
         kit().http,
         issuer,
@@ -239,8 +241,8 @@ def _no_cookie_page(issuer_id: str) -> ResponseReturnValue:
     return plain(
         "Your browser does not let Peerchart keep a session inside this frame",
         "The browser refused the cookie that tells your launch from others. Nobody is signed in here.",
-        "Open Peerchart in a window of its own; the EHR will ask you which chart to open. Check the name at the "
-        "top of the page before you write.",
+        "Open Peerchart in a window of its own; the EHR will ask you which chart to open. Check the name at "
+        "the top of the page before you write.",
         200,
         new_window=url_for("launch.begin", iss=issuer_of(issuer_id).iss),
     )

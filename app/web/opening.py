@@ -1,6 +1,6 @@
 """From a worklist into a person's chart: each item opens in a launch of its own, with its own cookie.
 
-A launch without a patient never turns into one with a patient; what was open in another window stays as it is.
+A launch without a patient never turns into one with a patient; what is open in another window stays as it is.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from difflib import ndiff
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app import individuals, outbox, signing as office
+from app import individuals, outbox
+from app import signing as office
 from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR
 from app.outbox import DeliveryLine
 from app.problems import Held, MendInput, NotFound, Stale
@@ -139,9 +140,7 @@ def send_back(contact_id: str) -> ResponseReturnValue:
     values = values_of(request.form.to_dict(flat=False))
     try:
         with kit().store.write() as session:
-            office.send_back(
-                session, actor(), contact_id, "".join(values.get("comment", [])), kit().now()
-            )
+            office.send_back(session, actor(), contact_id, "".join(values.get("comment", [])), kit().now())
     except MendInput as problem:
         errors = {"comment": f"{problem.message} {problem.what_to_do}"}
         return _review_page(_shown(contact_id), FormView(values, LABELS, errors)), 422

@@ -84,7 +84,7 @@ def save(staff_id: str) -> ResponseReturnValue:
 def export() -> ResponseReturnValue:
     """The list as CSV, in the form that the import reads."""
     with kit().store.read() as session:
-        text = staff_csv.export_csv(session, actor())
+        text = office.export_csv(session, actor())
     response: Response = make_response(text)
     response.headers["Content-Type"] = "text/csv; charset=utf-8"
     response.headers["Content-Disposition"] = 'attachment; filename="staff.csv"'
@@ -105,7 +105,7 @@ def import_file() -> ResponseReturnValue:
     try:
         text = _uploaded()
         with kit().store.write() as session:
-            report = staff_csv.import_csv(session, actor(), text, kit().now())
+            report = office.import_csv(session, actor(), text, kit().now())
     except MendInput as problem:
         page = render_template("staff/import.html", columns=staff_csv.COLUMNS, report=None, problem=problem)
         return page, 422

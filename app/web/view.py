@@ -28,6 +28,7 @@ STATES = {
     "waiting": ("Signed, waiting to be sent", "wait"),
     "sending": ("Being sent to the EHR", "wait"),
     "in-chart": ("In the chart", "good"),
+    "in the chart": ("In the chart", "good"),
     "refused": ("Refused by the EHR", "stop"),
     "held": ("Held", "stop"),
     "ready": ("Ready to release", "act"),

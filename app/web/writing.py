@@ -10,7 +10,7 @@ from itertools import chain
 from flask import render_template
 from sqlalchemy.orm import Session
 
-from app import engagement, planning, staff
+from app import planning, staff
 from app.charting import Draft
 from app.web import choices
 from app.web.access import actor
@@ -65,7 +65,7 @@ def prepared(values: Values, draft: Draft) -> Values:
     if not first(ready, "start_date"):
         ready["start_date"] = [today.isoformat()]
     if draft.edit == 0 and draft.contact.version == 1:
-        ready["service.type"] = [_own_type(draft.contact, today)]
+        ready["service.type"] = [_own_type(today)]
         ready["service.format"] = ["individual"]
         ready["recipients"] = ["individual"]
     return ready
@@ -178,14 +178,18 @@ def components(jurisdiction: str, on: date) -> dict[str, list[tuple[str, str]]]:
             continue
         for code in table.codes.values():
             if code.covers(on):
-                found.setdefault(str(code.properties.get("service_type")), []).append((code.code, code.display))
+                found.setdefault(str(code.properties.get("service_type")), []).append(
+                    (code.code, code.display)
+                )
     return found
 
 
 def _plan(session: Session) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     lines = [line for line in planning.of_person(session, actor()) if line.state == "signed"]
     entries = [line.entry for line in lines]
-    named = [(entry.id, _entry_words(entry.basis, entry.goal.text if entry.goal else None)) for entry in entries]
+    named = [
+        (entry.id, _entry_words(entry.basis, entry.goal.text if entry.goal else None)) for entry in entries
+    ]
     goals = {entry.goal.id: entry.goal.text or "" for entry in entries if entry.goal and entry.goal.id}
     return named, list(goals.items())
 
@@ -195,14 +199,12 @@ def _entry_words(basis: str | None, goal: str | None) -> str:
     return f"{kind}: {goal or 'no goal'}"
 
 
-def _own_type(contact: Contact, on: date) -> str:
+def _own_type(on: date) -> str:
     credentials: Sequence[str | None] = ()
     with kit().store.read() as session:
         member = staff.find(session, actor().issuer, actor().staff_id)
     if member is not None:
-        credentials = [
-            each.code for each in member.record.credentials if each.to is None or each.to >= on
-        ]
+        credentials = [each.code for each in member.record.credentials if each.to is None or each.to >= on]
     types = [choices.TYPE_OF_CREDENTIAL[code] for code in credentials if code in choices.TYPE_OF_CREDENTIAL]
     return types[0] if types else "adult"
 
