@@ -31,13 +31,13 @@ def staff() -> None:
 @json_option
 def import_staff(file: Path, issuer: str, data: Path | None, as_json: bool) -> None:
     """Import staff from CSV, one row for each credential. A wrong member is refused, the others are saved."""
-    from app import staff_csv
+    from app import staff as registry
     from app.problems import Problem
 
     try:
         text = file.read_text(encoding="utf-8-sig")
         with opened(settings_of(data)) as installation, installation.store.write() as session:
-            report = staff_csv.import_csv(session, operator(issuer), text, utc_now())
+            report = registry.import_csv(session, operator(issuer), text, utc_now())
     except UnicodeDecodeError as error:
         raise click.UsageError(f"{file} is not UTF-8: save it as CSV UTF-8") from error
     except Problem as problem:
