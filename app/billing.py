@@ -7,24 +7,34 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from app import audit, individuals, judging, outbox
 from app.actor import ADMINISTRATOR, BILLER, SUPERVISOR, Actor, not_here, require
 from app.findings_kept import Reason, keep, read_kept
-from app.problems import Held, MendInput, Stale
+from app.problems import MendInput, Stale
 from app.tables import ClaimHoldRow, ClaimRow, ClaimUnitRow, ContactRow, VersionRow
 from app.words import CLAIM_WORDS, FINAL, HELD, READY, RELEASED, VOID
 from mappings.claims import ClaimDraft, draft_claims
 from mappings.fhir.claim import claim_bundle
-from mappings.fhir.elements import NotFit
 from mappings.findings import Finding, Judgement
 from mappings.library import Library
 from mappings.records import Contact
 
 CORRECTION = "released claim needs a correction"
 READERS = (BILLER, SUPERVISOR, ADMINISTRATOR)
+Why = tuple[str, str, tuple[Finding, ...]]
+TOO_LATE: Why = (
+    "A claim of the same day and rate code was released already.",
+    "Replace that claim with the payer, so that it holds all units of the day.",
+    (),
+)
+SAME_NUMBER: Why = (
+    "Another chart of this EHR has a claim for the same record number and day.",
+    "Have the two charts looked at: they may be one person.",
+    (),
+)
 
 
 @dataclass(frozen=True)
@@ -81,14 +91,15 @@ def draft(session: Session, issuer: str, patient: str, library: Library, now: da
     """Draft the person's claims anew from the final notes; released ones are never touched. A final contact
     that cannot be claimed is held with its findings. Answers the claims that may be released."""
     around = judging.around(session, issuer, patient)
-    finals = _finals(session, issuer, patient)
-    judged = _judged(session, issuer, patient, around, finals, library, now)
     gone = _released_versions(session, issuer, patient)
+    finals = _finals(session, issuer, patient, gone)
+    judged = _judged(session, issuer, patient, around, finals, library, now)
     open_ = [contact for contact in finals if contact.id not in gone]
     drafts = draft_claims(open_, judged.values(), around.surroundings(), library)
-    fresh, late = _split(session, issuer, drafts)
+    fresh, barred = _split(session, issuer, patient, drafts)
     _replace(session, issuer, patient, fresh, now)
-    _hold_again(session, issuer, patient, finals, judged, gone, late, around, now)
+    whys = {each.id: _why_held(each, judged[each.id], gone, barred) for each in finals}
+    _hold_again(session, issuer, patient, finals, whys, around, now)
     return fresh
 
 
@@ -183,12 +194,7 @@ def _send(
 ) -> None:
     around = judging.around(session, row.issuer, row.patient).surroundings()
     links = individuals.chart_links(session, row.issuer, row.patient, None)
-    try:
-        bundle = claim_bundle(claim, around, links, library, now)
-    except NotFit as problem:
-        raise Held(
-            f"The claim cannot be written: {problem}", "Mend what is named, then release it."
-        ) from None
+    payload = judging.payload("claim", lambda: claim_bundle(claim, around, links, library, now))
     row.state, row.released_at, row.released_by = RELEASED, now, actor.staff_id
     session.flush()
     key = f"claim/{row.control_number}"
@@ -200,7 +206,7 @@ def _send(
         key,
         row.patient,
         row.control_number,
-        judging.payload(bundle),
+        payload,
         now,
     )
     audit.did(
@@ -215,12 +221,18 @@ def _send(
     )
 
 
-def _finals(session: Session, issuer: str, patient: str) -> list[Contact]:
-    """The person's contacts whose current version is final: an amendment under way is not billable."""
+def _finals(session: Session, issuer: str, patient: str, gone: Mapping[str, int]) -> list[Contact]:
+    """The person's contacts that may still be billed or mended: their current version is final (none is,
+    while an amendment is under way) and not the one in a released claim."""
     rows = session.scalars(
         select(VersionRow)
         .join(ContactRow, judging.current_version())
-        .where(ContactRow.issuer == issuer, ContactRow.patient == patient, VersionRow.state == FINAL)
+        .where(
+            ContactRow.issuer == issuer,
+            ContactRow.patient == patient,
+            VersionRow.state == FINAL,
+            tuple_(VersionRow.contact, VersionRow.version).not_in(list(gone.items())),
+        )
         .order_by(VersionRow.start, VersionRow.contact)
     )
     found = judging.as_judged(session, issuer, rows)
@@ -240,12 +252,9 @@ def _judged(
 ) -> dict[str, Judgement]:
     """The judgement of every final contact in the sight of all signed ones beside it: the person's, and the
     peers' with others (nobody can be in two contacts at once)."""
-    beside = {
-        each.id: each for one in finals for each in judging.signed_beside(session, issuer, patient, one)
-    }
     own = {each.id: each for each in finals}
-    everything = list({**beside, **own}.values())
-    judged = around.judged_together(everything, library, now)
+    beside = {each.id: each for each in judging.signed_near(session, issuer, patient, finals)}
+    judged = around.judged_together(list({**beside, **own}.values()), library, now)
     return {each.id: each for each in judged if each.id in own}
 
 
@@ -265,15 +274,20 @@ def _released_versions(session: Session, issuer: str, patient: str) -> dict[str,
 
 
 def _split(
-    session: Session, issuer: str, drafts: Sequence[ClaimDraft]
-) -> tuple[list[ClaimDraft], list[ClaimDraft]]:
-    """Drafts that may stand, and those whose day and rate code went out in a released claim already."""
+    session: Session, issuer: str, patient: str, drafts: Sequence[ClaimDraft]
+) -> tuple[list[ClaimDraft], dict[str, Why]]:
+    """Drafts that may stand, and for the contacts of the others why not: their day and rate code went out in
+    a released claim already, or another chart uses the same record number."""
     fresh: list[ClaimDraft] = []
-    late: list[ClaimDraft] = []
+    barred: dict[str, Why] = {}
     for each in drafts:
         row = session.get(ClaimRow, (issuer, each.control_number))
-        (late if row is not None and row.state == RELEASED else fresh).append(each)
-    return fresh, late
+        if row is None or (row.patient == patient and row.released_at is None):
+            fresh.append(each)
+        else:
+            why = TOO_LATE if row.patient == patient else SAME_NUMBER
+            barred |= {contact: why for contact, _, _ in _parts(each)}
+    return fresh, barred
 
 
 def _replace(session: Session, issuer: str, patient: str, fresh: Sequence[ClaimDraft], now: datetime) -> None:
@@ -287,7 +301,7 @@ def _replace(session: Session, issuer: str, patient: str, fresh: Sequence[ClaimD
     for number, row in known.items():
         _free_units(session, row, _parts(wanted[number]) if number in wanted else ())
         if number not in wanted and row.state != VOID:
-            row.state, row.units, row.reason, row.drafted_at = VOID, 0, None, now
+            row.state, row.units, row.drafted_at = VOID, 0, now
     session.flush()
     for number, each in wanted.items():
         _put(session, issuer, patient, known.get(number), each, now)
@@ -304,7 +318,7 @@ def _put(
         row.draft, row.units, row.drafted_at = content, claim.units, now
         session.add(row)
     elif row.state == VOID:
-        row.state = READY
+        row.state = HELD if row.reason else READY
     if row.draft != content or row.units != claim.units:
         row.draft, row.units, row.drafted_at = content, claim.units, now
     session.flush()
@@ -354,68 +368,42 @@ def _hold_again(
     issuer: str,
     patient: str,
     finals: Sequence[Contact],
-    judged: Mapping[str, Judgement],
-    gone: Mapping[str, int],
-    late: Sequence[ClaimDraft],
+    whys: Mapping[str, Why | None],
     around: judging.Around,
     now: datetime,
 ) -> None:
-    """Say of every final contact that is in no claim why not; what was said before and holds on stays."""
-    too_late = {contact for claim in late for contact, _, _ in _parts(claim)}
-    surroundings = around.surroundings()
-    wanted: dict[str, ClaimHoldRow] = {}
-    for contact in finals:
-        why = _why_held(contact, judged[contact.id], gone, too_late)
-        if why is not None:
-            reason, what_to_do, findings = why
-            wanted[contact.id] = ClaimHoldRow(
-                issuer=issuer,
-                contact=contact.id,
-                version=contact.version,
-                patient=patient,
-                day=surroundings.day_of(contact),
-                reason=reason,
-                what_to_do=what_to_do,
-                findings=keep(findings),
-                since=now,
-            )
-    _store_holds(session, issuer, patient, wanted)
-
-
-def _store_holds(session: Session, issuer: str, patient: str, wanted: dict[str, ClaimHoldRow]) -> None:
+    """Say of every final contact that is in no claim why not; what was held before is held since then."""
     known = session.scalars(
         select(ClaimHoldRow).where(ClaimHoldRow.issuer == issuer, ClaimHoldRow.patient == patient)
     ).all()
     since = {row.contact: row.since for row in known}
-    session.execute(
-        delete(ClaimHoldRow).where(ClaimHoldRow.issuer == issuer, ClaimHoldRow.patient == patient)
-    )
-    session.expire_all()
-    for contact, row in wanted.items():
-        row.since = since.get(contact, row.since)
-        session.add(row)
+    for row in known:
+        session.delete(row)
+    session.flush()
+    surroundings = around.surroundings()
+    for contact in finals:
+        why = whys[contact.id]
+        if why is None:
+            continue
+        reason, what_to_do, findings = why
+        held = ClaimHoldRow(issuer=issuer, contact=contact.id, version=contact.version, patient=patient)
+        held.day, held.reason, held.what_to_do = surroundings.day_of(contact), reason, what_to_do
+        held.findings, held.since = keep(findings), since.get(contact.id, now)
+        session.add(held)
     session.flush()
 
 
 def _why_held(
-    contact: Contact, judgement: Judgement, gone: Mapping[str, int], too_late: set[str]
-) -> tuple[str, str, tuple[Finding, ...]] | None:
+    contact: Contact, judgement: Judgement, gone: Mapping[str, int], barred: Mapping[str, Why]
+) -> Why | None:
     if contact.id in gone:
-        if gone[contact.id] == contact.version:
-            return None
-        words = f"Version {gone[contact.id]} is in a released claim; version {contact.version} replaces it."
+        words = f"version {gone[contact.id]} is in it; version {contact.version} replaces that one."
         return f"{CORRECTION}: {words}", "Correct or void the claim with the payer.", ()
-    if contact.id in too_late:
-        return (
-            "A claim of the same day and rate code was released already.",
-            "Replace that claim with the payer so that it holds all units of the day.",
-            (),
-        )
     if judgement.claim == "held":
         findings = judgement.holding("signing", "claim")
-        words = findings[0].message if findings else "The rules hold the claim."
-        return words, findings[0].fix if findings else "See the note's findings.", findings
-    return None
+        first = findings[0]
+        return first.message, first.fix, findings
+    return barred.get(contact.id)
 
 
 def _content(row: ClaimRow) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -80,7 +80,8 @@ def start(session: Session, actor: Actor, now: datetime, new_id: Callable[[], st
     patient = person_of(actor)
     untouched = _untouched(session, actor, patient)
     if untouched is not None:
-        return Draft(untouched.record, DRAFT, untouched.edit)
+        row, version = own(session, actor, untouched)
+        return Draft(as_it_stands(session, row, version), DRAFT, version.edit)
     contact_id = new_id()
     row = ContactRow(
         issuer=actor.issuer,
@@ -151,8 +152,10 @@ def of_person(session: Session, actor: Actor) -> list[ContactLine]:
         .order_by(func.coalesce(VersionRow.start, VersionRow.saved_at).desc(), ContactRow.id)
     ).all()
     names = {member.record.id: member.name for member in staff.everyone(session, actor.issuer)}
+    sent = outbox.states(session, actor.issuer, outbox.CHART, patient)
+    comments = reviews.comments(session, actor.issuer, patient)
     return [
-        _line(session, actor, names, row, version)
+        _line(actor, names, sent, comments, row, version)
         for row, version in rows
         if version.state != DRAFT or row.author == actor.staff_id
     ]
@@ -232,14 +235,22 @@ def own(session: Session, actor: Actor, contact_id: str) -> tuple[ContactRow, Ve
     return row, version
 
 
+def as_it_stands(session: Session, row: ContactRow, version: VersionRow) -> Contact:
+    """A version as the rules and a signer see it now: a draft with today's facts of person and programme, a
+    signed one as it was signed, with its signatures; either with the engagement's history as known."""
+    if version.frozen_at is None:
+        return _as_decided(session, row, version.version, version.record, version.record)
+    return judging.as_judged(session, row.issuer, [version])[0]
+
+
 def _judged(session: Session, row: ContactRow, record: Contact, library: Library, now: datetime) -> Judgement:
     return judging.around(session, row.issuer, row.patient, record).judged(record, library, now)
 
 
-def _untouched(session: Session, actor: Actor, patient: str) -> VersionRow | None:
+def _untouched(session: Session, actor: Actor, patient: str) -> str | None:
     return session.scalars(
-        select(VersionRow)
-        .join(ContactRow, judging.current_version())
+        select(ContactRow.id)
+        .join(VersionRow, judging.current_version())
         .where(
             ContactRow.issuer == actor.issuer,
             ContactRow.patient == patient,
@@ -308,7 +319,8 @@ def _edited_at(record: Contact, at: datetime | None) -> Contact:
 
 
 def _draft(session: Session, version: VersionRow, judgement: Judgement | None) -> Draft:
-    record = judging.as_judged(session, version.issuer, [version])[0]
+    row = session.get_one(ContactRow, (version.issuer, version.contact))
+    record = as_it_stands(session, row, version)
     comment = reviews.last_comment(session, version.issuer, version.contact)
     return Draft(record, version.state, version.edit, judgement, comment)
 
@@ -342,15 +354,21 @@ def _signed_before(session: Session, row: ContactRow) -> int | None:
 
 
 def _line(
-    session: Session, actor: Actor, names: dict[str, str], row: ContactRow, version: VersionRow
+    actor: Actor,
+    names: Mapping[str, str],
+    sent: Mapping[str, str],
+    comments: Mapping[str, str],
+    row: ContactRow,
+    version: VersionRow,
 ) -> ContactLine:
     record, service = version.record, version.record.service
-    sent = outbox.of_key(session, row.issuer, outbox.CHART, note_key(row.id, version.version))
+    delivery = sent.get(note_key(row.id, version.version))
+    word = CONTACT_WORDS[version.state]
     return ContactLine(
         id=row.id,
         version=version.version,
         state=version.state,
-        word=sent.word if sent is not None and version.state == FINAL else CONTACT_WORDS[version.state],
+        word=outbox.WORDS[delivery] if delivery and version.state == FINAL else word,
         author=row.author,
         author_name=names.get(row.author, row.author),
         mine=row.author == actor.staff_id,
@@ -361,10 +379,8 @@ def _line(
         units=version.units,
         edit=version.edit,
         saved_at=version.saved_at,
-        comment=reviews.last_comment(session, row.issuer, row.id)
-        if version.state in (RETURNED, DRAFT)
-        else None,
-        delivery=None if sent is None else sent.state,
+        comment=comments.get(row.id) if version.state in (RETURNED, DRAFT) else None,
+        delivery=delivery,
     )
 
 

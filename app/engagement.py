@@ -180,10 +180,10 @@ def _send(
         start=now,
     )
     links = individuals.chart_links(session, issuer, patient, None)
-    bundle = episode_bundle(moment, around.surroundings(), links, library, now)
-    outbox.add(
-        session, issuer, outbox.CHART, outbox.EPISODE, key, patient, patient, judging.payload(bundle), now
+    payload = judging.payload(
+        "engagement", lambda: episode_bundle(moment, around.surroundings(), links, library, now)
     )
+    outbox.add(session, issuer, outbox.CHART, outbox.EPISODE, key, patient, patient, payload, now)
 
 
 __all__ = ["MAY", "NEXT", "adopt", "next_steps", "of", "record", "set_goal"]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 import rfc8785
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from app import history, staff
+from app.problems import Held
 from app.tables import (
     ClaimRow,
     ClaimUnitRow,
@@ -21,6 +22,7 @@ from app.tables import (
     VersionRow,
 )
 from app.words import DISCARDED, DRAFT, ENDED, SIGNED
+from mappings.fhir.elements import NotFit
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.office import Surroundings
@@ -172,9 +174,13 @@ def today(around_: Around, now: datetime) -> date:
     return now.astimezone(around_.zone()).date()
 
 
-def payload(bundle: Mapping[str, Any]) -> bytes:
-    """A Bundle as the bytes that are frozen: RFC 8785, so equal Bundles are equal bytes."""
-    return rfc8785.dumps(dict(bundle))
+def payload(what: str, build: Callable[[], Mapping[str, Any]]) -> bytes:
+    """The Bundle that `build` makes, as the bytes that are frozen: RFC 8785, so equal Bundles are equal
+    bytes. Raises Held, naming `what`, where the record cannot be written as FHIR."""
+    try:
+        return rfc8785.dumps(dict(build()))
+    except NotFit as problem:
+        raise Held(f"The {what} cannot be written for the chart: {problem}", "Mend what is named.") from None
 
 
 def current_version() -> ColumnElement[bool]:
@@ -194,37 +200,43 @@ def _program_fields(record: Program) -> ProgramFields:
     return ProgramFields(**{name: getattr(record, name) for name in ProgramFields.model_fields})
 
 
-def signed_beside(session: Session, issuer: str, patient: str, contact: Contact) -> tuple[Contact, ...]:
-    """The signed contacts near this one in time: the person's and the peer's; no drafts."""
-    return _others(session, issuer, patient, contact, drafts=False)
+def signed_near(session: Session, issuer: str, patient: str, finals: Sequence[Contact]) -> list[Contact]:
+    """The signed contacts near these in time: the person's, and their peers' with others; no drafts."""
+    starts = [each.start for each in finals if each.start is not None]
+    if not starts:
+        return []
+    spans = [_mine_near(patient, min(starts), max(starts))]
+    spans += [_peer_near(each.peer.id, each.start) for each in finals if each.peer and each.start]
+    return _select(session, issuer, or_(*spans), VersionRow.state != DRAFT)
 
 
-def _others(
-    session: Session, issuer: str, patient: str, contact: Contact, *, drafts: bool = True
-) -> tuple[Contact, ...]:
+def _others(session: Session, issuer: str, patient: str, contact: Contact) -> tuple[Contact, ...]:
     if contact.start is None:
         return ()
     peer = contact.peer.id if contact.peer else ""
-    mine = ContactRow.author == peer if drafts else false()
-    near = and_(_within(contact.start, PERSON_DAYS), ContactRow.patient == patient)
-    beside = and_(_within(contact.start, PEER_DAYS), ContactRow.author == peer)
+    near = or_(_mine_near(patient, contact.start, contact.start), _peer_near(peer, contact.start))
+    seen = or_(VersionRow.state != DRAFT, ContactRow.author == peer)
+    return tuple(_select(session, issuer, near, seen, VersionRow.contact != contact.id))
+
+
+def _select(session: Session, issuer: str, *conditions: ColumnElement[bool]) -> list[Contact]:
     rows = session.scalars(
         select(VersionRow)
         .join(ContactRow, current_version())
-        .where(
-            VersionRow.issuer == issuer,
-            VersionRow.contact != contact.id,
-            VersionRow.state != DISCARDED,
-            or_(VersionRow.state != DRAFT, mine),
-            or_(near, beside),
-        )
+        .where(VersionRow.issuer == issuer, VersionRow.state != DISCARDED, *conditions)
         .order_by(VersionRow.start, VersionRow.contact)
     )
-    return tuple(as_judged(session, issuer, rows))
+    return as_judged(session, issuer, rows)
 
 
-def _within(start: datetime, span: timedelta) -> ColumnElement[bool]:
-    return VersionRow.start.between(start - span, start + span)
+def _mine_near(patient: str, first: datetime, last: datetime) -> ColumnElement[bool]:
+    return and_(
+        VersionRow.start.between(first - PERSON_DAYS, last + PERSON_DAYS), ContactRow.patient == patient
+    )
+
+
+def _peer_near(peer: str, start: datetime) -> ColumnElement[bool]:
+    return and_(VersionRow.start.between(start - PEER_DAYS, start + PEER_DAYS), ContactRow.author == peer)
 
 
 def _released(session: Session, issuer: str, patient: str) -> tuple[ReleasedUnits, ...]:

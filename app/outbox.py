@@ -217,6 +217,16 @@ def of_key(session: Session, issuer: str, destination: str, key: str) -> Deliver
     return None if row is None else _line(row)
 
 
+def states(session: Session, issuer: str, destination: str, patient: str) -> dict[str, str]:
+    """The state of every delivery of one person by key."""
+    rows = session.execute(
+        select(OutboxRow.key, OutboxRow.state).where(
+            OutboxRow.issuer == issuer, OutboxRow.destination == destination, OutboxRow.patient == patient
+        )
+    )
+    return dict(rows.tuples().all())
+
+
 _FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 
 

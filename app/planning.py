@@ -21,7 +21,6 @@ from app.registry import jurisdiction_of
 from app.tables import ContactRow, PlanEntryRow, SignatureRow, VersionRow
 from app.words import DISCARDED, DRAFT, ENDED, FINAL, PLAN_WORDS, SIGNED, SUPERSEDED
 from mappings.fhir.bundle import plan_bundle
-from mappings.fhir.elements import NotFit
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.records import Plan, PlanEntry, ProgramFields
@@ -115,6 +114,8 @@ def save_entry(
     patient = person_of(actor)
     row = _latest(session, actor.issuer, entry.id)
     if row is None:
+        if _free_number(session, actor.issuer, entry.id) > 1:
+            raise not_here("plan entry")
         row = _add(session, actor, patient, _as_decided(session, actor, patient, entry.id, 1, entry), now)
     _mine(actor, row)
     if row.state != DRAFT:
@@ -184,11 +185,10 @@ def revise(session: Session, actor: Actor, entry_id: str, now: datetime) -> Entr
     row = _visible(session, actor, entry_id)
     if row.state not in (SIGNED, ENDED):
         raise Stale(f"This entry is a {PLAN_WORDS[row.state]}.", "Go on writing it.")
-    number = row.version + 1
-    record = _as_decided(session, actor, row.patient, row.id, number, row.record)
+    record = _as_decided(session, actor, row.patient, row.id, row.version, row.record)
     fresh = _add(session, actor, row.patient, record, now)
-    audit.did(session, actor, "plan entry revised", now, subject=row.id, version=number)
-    return EntryDraft(record, DRAFT, fresh.edit)
+    audit.did(session, actor, "plan entry revised", now, subject=row.id, version=fresh.version)
+    return EntryDraft(fresh.record, DRAFT, fresh.edit)
 
 
 def discard(session: Session, actor: Actor, entry_id: str, now: datetime) -> None:
@@ -441,10 +441,7 @@ def _send(session: Session, row: PlanEntryRow, key: str, library: Library, now: 
         for each in judging.seals_of(session, row.issuer, PLAN_ENTRY, entry_id, version)
     ]
     links = individuals.chart_links(session, row.issuer, row.patient, None)
-    try:
-        bundle = plan_bundle(entries, around, seals, links, library, now)
-    except NotFit as problem:
-        raise Held(f"The plan cannot be written for the chart: {problem}", "Mend what is named.") from None
+    payload = judging.payload("plan", lambda: plan_bundle(entries, around, seals, links, library, now))
     subject = row.record.plan.id if row.record.plan and row.record.plan.id else row.id
     outbox.add(
         session,
@@ -454,6 +451,6 @@ def _send(session: Session, row: PlanEntryRow, key: str, library: Library, now: 
         key,
         row.patient,
         subject,
-        judging.payload(bundle),
+        payload,
         now,
     )

@@ -63,3 +63,14 @@ def last_comment(session: Session, issuer: str, contact: str) -> str | None:
         .limit(1)
     ).first()
     return review.comment if review is not None and review.state == RETURNED else None
+
+
+def comments(session: Session, issuer: str, patient: str) -> dict[str, str]:
+    """By contact, what the reviewer wrote where the person's last reviewed version was sent back."""
+    rows = session.scalars(
+        select(ReviewRow)
+        .where(ReviewRow.issuer == issuer, ReviewRow.patient == patient)
+        .order_by(ReviewRow.contact, ReviewRow.version)
+    )
+    last = {row.contact: row for row in rows}
+    return {contact: row.comment or "" for contact, row in last.items() if row.state == RETURNED}

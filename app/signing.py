@@ -17,7 +17,6 @@ from app.problems import Held, MendInput, NotAllowed, Stale
 from app.tables import ContactRow, ReviewRow, SignatureRow, VersionRow
 from app.words import AWAITING, CONTACT_WORDS, COSIGNED, DRAFT, FINAL, OPEN, RETURNED, SUPERSEDED
 from mappings.fhir.bundle import contact_bundle
-from mappings.fhir.elements import NotFit
 from mappings.findings import Finding, Judgement
 from mappings.library import Library
 from mappings.note_text import note_text
@@ -118,7 +117,7 @@ def shown(
     )
     if wanted is not current and wanted.frozen_at is None:
         raise not_here("version")
-    record = judging.as_judged(session, row.issuer, [wanted])[0]
+    record = charting.as_it_stands(session, row, wanted)
     around = judging.around(session, row.issuer, row.patient, record)
     judgement = around.judged(record, library, now)
     text = wanted.text if wanted.text is not None else _text(record, judgement, around, library)
@@ -153,7 +152,7 @@ def sign(
     row, version = charting.own(session, actor, contact_id)
     if version.state != DRAFT:
         raise Stale(f"This note is {CONTACT_WORDS[version.state]} already.", "Look at it again.")
-    record = judging.as_judged(session, row.issuer, [version])[0]
+    record = charting.as_it_stands(session, row, version)
     around = judging.around(session, row.issuer, row.patient, record)
     judgement = around.judged(record, library, now)
     text = _text(record, judgement, around, library)
@@ -162,7 +161,7 @@ def sign(
     signature = Signature(meaning=AUTHOR, by=actor.staff_id, at=now, version=version.version)
     signed = record.model_copy(update={"signatures": (signature,)})
     waits = _cosignature_asked(signed, around, library, now)
-    _freeze(version, text, around.judged(signed, library, now), AWAITING, library, now)
+    _freeze(version, record, text, around.judged(signed, library, now), library, now)
     session.flush()
     _seal(session, actor, row, version, record, signature, keyring)
     audit.did(
@@ -372,11 +371,11 @@ def _reviewable(session: Session, actor: Actor, contact_id: str) -> tuple[Contac
 
 
 def _freeze(
-    version: VersionRow, text: str, judgement: Judgement, state: str, library: Library, now: datetime
+    version: VersionRow, record: Contact, text: str, judgement: Judgement, library: Library, now: datetime
 ) -> None:
-    version.text, version.digest = text, text_digest(text)
+    version.record, version.text, version.digest = record, text, text_digest(text)
     version.findings, version.library = keep(judgement.shown), library.digest
-    version.state, version.frozen_at, version.units = state, now, judgement.units
+    version.state, version.frozen_at, version.units = AWAITING, now, judgement.units
 
 
 def _seal(
@@ -448,13 +447,12 @@ def _payload(
     now: datetime,
 ) -> bytes:
     links = individuals.chart_links(session, row.issuer, row.patient, row.encounter)
-    try:
-        bundle = contact_bundle(
+    return judging.payload(
+        "note",
+        lambda: contact_bundle(
             record, judgement, around.surroundings(), seals, links, library, now, text=version.text
-        )
-    except NotFit as problem:
-        raise Held(f"The note cannot be written for the chart: {problem}", "Mend what is named.") from None
-    return judging.payload(bundle)
+        ),
+    )
 
 
 def _final_versions(session: Session, row: ContactRow) -> list[VersionRow]:

@@ -49,6 +49,11 @@ _OWN_NOTE = (
     "WHERE earlier.issuer = NEW.issuer AND earlier.kind = NEW.kind AND earlier.subject = NEW.subject "
     'AND earlier.version = NEW.version AND earlier."by" = NEW."by")'
 )
+_OTHER_PLAN_TEXT = (
+    "NEW.kind = 'plan-entry' AND NOT EXISTS (SELECT 1 FROM plan_entries AS signed "
+    "WHERE signed.issuer = NEW.issuer AND signed.id = NEW.subject "
+    "AND signed.version = NEW.version AND signed.digest = NEW.digest AND signed.frozen_at IS NOT NULL)"
+)
 _OTHER_TEXT = (
     "NEW.kind = 'contact' AND NOT EXISTS (SELECT 1 FROM contact_versions AS signed "
     "WHERE signed.issuer = NEW.issuer AND signed.contact = NEW.subject "
@@ -96,6 +101,13 @@ FIRST: tuple[str, ...] = (
         _OTHER_TEXT,
         "signatures: signed is the frozen text only",
     ),
+    _trigger(
+        "signatures_of_plan_text",
+        "signatures",
+        "INSERT",
+        _OTHER_PLAN_TEXT,
+        "signatures: signed is the frozen text only",
+    ),
     *frozen(
         "reviews",
         ("issuer", "contact", "version", "patient", "author", "opened_at"),
@@ -119,6 +131,13 @@ FIRST: tuple[str, ...] = (
         "UPDATE OF state",
         f"{_SIGNED} AND NEW.state IN ('draft', 'discarded')",
         "plan_entries: a signed entry stays signed",
+    ),
+    _trigger(
+        "plan_entries_end_once",
+        "plan_entries",
+        "UPDATE OF ended_on",
+        "OLD.ended_on IS NOT NULL",
+        "plan_entries: an entry ends once",
     ),
     *never("plan_entries", change=False),
     *frozen(
