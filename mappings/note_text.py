@@ -71,7 +71,7 @@ class _Sheet:
         yield "Individual", _person(self.contact.individual)
         yield "Program", _named(self.program.name, self.program.id) if self.program else None
         yield "Peer", _staff(self.around.member(peer.id, peer)) if peer else None
-        others = [_staff(self.around.member(one.id)) for one in self.contact.staff if one.id]
+        others = [self._name(one.id) for one in self.contact.staff if one.id and one.id.strip()]
         yield "Also present", ", ".join(others)
 
     def _when(self) -> Iterable[Row]:
@@ -99,7 +99,7 @@ class _Sheet:
         units = f"{self.judged.units} unit{'' if self.judged.units == 1 else 's'}"
         if each is None:
             return units
-        return f"{units} (a unit is {each} full minutes; {self.judged.minutes} minutes make {units})"
+        return f"{units} (a unit for every {each} full minutes of {self.judged.minutes})"
 
     def _what(self) -> Iterable[Row]:
         service = self.contact.service
@@ -108,8 +108,8 @@ class _Sheet:
         words = [self._word("service-types", service.type), service.format]
         yield "Service", ", ".join(each for each in words if each)
         place = service.location
-        where = [self._word("places", service.place), self._word("modalities", service.modality)]
-        where += [self._word("location-kinds", place.kind), place.name] if place else []
+        where = [self._word("places", service.place), self._small("modalities", service.modality)]
+        where += [self._small("location-kinds", place.kind), place.name] if place else []
         yield "Place", ", ".join(each for each in where if each)
         if self.contact.start is not None:
             state = state_at(self.contact.engagement, self.contact.start, self.zone)
@@ -123,6 +123,9 @@ class _Sheet:
 
     def _word(self, table: str, code: str | None) -> str | None:
         return terms.word(self.library, table, code)
+
+    def _small(self, table: str, code: str | None) -> str | None:
+        return (self._word(table, code) or "").lower()
 
     def _recipient(self, one: Recipient) -> str:
         if one.role == "individual":
@@ -195,7 +198,7 @@ def _row(label: str, value: str | None) -> list[str]:
     if not value or not value.strip():
         return []
     first = f"{label + ':':<{_LABEL}}"
-    return _wrapped(value, first, " " * _LABEL)
+    return _wrapped(" ".join(value.split()), first, " " * _LABEL)
 
 
 def _section(heading: str, text: str | None) -> str:
@@ -212,7 +215,7 @@ def _hanging(line: str) -> str:
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:
-    if len(first) + len(text) <= WIDTH and "\n" not in text:
+    if len(first) + len(text) <= WIDTH:
         return [first + text]
     lines = textwrap.wrap(
         text,
@@ -222,6 +225,7 @@ def _wrapped(text: str, first: str, rest: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
         expand_tabs=False,
+        replace_whitespace=False,
     )
     return lines or [""]
 
@@ -260,7 +264,7 @@ def _staff(member: StaffFields) -> str:
 
 
 def _goal_words(goal: Goal) -> str:
-    objective = f" Objective: {goal.objective}" if goal.objective else ""
+    objective = f" (objective: {goal.objective})" if goal.objective else ""
     return f"{goal.text or goal.id or ''}{objective}"
 
 

@@ -22,7 +22,9 @@ class Surroundings:
         """The staff member of an id: carried whole, else the registry's record, else the id alone."""
         if carried is not None and carried.id == staff_id and carried.name is not None:
             return carried
-        return self.staff.get(staff_id) or carried or StaffFields(id=staff_id)
+        found = self.staff.get(staff_id) or (carried if carried and carried.id == staff_id else None)
+        # Not validated: an id may be blank here, which the gate then names.
+        return found or StaffFields.model_construct(id=staff_id)
 
     def program_of(self, carried: ProgramFields | None) -> ProgramFields | None:
         """The programme a record names: carried whole, else ours of the same id, else the id alone."""

@@ -130,7 +130,7 @@ def _participants(scene: Scene, during: Json) -> Iterable[Json]:
     if peer is not None:
         yield _participant("PPRF", scene.people.practitioner(peer.id), during)
     for one in scene.contact.staff:
-        if one.id:
+        if one.id and filled(one.id):
             code = "SPRF" if one.role == "peer" else "PART"
             yield _participant(code, scene.people.practitioner(one.id), during)
     for recipient in scene.related:

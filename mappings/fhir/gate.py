@@ -38,6 +38,23 @@ _NO_OWN_ADDRESS = ("Provenance", "AuditEvent", "Binary")
 _DIV = f"{{{XHTML}}}div"
 _TAGS = {
     *("div", "p", "b", "i", "em", "strong", "br", "span", "pre", "h2", "h3"),
+    *(
+        "h1",
+        "h4",
+        "h5",
+        "h6",
+        "a",
+        "hr",
+        "blockquote",
+        "code",
+        "small",
+        "sub",
+        "sup",
+        "u",
+        "q",
+        "cite",
+        "caption",
+    ),
     *("ul", "ol", "li", "dl", "dt", "dd", "table", "thead", "tbody", "tr", "th", "td"),
 }
 _DAY = r"\d{4}(-\d{2}(-\d{2})?)?"

@@ -144,10 +144,27 @@ PLANNED: Json = changed(
     signatures=PRE_ADMISSION["signatures"][:1],
 )
 TARGETED = changed(
-    PLANNED, id="ENC-2026-000453", service__basis="targeted", service__plan_entry="PLAN-70002-2"
+    PLANNED,
+    id="ENC-2026-000453",
+    service__basis="targeted",
+    service__plan_entry="PLAN-70002-2",
+    service__components=["A-CRIS"],
+    service__location={"kind": "home", "name": None},
+    note__purpose="Go through the list of people to call at night.",
+    note__response="Maja called her neighbour while we sat together.",
+    note__progress="Slept five hours last night.",
+    note__outcome="We meet again tomorrow.",
+    note__own_words=None,
+    note__goals=["G-2"],
 )
 AD_HOC = changed(
     PLANNED,
+    note__purpose="Company before work after a night without sleep.",
+    note__response="We walked to the bus together.",
+    note__progress="Maja asked for help on her own.",
+    note__outcome="Maja went to work.",
+    note__own_words="I did not want to cancel again.",
+    note__goals=[],
     id="ENC-2026-000454",
     service__basis="ad-hoc",
     service__plan_entry=None,
@@ -158,6 +175,12 @@ AD_HOC = changed(
 )
 GROUP = changed(
     PLANNED,
+    service__location={"kind": "clinic", "name": "Main Street"},
+    note__purpose="Share how each of us starts a difficult day.",
+    note__response="Maja spoke first and listened to the others.",
+    note__progress="Tells others about the choir.",
+    note__outcome="Maja comes again next week.",
+    note__own_words="It is good not to be the only one.",
     id="ENC-2026-000455",
     service__format="group",
     service__place="onsite",
@@ -182,10 +205,17 @@ FAMILY = changed(
         }
     ],
     note__goals=["G-3"],
+    note__purpose="Find a calm way to start the morning with Robin.",
+    note__response="Jo tried out the list of pictures we made.",
+    note__progress="Two mornings without shouting.",
+    note__outcome="Jo tells the school about the list.",
+    note__own_words="I thought it was only us.",
     signatures=[{"meaning": "author", "by": "1900000047", "at": "2026-03-04T11:05:00-05:00", "version": 1}],
 )
 TELEHEALTH = changed(
     PLANNED,
+    note__purpose="Plan the way to the next rehearsal.",
+    note__response="Maja looked up the bus herself.",
     id="ENC-2026-000457",
     service__place="telehealth",
     service__modality="video",
