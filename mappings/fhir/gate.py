@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, cast
 
 from lxml import etree
@@ -168,19 +169,29 @@ def _object(value: Json, kind: str, path: str) -> Iterator[Problem]:
             yield f"{path}.{name}", f"is no element of {kind}"
         elif not name.startswith("_"):
             yield from _element(item, element, f"{path}.{name}")
-    yield from _required(value, known, path)
+    yield from _required(value, kind, path)
     for words in invariants.problems(kind, value):
         yield path, words
 
 
-def _required(value: Json, known: Mapping[str, Element], path: str) -> Iterator[Problem]:
-    choices = Counter(known[name].choice for name in value if name in known and known[name].choice)
-    for choice, count in choices.items():
-        if count > 1:
-            yield path, f"has {count} kinds of {choice}[x]; one is allowed"
-    for element in known.values():
-        if element.required and element.name not in value and "_" + element.name not in value:
-            yield f"{path}.{element.name}", "is missing"
+def _required(value: Json, kind: str, path: str) -> Iterator[Problem]:
+    required, choice_of = _demands(kind)
+    for name in required:
+        if name not in value and "_" + name not in value:
+            yield f"{path}.{name}", "is missing"
+    if choice_of:
+        choices = Counter(choice_of[name] for name in value if name in choice_of)
+        for choice, count in choices.items():
+            if count > 1:
+                yield path, f"has {count} kinds of {choice}[x]; one is allowed"
+
+
+@lru_cache(maxsize=512)
+def _demands(kind: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The elements a type must have, and of which choice its other elements are."""
+    known = elements(kind).values()
+    required = tuple(each.name for each in known if each.required)
+    return required, {each.name: each.choice for each in known if each.choice}
 
 
 def _element(value: Any, element: Element, path: str) -> Iterator[Problem]:
