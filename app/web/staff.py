@@ -117,7 +117,7 @@ def _uploaded() -> str:
     if file is None or not file.filename:
         raise MendInput("No file was chosen.", "Choose a CSV file.")
     try:
-        return file.read().decode("utf-8-sig")
+        return str(file.read(), "utf-8-sig")
     except UnicodeDecodeError:
         raise MendInput("The file is not text in UTF-8.", "Save it as CSV UTF-8 and try again.") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
@@ -40,6 +41,7 @@ STAFF: dict[str, tuple[str, str, str, tuple[str, ...], str]] = {
     "whitfield": ("1900000070", "Lee", "Whitfield", ("supervisor", "administrator"), "peer-supervisor"),
     "moreno": ("1900000088", "Iris", "Moreno", ("biller",), ""),
 }
+SCOPES = ("launch", "launch/patient", "openid", "fhirUser", "offline_access", "user/*.rs")
 ISSUERS = {"nycps": "omh-approved", "fpa-c": "omh-approved", "lcsw": "nysed"}
 
 
@@ -94,7 +96,7 @@ class Office:
     """The application with its people."""
 
     app: Flask
-    clock: Clock
+    clock: Any
 
     @property
     def kit(self) -> Kit:
@@ -124,15 +126,21 @@ class Office:
         return Desk(client, launch_id)
 
 
-def open_office(folder: Path, *, clock: Clock | None = None, base_url: str = ORIGIN) -> Office:
-    """The office in a fresh folder."""
+def open_office(
+    folder: Path,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    base_url: str = ORIGIN,
+    ehr: str = "http://localhost:9",
+) -> Office:
+    """The office in a fresh folder, registered with the EHR at this address."""
     clock = clock or Clock()
     settings = Settings(data_dir=folder, base_url=base_url)
     app = create_app(settings, clock=clock)
     app.testing = False
     office = Office(app, clock)
     with office.kit.store.write() as session:
-        registry.register(session, office.kit.keyring, _issuer(base_url), clock())
+        registry.register(session, office.kit.keyring, _issuer(base_url, ehr), clock())
         staff.save_program(
             session, ADMIN, _program(), clock(), organization="Organization/org-riverbend", location=None
         )
@@ -153,15 +161,15 @@ def _decide(office: Office, session: Any) -> None:
     engagement.record(session, admitted, "admitted", date(2026, 1, 5), office.kit.library, office.clock())
 
 
-def _issuer(base_url: str) -> Issuer:
+def _issuer(base_url: str, ehr: str) -> Issuer:
     return Issuer(
         id=EHR,
-        iss="http://localhost:9/fhir",
+        iss=f"{ehr}/fhir",
         client_id="peerchart",
         auth_method="private_key_jwt",
         redirect_uri=f"{base_url}/cb/{EHR}",
-        scopes=("launch", "openid", "fhirUser"),
-        frame_origins=("http://localhost:9",),
+        scopes=SCOPES,
+        frame_origins=(ehr,),
         jurisdiction="us-ny",
     )
 
