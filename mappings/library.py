@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mappings.findings import Citation, Finding, Severity, Stage
 from mappings.library_sheet import LibraryError
+
+if TYPE_CHECKING:
+    from mappings.checks.registry import Outcome
 
 CONFIRMED = "confirmed"
 STATUS_WORDS = {
@@ -172,6 +175,8 @@ class Bound:
     settings: Mapping[str, Any]
     passed: Finding
     inapplicable: Finding
+    check: Callable[..., Outcome]
+    conditions: tuple[Callable[..., bool], ...]
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name].value
@@ -314,7 +319,12 @@ class Library:
             )
             for result in ("pass", "not-applicable")
         )
-        return Bound(rule, version, severity, own, version.settings, passed, inapplicable)
+        # The checks themselves need the types of this module, so they are looked up when a rule is bound.
+        from mappings.checks import CHECKS, CONDITIONS
+
+        conditions = tuple(CONDITIONS[name] for name in rule.when)
+        check = CHECKS[version.check]
+        return Bound(rule, version, severity, own, version.settings, passed, inapplicable, check, conditions)
 
 
 def load(site: Path | None = None) -> Library:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from mappings.checks import CHECKS, CONDITIONS
 from mappings.explaining import explain, prove
 from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing
 from mappings.library import Bound, Library
@@ -77,12 +76,13 @@ def _judge_contact(s: Situation) -> Judgement:
     if s.pack is None:
         return _no_pack(contact, s.around.library, s.day)
     findings = tuple(_find(bound, s) for bound in s.pack.contact) if s.happened else ()
-    claim = _claim_state(s, findings)
+    holding = [finding for finding in findings if finding.blocks]
+    claim = _claim_state(s, holding)
     return Judgement(
         contact.id,
         contact.kind,
         contact.version,
-        _signing_state(findings),
+        _signing_state(holding),
         claim,
         s.units if s.happened else 0,
         s.units if claim == "ready" else 0,
@@ -98,14 +98,15 @@ def _judge_entry(s: PlanSituation) -> Judgement:
     if pack is None:
         return _no_pack(entry, s.around.library, day)
     findings = tuple(_find(bound, s) for bound in pack.plan_entry)
-    return Judgement(entry.id, entry.kind, entry.version, _signing_state(findings), "none", 0, 0, findings)
+    signing = _signing_state([finding for finding in findings if finding.blocks])
+    return Judgement(entry.id, entry.kind, entry.version, signing, "none", 0, 0, findings)
 
 
 def _find(bound: Bound, s: Any) -> Finding:
-    for name in bound.rule.when:
-        if not CONDITIONS[name](s):
+    for condition in bound.conditions:
+        if not condition(s):
             return bound.inapplicable
-    outcome = CHECKS[bound.version.check](s, bound)
+    outcome = bound.check(s, bound)
     if outcome.result == "pass" and not outcome.message:
         return bound.passed
     if outcome.result == "not-applicable":
@@ -124,17 +125,17 @@ def _find(bound: Bound, s: Any) -> Finding:
     )
 
 
-def _signing_state(findings: Iterable[Finding]) -> Signing:
-    return "held" if any(f.blocks and f.stage == "signing" for f in findings) else "ready"
+def _signing_state(holding: Sequence[Finding]) -> Signing:
+    return "held" if any(finding.stage == "signing" for finding in holding) else "ready"
 
 
-def _claim_state(s: Situation, findings: Iterable[Finding]) -> ClaimState:
+def _claim_state(s: Situation, holding: Sequence[Finding]) -> ClaimState:
     filed = s.contact.claim is not None and (s.contact.claim.units or 0) > 0
     if s.contact.status in (*DID_NOT_HAPPEN, "in-progress"):
         return "none"
     if s.minutes is not None and s.units == 0 and not filed:
         return "none"
-    return "held" if any(f.blocks and f.stage in ("signing", "claim") for f in findings) else "ready"
+    return "held" if any(finding.stage in ("signing", "claim") for finding in holding) else "ready"
 
 
 def _share_days(
@@ -220,8 +221,8 @@ def _superseded(record: Contact | PlanEntry, library: Library) -> Judgement:
         "advice",
         "info",
         "workflow",
-        f"Version {record.version} no longer counts: the input holds a later record of {record.id}.",
-        "Nothing to do; the version that counts has a line of its own.",
+        f"This record of {record.id} does not count: the input holds a higher version, or this one twice.",
+        "Nothing to do; the record that counts has a line of its own.",
         None,
         ("version",),
         None,

@@ -177,7 +177,7 @@ def two_people_signed(s: Situation, b: Bound) -> Outcome:
         authors.add(s.contact.peer.id)
     names = [x.by for x in cosigners]
     if None in names:
-        return missing("who co-signed", "signatures")
+        return missing("who co-signed", f"{_place(s, cosigners[names.index(None)])}.by")
     if authors & set(names):
         return fails("One person cannot co-sign their own note.", "signatures")
     if len(set(names)) < len(names):

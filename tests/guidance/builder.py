@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from mappings.intake import record_from
@@ -222,7 +223,7 @@ def changed(record: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def _set(data: Any, steps: list[int | str], value: Any) -> None:
-    for step, following in zip(steps, steps[1:], strict=False):
+    for step, following in pairwise(steps):
         if isinstance(data, dict) and data.get(step) is None:
             data[step] = [] if isinstance(following, int) else {}
         data = data[step]

@@ -220,13 +220,14 @@ def _junk(schema: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy[Any
         "number": st.integers(-5, 50),
     }
     kind = schema.get("type", "")
-    if kind in simple:
-        return simple[kind]
     if kind == "string":
-        formats = {"date": _DAYS, "date-time": _MOMENTS}
-        return formats.get(schema.get("format", ""), _TEXTS)
+        return {"date": _DAYS, "date-time": _MOMENTS}.get(schema.get("format", ""), _TEXTS)
     if kind == "array":
         return st.lists(_junk(schema["items"], root), max_size=2)
+    return simple[kind] if kind in simple else _junk_object(schema, root)
+
+
+def _junk_object(schema: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy[Any]:
     required = set(schema.get("required", ()))
     own = {name: _junk(each, root) for name, each in schema.get("properties", {}).items()}
     return st.fixed_dictionaries(
