@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import traceback
 from collections.abc import Callable
 from datetime import datetime
 
@@ -60,8 +61,10 @@ def keep_delivering(
                     told(report)
                 if stop.is_set():
                     return
-        except Exception:
-            log.exception("delivery worker failed, it goes on")
+        except Exception as error:  # noqa: BLE001 - no failure of one round may end the deliveries
+            # Without the values of variables: they hold notes and tokens.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("delivery round failed", error=type(error).__name__, where=where)
         stop.wait(every)
 
 

@@ -96,7 +96,8 @@ def references_in(value: object) -> Iterator[str]:
 def without(value: Any, targets: frozenset[str]) -> Any:
     """The value without references to `targets`, and without what is empty once they are gone (None)."""
     if isinstance(value, dict):
-        if value.get("reference") in targets:
+        target = value.get("reference")
+        if isinstance(target, str) and target in targets:
             return None
         kept = {name: without(item, targets) for name, item in value.items()}
         return {name: item for name, item in kept.items() if item is not None} or None

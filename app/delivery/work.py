@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 from typing import TypeVar
 from uuid import NAMESPACE_URL, uuid5
+
+import structlog
 
 from app import outbox
 from app.delivery import steps
@@ -24,10 +27,12 @@ from smart_launch.refusal import LaunchRefused
 
 LEASE_SECONDS = 180
 MAX_WORDS = 2000
+FAILURES = 5
 TRANSACTION = "transaction"
 TROUBLE = (FhirTrouble, ForeignReference, LaunchRefused)
 
 Answer = TypeVar("Answer")
+log = structlog.get_logger("peerchart.delivery")
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,8 @@ class Worker:
             return self._deliver(leased)
         except LeaseLost as lost:
             return Report(leased.id, leased.key, "lost", lost.message)
+        except Exception as error:  # noqa: BLE001 - one record that cannot be handled must not stop the others
+            return self._failed(leased, error)
 
     def drain(self, most: int = 10_000) -> list[Report]:
         """Deliver until no row is due, at most `most` rows."""
@@ -168,6 +175,20 @@ class Worker:
                 return Report(leased.id, leased.key, outbox.HELD, words)
             outbox.wait(session, leased, now + self._wait(leased, decision), words, now)
         return Report(leased.id, leased.key, outbox.WAITING, words)
+
+    def _failed(self, leased: Leased, error: Exception) -> Report:
+        # The name of the failure only: its words may hold parts of the record.
+        log.error(
+            "delivery failed here",
+            row=leased.id,
+            error=type(error).__name__,
+            where="".join(traceback.format_tb(error.__traceback__)),
+        )
+        words = f"Peerchart itself could not handle this delivery ({type(error).__name__}). "
+        last = leased.attempts >= FAILURES
+        return self._end(
+            leased, Decision("hold" if last else "retry", words + "Tell your administrator; nothing is lost.")
+        )
 
     def _wait(self, leased: Leased, decision: Decision) -> timedelta:
         pause = self.pace.wait(leased.attempts, decision.after, self.chance)
