@@ -196,6 +196,17 @@ class DayPack:
     contact: tuple[Bound, ...]
     plan_entry: tuple[Bound, ...]
     by_id: Mapping[str, Bound]
+    conditions: tuple[Callable[..., bool], ...] = ()
+    _sorted: dict[tuple[bool, ...], tuple[tuple[Bound, bool], ...]] = field(default_factory=dict, repr=False)
+
+    def for_contact(self, situation: object) -> tuple[tuple[Bound, bool], ...]:
+        """The rules of contacts in order, each with whether its conditions hold in the situation."""
+        # Contacts fall into few kinds; sorting the rules once for each kind saves most of their calls.
+        holds = tuple([condition(situation) for condition in self.conditions])
+        if holds not in self._sorted:
+            true = {c for c, held in zip(self.conditions, holds, strict=True) if held}
+            self._sorted[holds] = tuple((b, true.issuperset(b.conditions)) for b in self.contact)
+        return self._sorted[holds]
 
     def value(self, name: str) -> Any:
         """The value of a parameter that day, or None where the pack has none."""
@@ -281,7 +292,8 @@ class Library:
                 bounds[rule.id] = self._bound(rule, version, values, pack.jurisdiction, on)
         contact = tuple(b for b in bounds.values() if b.rule.about == "contact")
         plan_entry = tuple(b for b in bounds.values() if b.rule.about == "plan-entry")
-        return DayPack(pack, values, contact, plan_entry, bounds)
+        conditions = tuple(dict.fromkeys(c for bound in contact for c in bound.conditions))
+        return DayPack(pack, values, contact, plan_entry, bounds, conditions)
 
     def _values(self, layers: tuple[str, ...], jurisdiction: str, on: date) -> dict[str, Value]:
         values: dict[str, Value] = {}

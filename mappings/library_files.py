@@ -191,6 +191,8 @@ def _rule(sheet: Sheet, sources: Mapping[str, Source], pack: str, parameters: Se
     for name in when:
         if name not in CONDITIONS:
             sheet.refuse(f"unknown condition `{name}`", "one of " + ", ".join(sorted(CONDITIONS)))
+    if when and sheet.one_of("about", ABOUT) != "contact":
+        sheet.refuse("its conditions are those of a contact", 'no `when`, or about = "contact"')
     versions = [_version(item, sources, parameters) for item in sheet.sheets("version", "version")]
     _check_versions(sheet, versions)
     rule = Rule(

@@ -75,7 +75,8 @@ def _judge_contact(s: Situation) -> Judgement:
     contact = s.contact
     if s.pack is None:
         return _no_pack(contact, s.around.library, s.day)
-    findings = tuple(_find(bound, s) for bound in s.pack.contact) if s.happened else ()
+    rules = s.pack.for_contact(s) if s.happened else ()
+    findings = tuple([_find(bound, s) if applies else bound.inapplicable for bound, applies in rules])
     holding = [finding for finding in findings if finding.blocks]
     claim = _claim_state(s, holding)
     return Judgement(
@@ -103,9 +104,6 @@ def _judge_entry(s: PlanSituation) -> Judgement:
 
 
 def _find(bound: Bound, s: Any) -> Finding:
-    for condition in bound.conditions:
-        if not condition(s):
-            return bound.inapplicable
     outcome = bound.check(s, bound)
     if outcome.result == "pass" and not outcome.message:
         return bound.passed

@@ -123,6 +123,12 @@ def test_sound_pack_of_an_invented_place_loads_without_any_code(tmp_path: Path) 
         ('stage = "signing"', 'stage = "later"', "`stage` is 'later'", "signing, claim"),
         ('about = "contact"', 'about = "weather"', "`about` is 'weather'", "contact, plan-entry"),
         ('about = "contact"', 'about = "contact"\nwhen = ["rain"]', "unknown condition `rain`", "enrolled"),
+        (
+            'about = "contact"',
+            'about = "plan-entry"\nwhen = ["enrolled"]',
+            "its conditions are those of a contact",
+            "no `when`",
+        ),
         ('about = "contact"', 'about = "contact"\ncolour = "red"', "unknown key `colour`", "one of the keys"),
         ('parameters = ["note.due_hours"]', 'parameters = ["x"]', "unknown parameter `x`", "note.due_hours"),
         ('parameters = ["note.due_hours"]', "", "needs the parameter `note.due_hours`", "parameters = ["),

@@ -346,6 +346,21 @@ def test_site_turns_the_reminder_before_admission_on(tmp_path: Path) -> None:
     assert [finding.result for finding in results if finding is not None] == ["pass", "fail"]
 
 
+def test_plan_written_by_a_peer_cannot_be_signed() -> None:
+    peer = {"kind": "staff", "jurisdiction": "us-ny", **PEER}
+    judgement = _judged(contact_and_entry("entry", {"entry:plan.author": PEER["id"]})[1], peer)[0]
+    assert [finding.rule for finding in judgement.holding("signing")] == ["NY.PLAN.AUTHOR"]
+    assert judgement.holding()[0].result == "fail"
+
+
+def test_diagnosis_by_another_peer_is_no_diagnosis_by_a_clinician() -> None:
+    other = {"kind": "staff", "jurisdiction": "us-ny", **PEER, "id": "1900000047"}
+    contact = _contact(**{"diagnoses[0].by": "1900000047"})
+    finding = _judged(contact, contact_and_entry("planned")[1], other)[0].finding("NY.DIAG.ENROLLED")
+    assert finding is not None
+    assert finding.result == "fail"
+
+
 def test_explained_rule_names_sentence_quote_source_and_values() -> None:
     whole = explain(load(), "NY.UNIT.DAYCAP", date(2026, 3, 4))
     assert whole["no"] == "R065"
