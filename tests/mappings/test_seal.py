@@ -87,6 +87,7 @@ def test_one_changed_sign_of_the_signature_is_found(data: st.DataObject) -> None
         ("earlier", seal.jws_digest(SEALED)),
         ("media_type", "application/pdf"),
     ],
+    ids=lambda part: part if isinstance(part, str) and part.isidentifier() else "other",
 )
 def test_a_seal_cannot_be_moved_to_another_note_person_version_or_meaning(part: str, value: object) -> None:
     moved = seal.statement(**{**PARTS, part: value})
@@ -106,7 +107,11 @@ def test_a_published_key_does_not_cover_for_another_of_the_same_name() -> None:
         seal.verify(forged, SAID, PUBLIC)
 
 
-@pytest.mark.parametrize("value", ["", "a", "a.b", "a..b", "..", "é..é", SEALED + ".x", SEALED + "="])
+@pytest.mark.parametrize(
+    "value",
+    ["", "a", "a.b", "a..b", "..", "é..é", SEALED + ".x", SEALED + "="],
+    ids=["empty", "one-part", "two-parts", "no-signature", "dots", "letters", "a-part-more", "padded"],
+)
 def test_what_is_no_detached_jws_is_refused_in_words(value: str) -> None:
     with pytest.raises(NotVerified):
         seal.verify(value, SAID, PUBLIC)
