@@ -93,7 +93,7 @@ def _app_command(folder: Path, port: int) -> list[str]:
 def _process(command: list[str], log: Path, base: str = "") -> Iterator[subprocess.Popen[bytes]]:
     # A session of its own: Ctrl-C in the terminal reaches us alone, and we end the two in order.
     with log.open("wb") as out:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter with our own words
             command,
             stdin=subprocess.DEVNULL,
             stdout=out,
