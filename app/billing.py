@@ -270,7 +270,7 @@ def _released_versions(session: Session, issuer: str, patient: str) -> dict[str,
             ClaimRow.released_at.is_not(None),
         )
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _split(

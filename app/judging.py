@@ -269,7 +269,7 @@ def _patients(session: Session, issuer: str, contacts: set[str]) -> dict[str, st
             ContactRow.issuer == issuer, ContactRow.id.in_(contacts)
         )
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _signatures(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app import audit
@@ -128,12 +128,9 @@ def lease(session: Session, worker: str, now: datetime, seconds: int) -> Leased 
     not stop the chart of the person."""
     earlier = aliased(OutboxRow)
     behind = exists().where(
-        earlier.issuer == OutboxRow.issuer,
-        earlier.destination == OutboxRow.destination,
-        earlier.patient == OutboxRow.patient,
-        earlier.id < OutboxRow.id,
+        _before(earlier, OutboxRow),
         or_(
-            earlier.state.in_((WAITING, SENDING)),
+            and_(earlier.state.in_((WAITING, SENDING)), ~_kept_back(earlier)),
             and_(earlier.state.in_((REFUSED, HELD)), earlier.subject == OutboxRow.subject),
         ),
     )
@@ -224,7 +221,22 @@ def states(session: Session, issuer: str, destination: str, patient: str) -> dic
             OutboxRow.issuer == issuer, OutboxRow.destination == destination, OutboxRow.patient == patient
         )
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
+
+
+def _before(earlier: type[OutboxRow], row: type[OutboxRow]) -> ColumnElement[bool]:
+    return and_(
+        earlier.issuer == row.issuer,
+        earlier.destination == row.destination,
+        earlier.patient == row.patient,
+        earlier.id < row.id,
+    )
+
+
+def _kept_back(row: type[OutboxRow]) -> ColumnElement[bool]:
+    """Whether a row waits behind a refused or held one of its own subject; then it keeps nobody else back."""
+    stuck = aliased(OutboxRow)
+    return exists().where(_before(stuck, row), stuck.state.in_((REFUSED, HELD)), stuck.subject == row.subject)
 
 
 _FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None}

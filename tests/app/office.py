@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from app import individuals, signing, staff
+from app import individuals, planning, signing, staff
 from app.actor import ADMINISTRATOR, BILLER, CLINICIAN, LPHA, PEER, SUPERVISOR, Actor
 from app.charting import Draft, save_draft, start
 from app.engagement import record, set_goal
@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.store import Store, open_store
 from mappings.intake import record_from
 from mappings.library import Library, load
-from mappings.records import Contact, Coverage, Diagnosis, Individual, Name, Program, Staff
+from mappings.records import Contact, Coverage, Diagnosis, Individual, Name, PlanEntry, Program, Staff
 from smart_launch.issuers import Issuer
 
 ISSUER, ELSEWHERE = "sandbox", "elsewhere"
@@ -267,3 +267,64 @@ def cosigned(office: Office, contact_id: str, by: str = CHEN, patient: str = MOS
     with office.store.write() as session:
         digest = signing.shown(session, who, contact_id, office.library, office.now).digest
         return signing.cosign(session, who, contact_id, digest, office.library, office.keyring, office.now)
+
+
+def entry_written(entry: PlanEntry, on: date, **changes: object) -> PlanEntry:
+    """The plan entry as a clinician fills it in."""
+    data = entry.model_dump(mode="json", by_alias=True)
+    plan = data["plan"] | {"from": on.isoformat(), "to": (on + timedelta(days=180)).isoformat()}
+    data |= {
+        "service_type": "adult",
+        "plan": plan,
+        "goal": {
+            "id": "G-1",
+            "text": "Go to the choir by myself",
+            "objective": "Go twice",
+            "status": "active",
+        },
+        "frequency": {"units": 2, "times": 1, "per": "week"},
+        "components": ["A-CCNT"],
+        "collaboration": [{"on": on.isoformat(), "with": [CHEN], "reference": "TEAM-1"}],
+    }
+    if entry.basis == "targeted":
+        data |= {"event": {"text": "Lost the flat", "on": on.isoformat()}, "response": "Meet twice a week"}
+    record_ = record_from({**data, **changes})
+    assert isinstance(record_, PlanEntry)
+    return record_
+
+
+def planned(
+    office: Office,
+    patient: str = LINDQVIST,
+    on: date = date(2026, 3, 1),
+    basis: str = "planned",
+    by: str = CHEN,
+) -> str:
+    """A signed plan entry; answers its id."""
+    who = actor(by, patient)
+    with office.store.write() as session:
+        begun = planning.start(session, who, basis, office.now)
+        entry = entry_written(begun.entry, on)
+        planning.save_entry(session, who, entry, begun.edit, office.library, office.now)
+        shown = planning.shown_entry(session, who, entry.id, office.library, office.now)
+        planning.sign_entry(session, who, entry.id, shown.digest, office.library, office.keyring, office.now)
+    return entry.id
+
+
+def admitted(office: Office, patient: str = LINDQVIST, on: date = date(2026, 1, 5)) -> None:
+    """The person is admitted."""
+    with office.store.write() as session:
+        record(session, actor(CHEN, patient), "admitted", on, office.library, office.now)
+
+
+def final(office: Office, patient: str = MOSS, by: str = RIVERA, **how: object) -> str:
+    """A final note; answers the contact's id. `how` as for `drafted`."""
+    office.later(minutes=1)
+    contact = drafted(office, patient, by, **how).contact.id  # type: ignore[arg-type]
+    office.later(minutes=1)
+    done = signed(office, contact, by, patient)
+    if not done.final:
+        office.later(minutes=1)
+        done = cosigned(office, contact, CHEN, patient)
+    assert done.final
+    return contact

@@ -1,0 +1,136 @@
+import threading
+import time
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
+
+from app.settings import Settings
+from app.store import SAFE_WAL, FairLock, journal_mode, open_engine, open_store, sqlite_module
+from app.tables import EngagementGoalRow
+from tests.app.office import ISSUER, MOSS, NOW
+
+
+def goal(text_: str) -> EngagementGoalRow:
+    return EngagementGoalRow(
+        issuer=ISSUER, patient=MOSS, goal=text_, on=NOW.date(), recorded_by="x", recorded_at=NOW
+    )
+
+
+def goals(session) -> list[str]:
+    return list(session.scalars(select(EngagementGoalRow.goal).order_by(EngagementGoalRow.id)))
+
+
+def test_every_connection_is_fully_synchronous_and_keeps_foreign_keys(office):
+    with office.store.write() as first, office.store.read() as second, office.store.read() as third:
+        for session in (first, second, third):
+            assert session.execute(text("PRAGMA synchronous")).scalar() == 2
+            assert session.execute(text("PRAGMA foreign_keys")).scalar() == 1
+
+
+def test_the_sqlite_in_use_is_free_of_the_wal_reset_bug_or_does_not_use_wal(office):
+    with office.store.read() as session:
+        mode = session.execute(text("PRAGMA journal_mode")).scalar()
+    assert mode.upper() == journal_mode(sqlite_module().sqlite_version_info)
+
+
+@pytest.mark.parametrize(
+    ("version", "mode"),
+    [((3, 40, 1), "DELETE"), ((3, 51, 2), "DELETE"), (SAFE_WAL, "WAL"), ((3, 53, 4), "WAL")],
+)
+def test_wal_is_used_from_the_fixed_version_on(version, mode):
+    assert journal_mode(version) == mode
+
+
+def test_a_block_that_raises_leaves_nothing_behind(office):
+    with pytest.raises(RuntimeError), office.store.write() as session:
+        session.add(goal("half"))
+        session.flush()
+        raise RuntimeError
+    with office.store.read() as session:
+        assert goals(session) == []
+
+
+def test_a_reading_block_cannot_write(office):
+    with office.store.read() as session:
+        session.add(goal("by stealth"))
+        with pytest.raises(OperationalError, match="readonly"):
+            session.flush()
+
+
+def test_a_reading_block_sees_one_moment_while_others_write(office):
+    with office.store.read() as reader:
+        assert goals(reader) == []
+        with office.store.write() as writer:
+            writer.add(goal("later"))
+        assert goals(reader) == []
+    with office.store.read() as reader:
+        assert goals(reader) == ["later"]
+
+
+def test_a_second_writing_block_in_one_thread_is_refused_instead_of_waiting_for_itself(office):
+    with office.store.write(), pytest.raises(RuntimeError, match="already open"), office.store.write():
+        pass
+    with office.store.write() as session:
+        session.add(goal("afterwards"))
+
+
+def test_many_threads_write_and_nothing_is_lost(office):
+    def write(number: int) -> None:
+        for turn in range(5):
+            with office.store.write() as session:
+                session.add(goal(f"{number}-{turn}"))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    with office.store.read() as session:
+        found = goals(session)
+    assert sorted(found) == sorted(f"{number}-{turn}" for number in range(12) for turn in range(5))
+
+
+def until(true, bound: float = 10) -> None:
+    end = time.monotonic() + bound
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def test_the_line_of_writers_is_served_in_the_order_of_coming():
+    lock, served = FairLock(), []
+
+    def come(number: int) -> None:
+        with lock:
+            served.append(number)
+
+    with lock:
+        threads = []
+        for number in range(8):
+            threads.append(threading.Thread(target=come, args=(number,)))
+            threads[-1].start()
+            until(lambda number=number: len(lock._waiting) == number + 1)
+    for thread in threads:
+        thread.join(10)
+    assert served == list(range(8))
+
+
+def test_a_naive_time_is_refused(office):
+    with pytest.raises(Exception, match="no time zone"), office.store.write() as session:
+        row = goal("when?")
+        row.recorded_at = NOW.replace(tzinfo=None)
+        session.add(row)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql://localhost/peerchart"])
+def test_a_database_that_cannot_keep_the_promises_is_refused_with_the_right_form(url):
+    with pytest.raises(ValueError, match="sqlite:////var/lib"):
+        open_engine(url)
+
+
+def test_the_data_folder_is_made_and_a_second_opening_finds_what_the_first_wrote(office):
+    with office.store.write() as session:
+        session.add(goal("kept"))
+    with open_store(Settings(data_dir=office.settings.data_dir)) as again, again.read() as session:
+        assert goals(session) == ["kept"]
