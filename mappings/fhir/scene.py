@@ -136,8 +136,14 @@ class Scene:
 
     def _fits(self, signed: Sequence[Signed]) -> None:
         digest = seals_.text_digest(self.text)
+        this = {"id": self.contact.id, "version": self.contact.version}
         for one in signed:
-            if one.seal is not None and said(one.seal).get("text", {}).get("sha256") != digest:
+            if one.seal is None:
+                continue
+            statement = said(one.seal)
+            if statement.get("note") != this:
+                raise NotFit([("signatures", f"the {one.meaning}'s seal is on another note or version")])
+            if statement.get("text", {}).get("sha256") != digest:
                 words = f"the {one.meaning}'s seal is over another text than the note's"
                 raise NotFit([("signatures", f"{words}; send the text exactly as it was signed")])
 

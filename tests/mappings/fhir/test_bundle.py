@@ -260,6 +260,15 @@ def test_a_seal_over_another_text_than_the_note_does_not_leave() -> None:
     assert note_of(bundle) == "Another text."
 
 
+def test_a_seal_of_another_version_does_not_leave_with_this_one() -> None:
+    of, next_one = c.contact(c.PLANNED), c.contact(c.changed(c.PLANNED, version=2))
+    seals = c.sealed(of, "The text.", KEY)
+    with pytest.raises(NotFit, match="another note or version"):
+        contact_bundle(
+            next_one, c.judgement(next_one), c.surroundings(), seals, EHR, library(), c.NOW, text="The text."
+        )
+
+
 def test_a_contact_without_its_authors_signature_does_not_leave() -> None:
     author, checker = c.PRE_ADMISSION["signatures"]
     for signatures in ([], [checker], [c.changed(author, version=2)]):
