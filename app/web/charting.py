@@ -40,7 +40,8 @@ def edit(contact_id: str) -> ResponseReturnValue:
     if draft.state != DRAFT:
         return redirect(url_for("signing.one", contact_id=contact_id), 303)
     values = writing.prepared(contact_values(draft.contact, zone()), draft)
-    judgement = _judge_stored(draft)
+    # Nobody is told what is missing from a page on which nothing was written yet.
+    judgement = _judge_stored(draft) if draft.edit or draft.contact.version > 1 else None
     resumed = draft.contact.note.edited_at if draft.contact.note and draft.edit else None
     return writing.page(draft, values, judgement, resumed=resumed)
 

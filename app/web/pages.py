@@ -181,7 +181,8 @@ def _navigation() -> list[NavItem]:
 
 def _here(endpoint: str, room: str) -> bool:
     if endpoint == "pages.home":
-        return request.endpoint == endpoint or room == "charting"
+        in_chart = launch().patient is not None
+        return request.endpoint == endpoint or room == "charting" or (in_chart and room == "signing")
     return endpoint.partition(".")[0] == room
 
 

@@ -42,6 +42,10 @@ def standing(state: str, delivery: str | None = None) -> str:
     return delivery if delivery and state in ("final", "signed", "released") else state
 
 
+_PATH = r"[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)+"
+_FIELD_NAMES = re.compile(rf"\s*\({_PATH}(?:, {_PATH})*\)")
+
+
 @dataclass(frozen=True)
 class FormView:
     """A form as the template draws it; `names` are the fields that the page shows."""
@@ -96,7 +100,7 @@ class FormView:
         return tuple(finding for finding in self._shown() if self._place(finding) is None)
 
     def _shown(self) -> tuple[Finding, ...]:
-        return hardest_first(self.judgement.shown) if self.judgement else ()
+        return to_mend(self.judgement.shown) if self.judgement else ()
 
     def _place(self, finding: Finding) -> str | None:
         return next((at for path in finding.fields for at in places(path) if at in self.names), None)
@@ -108,6 +112,27 @@ def places(path: str) -> list[str]:
     way = plain.split(".")
     nearer = [".".join(way[:end]) for end in range(len(way), 0, -1)]
     return [place for step in nearer for place in (BESIDE.get(step, step), step)]
+
+
+def to_mend(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What a writer should look at, the hardest first: not what a signature itself will settle, and not what
+    is for the information of the office alone."""
+    return tuple(f for f in hardest_first(findings) if not (by_signing(f) or aside(f)))
+
+
+def by_signing(finding: Finding) -> bool:
+    """True for a finding that only says that a signature is not there yet."""
+    return bool(finding.fields) and all(path.startswith("signatures") for path in finding.fields)
+
+
+def aside(finding: Finding) -> bool:
+    """True for information that asks nothing of the one who writes the note."""
+    return finding.severity == "info" and finding.stage != "signing"
+
+
+def plainly(message: str) -> str:
+    """A rule's sentence without the names that fields have in the record."""
+    return _FIELD_NAMES.sub("", message)
 
 
 def hardest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -175,6 +200,11 @@ def install(app: Flask) -> None:
         state_tone=state_tone,
         standing=standing,
         hardest_first=hardest_first,
+        to_mend=to_mend,
+        by_signing=lambda found: tuple(each for each in found if by_signing(each)),
+        aside=lambda found: tuple(each for each in found if aside(each) and not by_signing(each)),
+        plainly=plainly,
+        first_up=lambda text: text[:1].upper() + text[1:],
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

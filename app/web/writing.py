@@ -110,8 +110,16 @@ def page(
 def live(draft: Draft, read: Read, judgement: Judgement) -> str:
     """The parts of the page that follow the typing: findings beside fields, the rest, the units."""
     form = view(draft.contact, read.values, judgement, read.errors)
+    chosen = first(read.values, "service.type") or "adult"
+    swap = chosen != first(read.values, "shown_type")
     return render_template(
-        "contact/live.html", form=form, judgement=judgement, explained=explained(draft.contact, judgement)
+        "contact/live.html",
+        form=form,
+        judgement=judgement,
+        explained=explained(draft.contact, judgement),
+        swap_components=swap,
+        shown_type=chosen,
+        choices=offered(draft.contact) if swap else None,
     )
 
 
@@ -140,8 +148,10 @@ def explained(contact: Contact, judgement: Judgement | None) -> Explained | None
     per = _number("unit.minutes", on, contact.jurisdiction) or 15
     units, billed = judgement.units, judgement.billed_units
     lines = [_worked_out(judgement.minutes, per, units)]
-    if billed < units:
+    if judgement.claim == "ready" and billed < units:
         lines.append(f"The day's limit leaves {_units(billed)} of them for the claim; the note keeps all.")
+    elif judgement.claim == "held" and units:
+        lines.append("They go into a claim when nothing holds it any more.")
     return Explained(f"{judgement.minutes} minutes: {_units(units)}", tuple(lines))
 
 
