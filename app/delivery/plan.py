@@ -99,8 +99,10 @@ def without(value: Any, targets: frozenset[str]) -> Any:
         target = value.get("reference")
         if isinstance(target, str) and target in targets:
             return None
-        kept = {name: without(item, targets) for name, item in value.items()}
-        return {name: item for name, item in kept.items() if item is not None} or None
+        pruned = {name: without(item, targets) for name, item in value.items()}
+        kept = {name: item for name, item in pruned.items() if item is not None}
+        # An extension without its value is none (ext-1).
+        return None if "valueReference" in value and "valueReference" not in kept else kept or None
     if isinstance(value, list):
         return [item for item in (without(each, targets) for each in value) if item is not None] or None
     return value

@@ -50,7 +50,7 @@ class _Session(requests.Session):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         # requests copies the cookies into a jar with a policy of its own, which then drops Secure ones.
         request.headers.pop("Cookie", None)
-        header = get_cookie_header(self.cookies, request)
+        header = get_cookie_header(self.cookies, request)  # type: ignore[no-untyped-call]  # as typeshed has it
         if header:
             request.headers["Cookie"] = header
         return super().send(request, **kwargs)

@@ -163,12 +163,6 @@ class Proof:
             yield _same(name, "none created or doubled", str(self.before[name]), str(count))
 
     def _deliveries(self) -> Iterator[Line]:
-        kinds = {
-            "note": "DocumentReference",
-            "plan": "CarePlan",
-            "episode": "EpisodeOfCare",
-            "claim": "Claim",
-        }
         for line in self.reader.deliveries():
             if self._takes(ANCHORS[line.kind]):
                 yield _same("Delivery", line.kind, "in the chart", line.word)
