@@ -23,6 +23,7 @@ WORDS = {
 }
 LABELS = {"status": "What was decided", "on": "Day", "at_time": "Time", "goal": "Goal of the contacts"}
 RECORDERS = (PEER, LPHA, CLINICIAN, SUPERVISOR)
+GOAL_WRITERS = (PEER, LPHA, CLINICIAN)
 
 
 @engagement.get("")
@@ -47,7 +48,7 @@ def record() -> ResponseReturnValue:
 
 
 @engagement.post("/goal")
-@allow(*RECORDERS, person=True)
+@allow(*GOAL_WRITERS, person=True)
 def goal() -> ResponseReturnValue:
     """Put the goal of the contacts into new words; the old words stay in the history."""
     values = values_of(request.form.to_dict(flat=False))
@@ -106,6 +107,7 @@ def _page(values: Values, errors: Errors, status: int) -> ResponseReturnValue:
         words=WORDS,
         following=following,
         may_record=actor().is_any(*RECORDERS),
+        may_word_goal=actor().is_any(*GOAL_WRITERS),
         known=known,
     )
     return page, status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 from flask import Flask, Response, g, make_response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from app.problems import Held, MendInput, NotAllowed, NotFound, Problem, Stale
 from app.web.access import Locked
@@ -98,6 +98,9 @@ def _refused(refused: LaunchRefused) -> Response:
 
 def _http(error: HTTPException) -> Response:
     code = error.code or 500
+    if isinstance(error, SecurityError):
+        # Asked under a name that is not ours: no page of ours can be drawn with addresses of that name.
+        return Response("This is not the address of Peerchart.\n", 400, mimetype="text/plain")
     if code in (301, 302, 303, 307, 308):
         return make_response(error.get_response())
     heading, what_to_do = HTTP_WORDS.get(code, ("That did not work", "Go back and try again."))

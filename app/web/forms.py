@@ -167,9 +167,10 @@ def read_contact(values: Values, base: Contact, zone: ZoneInfo) -> Read:
         data["excluded_minutes"] = 0
     _read_times(values, base, data, errors, zone)
     _read_recipients(values, data, errors)
-    if get(data, "service.format") != "group":
+    before = write_record(base)
+    if _changed(before, data, "service.format") and get(data, "service.format") != "group":
         data["group"] = None
-    if get(data, "risk.seen") is not True:
+    if _changed(before, data, "risk.seen") and get(data, "risk.seen") is not True:
         data["risk"] = None if get(data, "risk.seen") is None else {"seen": False}
     return Read(_tidy(data), values, errors)
 
@@ -279,6 +280,10 @@ def _read_recipients(values: Values, data: Data, errors: Errors) -> None:
     others = rows_read("recipients", RECIPIENT, values, before, errors)
     present = "individual" in values.get("recipients", [])
     data["recipients"] = [*((themself[:1] or [{"role": "individual"}]) if present else []), *others]
+
+
+def _changed(before: Data, data: Data, path: str) -> bool:
+    return bool(get(before, path) != get(data, path))
 
 
 def _tidy(data: Data) -> Data:
