@@ -14,6 +14,7 @@ from app.findings_kept import Reason, keep, read_kept
 from app.judging import CONTACT, Around
 from app.keyring import Keyring
 from app.problems import Held, MendInput, NotAllowed, Stale
+from app.staff import StaffMember
 from app.tables import ContactRow, ReviewRow, SignatureRow, VersionRow
 from app.words import AWAITING, CONTACT_WORDS, COSIGNED, DRAFT, FINAL, OPEN, RETURNED, SUPERSEDED
 from mappings.fhir.bundle import contact_bundle
@@ -336,9 +337,7 @@ def _licence(
     session: Session, actor: Actor, record: Contact, around: Around, library: Library, now: datetime
 ) -> Credential:
     """The credential by which this person is an LPHA today. Raises NotAllowed."""
-    member = staff.find(session, actor.issuer, actor.staff_id)
-    if member is None or not member.active or LPHA not in member.roles:
-        raise NotAllowed("The staff registry does not name you as an LPHA.", "Ask who keeps the registry.")
+    member = _registered(session, actor)
     accepted, today = _categories(record, around, library), judging.today(around, now)
     fitting = [each for each in member.record.credentials if each.code in accepted]
     for credential in fitting:
@@ -354,6 +353,13 @@ def _licence(
     )
 
 
+def _registered(session: Session, actor: Actor) -> StaffMember:
+    member = staff.find(session, actor.issuer, actor.staff_id)
+    if member is None or not member.active or LPHA not in member.roles:
+        raise NotAllowed("The staff registry does not name you as an LPHA.", "Ask who keeps the registry.")
+    return member
+
+
 def _in_force(credential: Credential, day: date) -> bool:
     begun = credential.from_ is None or credential.from_ <= day
     return begun and (credential.to is None or day <= credential.to)
@@ -362,6 +368,7 @@ def _in_force(credential: Credential, day: date) -> bool:
 def _reviewable(session: Session, actor: Actor, contact_id: str) -> tuple[ContactRow, VersionRow]:
     require(actor, LPHA, to="co-sign notes")
     person_of(actor)
+    _registered(session, actor)
     row, version = charting.visible(session, actor, contact_id)
     if row.author == actor.staff_id:
         raise NotAllowed("Nobody co-signs a note of their own.", "Leave it to another LPHA.")

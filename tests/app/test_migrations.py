@@ -191,7 +191,8 @@ def test_a_draft_cannot_be_signed_past_the_use_case(office):
 def test_a_contact_is_in_one_live_claim_at_most(full):
     twice = (
         "INSERT INTO claim_units (issuer, control_number, contact, version, patient, program, day, units, "
-        "live) SELECT issuer, control_number, contact, version, patient, program, day, units, 1 FROM claim_units"
+        "live) SELECT issuer, control_number, contact, version, patient, program, day, units, 1 "
+        "FROM claim_units"
     )
     with pytest.raises(IntegrityError, match="UNIQUE"), full.store.write() as session:
         session.execute(text(twice))
