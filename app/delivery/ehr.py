@@ -16,6 +16,7 @@ from smart_launch.discovery import ProfileCache
 from smart_launch.fhir_client import FhirClient
 from smart_launch.issuers import Issuer
 from smart_launch.keys import ClientKey
+from smart_launch.wire import TIMEOUT, Timeout
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class BackendEhrs:
     issuer_of: Callable[[str], Issuer]
     key_of: Callable[[str], ClientKey]
     override_of: Callable[[str], Override]
+    timeout: Timeout = TIMEOUT
     profiles: ProfileCache = field(default_factory=ProfileCache)
     tokens: BackendTokens = field(init=False)
     _guard: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
@@ -64,4 +66,4 @@ class BackendEhrs:
             self.tokens.forget(issuer_id, current())
 
         capability = Capability(profile.fhir, token.scope, self.override_of(issuer_id))
-        return Ehr(FhirClient(self.http, issuer.base, current), capability, renew)
+        return Ehr(FhirClient(self.http, issuer.base, current, self.timeout), capability, renew)

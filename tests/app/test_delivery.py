@@ -1,0 +1,270 @@
+"""Delivery to a real EHR with its faults: nothing lost, nothing doubled, and the server's words kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import outbox
+from app.delivery import Ehr
+from app.delivery.plan import plan_delivery
+from app.delivery.send import Several, look
+from tests.app.delivery_house import House, house, note_bundle
+
+WHOLE = {"Encounter": 1, "DocumentReference": 1, "Provenance": 2, "Task": 1, "EpisodeOfCare": 1}
+ORACLE = {"Encounter": 1, "DocumentReference": 1, "Provenance": 2, "Task": 0, "EpisodeOfCare": 0}
+EPIC = {"Encounter": 0, "DocumentReference": 1, "Provenance": 0, "Task": 0, "EpisodeOfCare": 0}
+STANDS = {"full": WHOLE, "oracle": ORACLE, "epic": EPIC}
+
+
+@pytest.fixture
+def ehr(tmp_path: Path) -> Iterator[House]:
+    with house(tmp_path) as made:
+        yield made
+
+
+def states(made: House) -> list[str]:
+    return [line.state for line in made.lines()]
+
+
+@pytest.mark.parametrize("takes", ["full", "oracle", "epic"])
+def test_a_note_arrives_once_and_the_ehr_s_ids_come_back(ehr: House, takes: str) -> None:
+    ehr.takes = takes
+    ehr.add_note()
+    [report] = ehr.deliver()
+    assert report.state == outbox.IN_CHART
+    assert ehr.counted() == STANDS[takes]
+    [line] = ehr.lines()
+    references = {one["reference"] for one in line.result["resources"]}
+    assert f"DocumentReference/{ehr.all_of('DocumentReference')[0]['id']}" in references
+
+
+def test_what_an_ehr_does_not_take_is_listed_with_the_reason(ehr: House) -> None:
+    ehr.takes = "epic"
+    ehr.add_note()
+    ehr.deliver()
+    left = {one["type"]: one["reason"] for one in ehr.lines()[0].result["not_sent"]}
+    assert set(left) == {"Encounter", "Provenance", "Task", "EpisodeOfCare", "Goal"}
+    assert all(left.values())
+
+
+def test_a_note_without_its_encounter_still_is_the_text_that_was_signed(ehr: House) -> None:
+    ehr.takes = "epic"
+    sent = next(
+        e["resource"] for e in ehr.add_note()["entry"] if e["resource"]["resourceType"] == "DocumentReference"
+    )
+    ehr.deliver()
+    [there] = ehr.all_of("DocumentReference")
+    assert there["content"][0]["attachment"]["data"] == sent["content"][0]["attachment"]["data"]
+    assert "encounter" not in there["context"]
+
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "down": {"count": 2},
+    "html": {"count": 2},
+    "drop-after-commit": {"count": 1},
+    "fail-after-commit": {"count": 1},
+    "expired-token": {"count": 1},
+}
+
+
+@pytest.mark.parametrize("takes", ["full", "oracle"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_after_a_fault_everything_stands_once(ehr: House, fault: str, takes: str) -> None:
+    ehr.takes = takes
+    ehr.ehr()  # discovery and the first token are not what is tested here
+    ehr.add_note()
+    ehr.fault(fault, **FAULTS[fault])
+    ehr.deliver()
+    assert states(ehr) == [outbox.IN_CHART]
+    ehr.fault(fault, count=0)
+    assert ehr.counted() == STANDS[takes]
+
+
+@pytest.mark.parametrize("takes", ["full", "oracle"])
+def test_what_the_ehr_stores_after_we_stopped_listening_is_found_and_not_sent_again(
+    ehr: House, takes: str
+) -> None:
+    ehr.takes = takes
+    ehr.ehr()
+    ehr.add_note()
+    ehr.fault("slow", count=1, seconds=1)
+    [report] = ehr.worker().drain()
+    assert report.state == outbox.WAITING
+    # A real worker's quarantine is longer than an EHR takes; here the machine's own clock is waited for.
+    if takes == "full":
+        until = time.monotonic() + 10
+        while not ehr.all_of("DocumentReference") and time.monotonic() < until:
+            time.sleep(0.02)
+    ehr.deliver()
+    assert states(ehr) == [outbox.IN_CHART]
+    assert ehr.counted() == STANDS[takes]
+
+
+@pytest.mark.parametrize("takes", ["full", "oracle"])
+def test_every_write_that_loses_its_answer_is_found_again_and_never_doubled(ehr: House, takes: str) -> None:
+    ehr.takes = takes
+    ehr.ehr()
+    for number in (1, 2, 3):
+        ehr.add_note(number)
+    ehr.fault("drop-after-commit", count=6)
+    ehr.deliver(rounds=40)
+    ehr.fault("drop-after-commit", count=0)
+    assert states(ehr) == [outbox.IN_CHART] * 3
+    # The three contacts are of three people of the generator, in one chart: one engagement each.
+    assert {name: ehr.counted()[name] for name in ("Encounter", "DocumentReference", "Provenance")} == {
+        "Encounter": 3, "DocumentReference": 3, "Provenance": 6,
+    }  # fmt: skip
+
+
+def test_a_refusal_keeps_the_server_s_own_words_and_can_be_sent_again(ehr: House) -> None:
+    ehr.ehr()
+    ehr.add_note()
+    ehr.fault("refuse", count=1, text="The status of this note is not known here.")
+    [report] = ehr.deliver()
+    assert report.state == outbox.REFUSED
+    assert "The status of this note is not known here." in str(ehr.lines()[0].reason)
+    from tests.app.office import actor
+
+    with ehr.store.write() as session:
+        outbox.retry(session, actor("1900000021", None, "sandbox", "peer"), ehr.lines()[0].id, ehr.now)
+    ehr.deliver()
+    assert ehr.counted() == WHOLE
+
+
+def test_a_refused_note_does_not_stop_those_of_other_people(ehr: House) -> None:
+    ehr.ehr()
+    ehr.add_note(1, patient="pat-moss")
+    ehr.add_note(2, patient="pat-farrell")
+    ehr.fault("refuse", count=1)
+    ehr.deliver()
+    assert states(ehr) == [outbox.REFUSED, outbox.IN_CHART]
+
+
+def test_an_ehr_that_is_down_leaves_the_note_waiting_with_the_reason(ehr: House) -> None:
+    ehr.ehr()
+    ehr.add_note()
+    ehr.fault("down", count=100)
+    [report] = ehr.worker().drain()
+    assert report.state == outbox.WAITING
+    assert "503" in report.reason
+    assert ehr.lines()[0].due_at > ehr.now
+    assert ehr.worker().drain() == []
+
+
+@dataclass(frozen=True)
+class Killed:
+    """EHRs whose first write arrives and whose process then dies before it can write anything down."""
+
+    inner: Any
+
+    def open(self, issuer_id: str, now: Any) -> Ehr:
+        found: Ehr = self.inner.open(issuer_id, now)
+        return replace(found, client=_Dying(found.client))
+
+
+class _Dying:
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def transaction(self, *given: Any, **named: Any) -> Any:
+        self._client.transaction(*given, **named)
+        raise SystemExit
+
+    def create(self, *given: Any, **named: Any) -> Any:
+        self._client.create(*given, **named)
+        raise SystemExit
+
+
+@pytest.mark.parametrize("takes", ["full", "oracle"])
+def test_a_worker_killed_after_the_ehr_stored_it_sends_nothing_twice(ehr: House, takes: str) -> None:
+    ehr.takes = takes
+    ehr.add_note()
+    for _ in range(4):
+        try:
+            ehr.worker("doomed", Killed(ehr.ehrs)).drain()
+        except SystemExit:
+            ehr.later(minutes=4)  # the lease of the dead worker runs out
+    ehr.deliver()
+    assert states(ehr) == [outbox.IN_CHART]
+    assert ehr.counted() == STANDS[takes]
+
+
+def test_a_worker_that_lost_its_lease_sends_nothing_and_writes_nothing(ehr: House) -> None:
+    ehr.add_note()
+    zombie = ehr.worker("zombie")
+    with ehr.store.write() as session:
+        leased = outbox.lease(session, "zombie", ehr.now, 60)
+    assert leased is not None
+    ehr.later(minutes=4)
+    assert [report.state for report in ehr.worker("second").drain()] == [outbox.IN_CHART]
+    before = ehr.counted()
+    with pytest.raises(outbox.LeaseLost):
+        zombie._deliver(leased)
+    assert ehr.counted() == before == WHOLE
+    assert states(ehr) == [outbox.IN_CHART]
+
+
+def test_steps_are_frozen_before_their_first_attempt(ehr: House) -> None:
+    ehr.ehr()
+    ehr.add_note()
+    ehr.fault("down", count=100)
+    ehr.worker().drain()
+    from app.delivery.steps import frozen_steps
+
+    with ehr.store.read() as session:
+        [step] = frozen_steps(session, ehr.lines()[0].id)
+    assert step.key == "transaction"
+    assert json.loads(step.body) == note_bundle(1)
+    assert step.attempts == 1
+    assert not step.done
+
+
+def test_two_resources_under_one_identifier_are_left_to_people(ehr: House) -> None:
+    bundle = note_bundle(1)
+    document = next(e for e in bundle["entry"] if e["resource"]["resourceType"] == "DocumentReference")
+    alone = {k: v for k, v in document["resource"].items() if k not in {"context", "masterIdentifier"}}
+    open_ehr = ehr.ehr()
+    for _ in range(2):
+        open_ehr.client.create("DocumentReference", json.dumps(alone).encode(), request_id="t")
+    plan = plan_delivery("note", bundle, open_ehr.capability)
+    with pytest.raises(Several, match="2 times"):
+        look(open_ehr.client, plan.steps[0], json.dumps(bundle).encode(), "t")  # type: ignore[union-attr]
+    ehr.takes = "oracle"
+    ehr.add_note()
+    [report] = ehr.deliver()
+    assert report.state == outbox.HELD
+    assert "2 times" in report.reason
+
+
+def test_an_episode_that_changes_is_updated_in_place(ehr: House) -> None:
+    entries = note_bundle(1)["entry"]
+    episode = next(e["resource"] for e in entries if e["resource"]["resourceType"] == "EpisodeOfCare")
+    for number, status in enumerate(("planned", "active", "finished")):
+        ehr.add({**episode, "status": status}, outbox.EPISODE, f"episode/{number}", "pat-moss", "pat-moss")
+    ehr.deliver()
+    [there] = [one for one in ehr.all_of("EpisodeOfCare") if one.get("identifier")]
+    assert there["status"] == "finished"
+    assert there["meta"]["versionId"] == "3"
+
+
+def test_a_record_that_cannot_be_handled_is_held_in_the_end_and_stops_no_other(ehr: House) -> None:
+    broken = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [{"resource": {"resourceType": "DocumentReference"}}],
+    }
+    ehr.add(broken, outbox.NOTE, "note/broken/1", "pat-moss", "C-broken")
+    ehr.add_note(2, patient="pat-farrell")
+    ehr.deliver(rounds=8)
+    assert states(ehr) == [outbox.HELD, outbox.IN_CHART]
+    assert "could not handle" in str(ehr.lines()[0].reason)
