@@ -1,0 +1,36 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.journeys.stage import Stage, Watched, need_chromium, open_browser, staged, watch
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    need_chromium()
+    with staged(Path(tmp_path_factory.mktemp("stage"))) as both:
+        yield both
+
+
+@pytest.fixture(scope="session")
+def chromium_browser() -> Iterator[Browser]:
+    need_chromium()
+    with sync_playwright() as playwright:
+        browser = open_browser(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium_browser: Browser) -> Iterator[BrowserContext]:
+    opened = chromium_browser.new_context(viewport={"width": 1280, "height": 900})
+    opened.set_default_timeout(15_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def window(context: BrowserContext) -> Watched:
+    return watch(context)
