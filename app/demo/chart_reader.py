@@ -14,7 +14,7 @@ from app import outbox
 from app.delivery.ehr import Ehr
 from app.delivery.loop import worker_of
 from app.demo.processes import Demo
-from app.demo.setting_up import ISSUER
+from app.demo.setting_up import ISSUER, OWNED_BY_EHR
 from app.keyring import Keyring
 from app.outbox import DeliveryLine
 from app.settings import Settings
@@ -24,7 +24,6 @@ from smart_launch.fhir_client import FhirClient, http_session
 Json = dict[str, Any]
 IDENTIFIERS = "https://peerchart.example/id"
 SETTLE_SECONDS = 20.0
-OWNED = ("Patient", "Practitioner", "Organization", "Coverage")
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,9 @@ class ChartReader:
 
     def counts(self) -> dict[str, int]:
         """How many there are of what the EHR owns."""
-        return {name: len(self.client.search(name, {}, request_id="demo-check").matches) for name in OWNED}
+        return {
+            name: len(self.client.search(name, {}, request_id="demo-check").matches) for name in OWNED_BY_EHR
+        }
 
     def deliveries(self) -> tuple[DeliveryLine, ...]:
         """The outbox of the app once nothing is under way any more, oldest first; raises TimeoutError."""

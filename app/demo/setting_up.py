@@ -44,10 +44,10 @@ LAUNCH_SCOPES = (
     *(f"user/{name}.rs" for name in _READ_ANYWHERE),
 )
 # What the check reads afterwards to prove that nobody was created or doubled.
-_PROVEN = ("Patient", "Practitioner", "Organization", "Coverage")
+OWNED_BY_EHR = ("Patient", "Practitioner", "Organization", "Coverage")
 BACKEND_SCOPES = (
     *(f"system/{name}.crus" for name in _WRITTEN),
-    *(f"system/{name}.rs" for name in _PROVEN),
+    *(f"system/{name}.rs" for name in OWNED_BY_EHR),
 )
 
 
