@@ -49,7 +49,8 @@ TYPES = [
     "ServiceRequest",
     "Claim",
 ]
-SCOPES = tuple(f"system/{name}.crus" for name in TYPES)
+OWNED = ["Patient", "Coverage", "Condition", "Practitioner", "Organization", "Location"]
+SCOPES = (*(f"system/{name}.crus" for name in TYPES), *(f"system/{name}.rs" for name in OWNED))
 LINKS = ChartLinks(
     patient=f"Patient/{PATIENT}",
     practitioners={"1900000021": "Practitioner/prac-rivera", "1900000039": "Practitioner/prac-chen"},
