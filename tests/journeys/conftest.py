@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.journeys.stage import Stage, Watched, need_chromium, open_browser, staged, watch
 
@@ -17,6 +17,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture(scope="session")
 def chromium_browser() -> Iterator[Browser]:
     need_chromium()
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         browser = open_browser(playwright)
         yield browser
@@ -26,7 +27,7 @@ def chromium_browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(chromium_browser: Browser) -> Iterator[BrowserContext]:
     opened = chromium_browser.new_context(viewport={"width": 1280, "height": 900})
-    opened.set_default_timeout(15_000)
+    opened.set_default_timeout(20_000)
     yield opened
     opened.close()
 

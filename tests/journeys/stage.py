@@ -1,4 +1,4 @@
-"""The stage of the journeys: the sandbox EHR as a process on localhost, the app on 127.0.0.1, one Chromium."""
+"""The stage of the journeys: the sandbox EHR, a process on localhost, and the app on 127.0.0.1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every page at every width: nothing cut off, no serious accessibility fault, nothing asked of another host."""
+"""Every page at every width: nothing cut off, usable by everybody, nothing asked of another host."""
 
 from __future__ import annotations
 
