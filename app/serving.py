@@ -40,12 +40,13 @@ def listening(host: str, port: int) -> socket.socket:
 
 def run(settings: Settings, listener: socket.socket, *, threads: int, deliver: bool) -> None:
     """Serve on this socket until SIGINT or SIGTERM; requests in hand are answered first."""
-    _Server(settings, listener, threads, deliver).run()
+    # gunicorn closes what it was given; two owners of one descriptor would close it twice.
+    _Server(settings, listener.detach(), threads, deliver).run()
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-    def __init__(self, settings: Settings, listener: socket.socket, threads: int, deliver: bool) -> None:
-        self._settings, self._listener = settings, listener
+    def __init__(self, settings: Settings, descriptor: int, threads: int, deliver: bool) -> None:
+        self._settings, self._descriptor = settings, descriptor
         self._threads, self._deliver = threads, deliver
         self._stop: Callable[[], None] | None = None
         super().__init__()
@@ -53,7 +54,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def load_config(self) -> None:
         """gunicorn's settings; nothing is read from its files or environment."""
         given: dict[str, Any] = {
-            "bind": f"fd://{self._listener.fileno()}",
+            "bind": f"fd://{self._descriptor}",
             "worker_class": "gthread",
             "workers": 1,
             "threads": self._threads,

@@ -28,6 +28,5 @@ def upgrade(data: Path | None) -> None:
     with opened(settings_of(data), upgraded=False) as installation:
         before = migrations.revision(installation.store)
         after = migrations.upgrade(installation.store)
-    click.echo(
-        f"The database stands at {after}" + (" already." if before == after else f", before: {before}.")
-    )
+    change = "already" if before == after else f"now; before: {before or 'empty'}"
+    click.echo(f"The database stands at {after} {change}.")

@@ -32,9 +32,7 @@ def serve(host: str, port: int, threads: int, no_deliver: bool, data: Path | Non
         listener = listening(host, port)
     except Busy as busy:
         raise click.ClickException(str(busy)) from busy
-    with listener:
-        settings = settings_of(data)
-        if "base_url" not in settings.model_fields_set:
-            address = f"http://{host}:{listener.getsockname()[1]}"
-            settings = settings_of(data, base_url=address)
-        run(settings, listener, threads=threads, deliver=not no_deliver)
+    settings = settings_of(data)
+    if "base_url" not in settings.model_fields_set:
+        settings = settings_of(data, base_url=f"http://{host}:{listener.getsockname()[1]}")
+    run(settings, listener, threads=threads, deliver=not no_deliver)
