@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -138,4 +137,4 @@ def _quantiles(what: str, times: list[float]) -> Figure:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

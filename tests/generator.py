@@ -127,7 +127,7 @@ def _shift(made: Json, by: timedelta) -> None:
 
 def _make_authorization(maker: Maker) -> list[Generated]:
     number = maker.number()
-    made = {
+    made: Json = {
         "kind": "authorization", "id": f"AUTH-{number}", "jurisdiction": "us-id", "service": "H0038",
         "member": "MRN-90001", "number": "A123", "units": 16, "used": 0, "from": "2024-03-01",
         "to": "2024-03-30", "requested_by": "1900000088", "requester_role": "provider",

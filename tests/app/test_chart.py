@@ -153,7 +153,7 @@ def test_only_a_single_diagnosis_is_surely_the_first(ehr: ScriptedEhr) -> None:
 def test_an_episode_of_another_organization_is_no_admission_here(ehr: ScriptedEhr) -> None:
     ehr.on("GET", "/fhir/Organization", found({"resourceType": "Organization", "id": "ours"}))
     ehr.on("GET", "/fhir/Location", found())
-    elsewhere = {"resourceType": "EpisodeOfCare", "id": "e1", "status": "active"}
+    elsewhere: dict[str, Any] = {"resourceType": "EpisodeOfCare", "id": "e1", "status": "active"}
     elsewhere |= {"managingOrganization": {"reference": "Organization/theirs"}}
     ehr.on("GET", "/fhir/EpisodeOfCare", found(elsewhere))
     assert read(ehr).episodes == ()

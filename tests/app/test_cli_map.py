@@ -105,7 +105,7 @@ def test_there_is_one_claim_for_each_person_day_and_rate_code(mapped: tuple[Resu
 
 
 def _rate_code(claim: dict[str, Any]) -> str:
-    return next(info["valueString"] for info in claim["supportingInfo"] if "valueString" in info)
+    return str(next(info["valueString"] for info in claim["supportingInfo"] if "valueString" in info))
 
 
 def test_every_bundle_passes_the_models_and_our_own_layer_in_full(mapped: tuple[Result, Path]) -> None:

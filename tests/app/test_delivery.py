@@ -166,7 +166,7 @@ class Killed:
 
     def open(self, issuer_id: str, now: Any) -> Ehr:
         found: Ehr = self.inner.open(issuer_id, now)
-        return replace(found, client=_Dying(found.client))
+        return replace(found, client=_Dying(found.client))  # type: ignore[arg-type]  # a client that dies
 
 
 class _Dying:
