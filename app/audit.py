@@ -15,7 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.actor import Actor
-from app.tables import AuditRow, compact
+from app.columns import compact
+from app.tables import AuditRow
 
 BEGINNING = "0" * 64
 

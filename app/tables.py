@@ -3,106 +3,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Dialect, ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
-from typing_extensions import override
 
-from mappings.records import Contact, Individual, Part, PlanEntry, Program, Staff
-
-
-class Utc(TypeDecorator[datetime]):
-    """An aware time, kept as UTC in ISO text of one width, so that order of text is order of time."""
-
-    impl = Text
-    cache_ok = True
-
-    @override
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        """Refuses a naive time with ValueError."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"the time {value.isoformat()} has no time zone")
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
-
-    @override
-    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
-        """An aware time in UTC."""
-        return None if value is None else datetime.fromisoformat(value)
-
-
-class IsoDay(TypeDecorator[date]):
-    """A calendar day as ISO text."""
-
-    impl = Text
-    cache_ok = True
-
-    @override
-    def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:
-        """ISO text."""
-        return None if value is None else value.isoformat()
-
-    @override
-    def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:
-        """The day."""
-        return None if value is None else date.fromisoformat(value)
-
-
-class Json(TypeDecorator[Any]):
-    """Plain JSON data as text with sorted keys; numbers with a point come back as Decimal."""
-
-    impl = Text
-    cache_ok = True
-
-    @override
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """Compact text."""
-        return None if value is None else compact(value)
-
-    @override
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        """The data."""
-        return None if value is None else json.loads(value, parse_float=Decimal)
-
-
-class AsPart(TypeDecorator[Part]):
-    """A record of the office, or a piece of one, in its intake form."""
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, model: type[Part]) -> None:
-        super().__init__()
-        self.model = model
-
-    @override
-    def process_bind_param(self, value: Part | None, dialect: Dialect) -> str | None:
-        """Compact text."""
-        return None if value is None else compact(value.model_dump(mode="json", by_alias=True))
-
-    @override
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Part | None:
-        """The record."""
-        return None if value is None else self.model.model_validate(json.loads(value, parse_float=Decimal))
-
-
-def compact(data: Any) -> str:
-    """JSON data as text with sorted keys and no spaces: equal data gives equal text."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_number)
-
-
-def _number(value: object) -> object:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    raise TypeError(f"{type(value).__name__} is no JSON data")
+from app.columns import AsPart, IsoDay, Json, Utc
+from mappings.records import Contact, Individual, PlanEntry, Program, Staff
 
 
 class Table(DeclarativeBase):

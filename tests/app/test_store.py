@@ -134,3 +134,20 @@ def test_the_data_folder_is_made_and_a_second_opening_finds_what_the_first_wrote
         session.add(goal("kept"))
     with open_store(Settings(data_dir=office.settings.data_dir)) as again, again.read() as session:
         assert goals(session) == ["kept"]
+
+
+def test_writers_of_two_processes_who_read_first_wait_for_each_other_and_lose_nothing(office):
+    def add(number: int) -> None:
+        with open_store(office.settings) as own:
+            for _ in range(10):
+                with own.write() as session:
+                    session.add(goal(f"{number}: after {len(goals(session))}"))
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    with office.store.read() as session:
+        found = goals(session)
+    assert [int(each.rpartition(" ")[2]) for each in found] == list(range(40))
