@@ -98,10 +98,13 @@ def test_two_charts_open_at_once_never_mix(stage: Stage, context: BrowserContext
     moss.page.goto(stage.chart("pat-moss", "rivera"))
     maja.page.goto(stage.chart("pat-lindqvist", "rivera"))
     for window, name, other in ((moss, "Alex Moss", "Maja"), (maja, "Maja Lindqvist", "Alex")):
+        window.page.bring_to_front()
         frame = window.frame(stage.app)
-        frame.evaluate("location.reload()")
+        with frame.expect_navigation():
+            frame.evaluate("location.reload()")
         expect(frame.get_by_role("heading", level=1)).to_contain_text(name)
         assert other not in frame.inner_text("body")
+    moss.page.bring_to_front()  # a window behind another does not take every click
     moss.frame(stage.app).get_by_role("button", name="Write a contact").click()
     expect(moss.frame(stage.app).get_by_text("For Alex Moss")).to_be_visible()
     expect(maja.frame(stage.app).get_by_role("heading", level=1)).to_contain_text("Maja Lindqvist")
