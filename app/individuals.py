@@ -63,10 +63,16 @@ def remember(
 
 def find(session: Session, issuer: str, patient: str) -> Person:
     """The person with this id in this EHR; raises NotFound where the chart was never read."""
-    row = session.get(IndividualRow, (issuer, patient))
-    if row is None:
+    person = known(session, issuer, patient)
+    if person is None:
         raise not_here("individual")
-    return _person(row)
+    return person
+
+
+def known(session: Session, issuer: str, patient: str) -> Person | None:
+    """The person with this id in this EHR, None where the chart was never read."""
+    row = session.get(IndividualRow, (issuer, patient))
+    return None if row is None else _person(row)
 
 
 def names(session: Session, issuer: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ says what it did not get.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from uuid import uuid4
 
@@ -16,7 +17,9 @@ from app import engagement, individuals, staff
 from app.chart import gather
 from app.chart.asking import Question, ask_all
 from app.chart.facts import ChartFacts, ChartProblem, Episode, Practitioner, Visit
+from app.individuals import PersonLinks
 from mappings.engagement import ADMITTED, DISCHARGED
+from mappings.records import Diagnosis, Individual
 from smart_launch.context import LaunchContext
 from smart_launch.fhir_client import FhirClient
 
@@ -65,9 +68,24 @@ def remember(session: Session, issuer: str, facts: ChartFacts, now: datetime) ->
     staff.link_program(session, issuer, now, organization=facts.organization, location=facts.location)
     if facts.patient is None or facts.individual is None:
         return
-    individuals.remember(session, issuer, facts.patient, facts.individual, facts.diagnoses, facts.links, now)
+    record, diagnoses, links = _as_far_as_read(session, issuer, facts.patient, facts.individual, facts)
+    individuals.remember(session, issuer, facts.patient, record, diagnoses, links, now)
     for status, at, source in _steps(facts.episodes):
         engagement.adopt(session, issuer, facts.patient, status, at, source, now)
+
+
+def _as_far_as_read(
+    session: Session, issuer: str, patient: str, record: Individual, facts: ChartFacts
+) -> tuple[Individual, tuple[Diagnosis, ...], PersonLinks]:
+    """What the chart said now; what it would not let us read this time stays as it was read before."""
+    before = individuals.known(session, issuer, patient)
+    diagnoses, links = facts.diagnoses, facts.links
+    if before is not None and gather.COVERAGE in facts.unread:
+        record = record.model_copy(update={"coverages": before.record.coverages})
+        links = replace(links, coverages=before.links.coverages, payers=before.links.payers)
+    if before is not None and gather.CONDITION in facts.unread:
+        diagnoses, links = before.diagnoses, replace(links, conditions=before.links.conditions)
+    return record, diagnoses, links
 
 
 def _steps(episodes: Sequence[Episode]) -> Iterator[tuple[str, date, str]]:

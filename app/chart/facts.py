@@ -45,7 +45,8 @@ class Episode:
 @dataclass(frozen=True)
 class ChartFacts:
     """All that one launch read. `patient` is the EHR's id; `organization` and `location` are references of
-    the programme; `not_known` says in sentences what could not be read, `remarks` what people should see."""
+    the programme; `not_known` says in sentences what could not be read, `unread` names those questions, and
+    `remarks` says what people should see."""
 
     patient: str | None = None
     individual: Individual | None = None
@@ -57,7 +58,13 @@ class ChartFacts:
     organization: str | None = None
     location: str | None = None
     not_known: tuple[str, ...] = ()
+    unread: frozenset[str] = frozenset()
     remarks: tuple[str, ...] = ()
+
+    @property
+    def encounter(self) -> str | None:
+        """The EHR's id of the visit that was open, where it is known to be this person's."""
+        return self.visit.reference.partition("/")[2] if self.visit else None
 
     @property
     def npi(self) -> str | None:

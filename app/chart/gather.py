@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from app.chart import reading
 from app.chart.asking import Json, Question, Reply
@@ -27,8 +28,20 @@ class Answers:
     referred: Mapping[str, Json]
 
     def found(self, name: str) -> tuple[Json, ...]:
-        """The resources a question found."""
+        """The resources a question found. A server that does not know a search parameter answers with what it
+        has of everybody: what says that it is another person's is none."""
+        return tuple(one for one in self._came(name) if not self._foreign(one))
+
+    def foreign(self, name: str) -> bool:
+        """Whether a question about the person brought something of another person."""
+        return any(self._foreign(one) for one in self._came(name))
+
+    def _came(self, name: str) -> tuple[Json, ...]:
         return self.replies[name].found if name in self.replies else ()
+
+    def _foreign(self, resource: Json) -> bool:
+        patient = self.context.patient
+        return patient is not None and reading.of_somebody_else(resource, patient)
 
     def one(self, name: str) -> Json | None:
         """The only resource a question found, None when there is none or several."""
@@ -94,6 +107,7 @@ def gather(answers: Answers) -> ChartFacts:
         organization=organization,
         location=f"Location/{location['id']}" if location else None,
         not_known=tuple(_not_known(answers)),
+        unread=frozenset(name for name, reply in answers.replies.items() if reply.trouble),
     )
     return _with_person(answers, facts) if answers.context.patient else facts
 
@@ -106,6 +120,13 @@ def _with_person(answers: Answers, facts: ChartFacts) -> ChartFacts:
             f"The EHR opened this chart but did not show whose it is ({why}).",
             "Close this window and open Peerchart from the chart again. If it goes on, ask your "
             "administrator whether Peerchart may read Patient.",
+        )
+    if person.get("id") != answers.context.patient:
+        # Seen where charts were merged: the EHR answers with the chart that took the place of the other.
+        raise ChartProblem(
+            "The EHR opened one person's chart and showed another person's.",
+            "Close this window and open Peerchart from the chart of the person you are with. If it goes on, "
+            "tell your administrator.",
         )
     coverages, covers, payers = _coverages(answers)
     codes, conditions = _diagnoses(answers)
@@ -120,6 +141,7 @@ def _with_person(answers: Answers, facts: ChartFacts) -> ChartFacts:
         organization=facts.organization,
         location=facts.location,
         not_known=facts.not_known,
+        unread=facts.unread,
         remarks=tuple(_remarks(answers, person, facts.organization)),
     )
 
@@ -128,7 +150,9 @@ def _coverages(answers: Answers) -> tuple[list[Coverage], dict[str, str], dict[s
     records: list[Coverage] = []
     covers: dict[str, str] = {}
     payers: dict[str, str] = {}
-    for resource in answers.found(COVERAGE):
+    # The latest first: of several coverages by one payer the one that began last is the one referred to.
+    latest = sorted(answers.found(COVERAGE), key=lambda one: reading.begun(one) or date.min, reverse=True)
+    for resource in latest:
         payor = _payor(resource)
         organization = answers.behind(payor)
         code = reading.payer_code(organization) if organization else None
@@ -168,7 +192,7 @@ def _episodes(answers: Answers, organization: str | None) -> Iterator[Episode]:
 
 def _visit(answers: Answers) -> Visit | None:
     encounter = answers.one(VISIT)
-    if encounter is None:
+    if encounter is None or encounter.get("id") != answers.context.encounter:
         return None
     of_whom = reading.reference(encounter.get("subject"))
     return reading.visit(encounter) if of_whom == f"Patient/{answers.context.patient}" else None
@@ -218,6 +242,11 @@ def _not_known(answers: Answers) -> Iterator[str]:
 
 
 def _remarks(answers: Answers, person: Json, organization: str | None) -> Iterator[str]:
+    for name in (COVERAGE, CONDITION, EPISODE):
+        if answers.foreign(name):
+            yield f"The EHR sent {name} of another person; it was left out. Tell your administrator."
+    if answers.context.encounter and VISIT in answers.replies and _visit(answers) is None:
+        yield "The visit that was open in the EHR is not known as this person's; no note is put to it."
     managing = reading.reference(person.get("managingOrganization"))
     if organization and managing and managing != organization:
         named = answers.behind(managing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -17,6 +18,7 @@ _CLASSES = {"SUBSIDIZ": "medicaid", "HIP": "commercial", "EHCPOL": "commercial",
 _NOT_DIAGNOSED = frozenset({"refuted", "entered-in-error"})
 _CLOSED = frozenset({"inactive", "remission", "resolved"})
 _DEAD_COVERAGE = frozenset({"cancelled", "draft", "entered-in-error"})
+_PATIENT = re.compile(r"(?:^|/)Patient/([A-Za-z0-9\-.]{1,64})(?:/_history/|$)")
 
 
 def individual(patient: Json, coverages: Sequence[Coverage]) -> Individual:
@@ -46,6 +48,11 @@ def coverage(resource: Json, payer: str | None) -> Coverage | None:
         from_=day(period.get("start")),
         to=day(period.get("end")),
     )
+
+
+def begun(resource: Json) -> date | None:
+    """The first day of the resource's period."""
+    return day(_object(resource.get("period")).get("start"))
 
 
 def diagnosis_code(condition: Json) -> str | None:
@@ -117,6 +124,13 @@ def identifier(resource: Json, system: str) -> str | None:
 def reference(value: object) -> str | None:
     """The literal reference of a Reference element."""
     return text(_object(value).get("reference"))
+
+
+def of_somebody_else(resource: Json, patient: str) -> bool:
+    """True when the resource says that it is about another Patient than the one with this id."""
+    whose = (reference(resource.get(part)) for part in ("subject", "patient", "beneficiary"))
+    ids = {found[1] for one in whose if one and (found := _PATIENT.search(one))}
+    return bool(ids - {patient})
 
 
 def name(resource: Json) -> Name | None:

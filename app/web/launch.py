@@ -10,7 +10,7 @@ from flask import Blueprint, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import audit, staff
-from app.chart import ChartFacts, read_chart, remember
+from app.chart import ChartFacts, Practitioner, read_chart, remember
 from app.problems import Problem
 from app.staff import StaffMember
 from app.web import launches
@@ -167,9 +167,14 @@ def _remember(issuer: Issuer, facts: ChartFacts) -> StaffMember:
         if who is not None:
             member = staff.by_practitioner(session, issuer.id, who.reference)
             member = member or (staff.by_npi(session, issuer.id, who.npi) if who.npi else None)
-    if member is None or not member.active:
+    if member is None or not member.active or _is_somebody_else(member, who):
         _not_on_staff()
     return member
+
+
+def _is_somebody_else(member: StaffMember, who: Practitioner | None) -> bool:
+    """Whether the EHR's login and the entry it was once found to be of now carry different NPIs."""
+    return bool(who and who.npi and member.record.npi and who.npi != member.record.npi)
 
 
 def _not_on_staff() -> NoReturn:
@@ -193,7 +198,7 @@ def _open(issuer: Issuer, context: LaunchContext, facts: ChartFacts, member: Sta
             staff_id=member.record.id,
             practitioner=context.fhir_user,
             patient=context.patient,
-            encounter=context.encounter,
+            encounter=facts.encounter,
             cookie_secret=secret,
             context={
                 "banner": context.need_patient_banner,

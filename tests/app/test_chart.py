@@ -23,6 +23,7 @@ from tests.smart_launch.scripted_ehr import Reply, Request, ScriptedEhr, outcome
 
 NOW = datetime(2026, 7, 1, 16, 0, tzinfo=UTC)
 NPI = "1900000013"
+PAYER = "urn:example:payer"
 
 
 def context(
@@ -162,7 +163,9 @@ def test_an_episode_of_another_organization_is_no_admission_here(ehr: ScriptedEh
 def test_a_visit_of_somebody_else_is_not_taken(ehr: ScriptedEhr) -> None:
     theirs = {"resourceType": "Encounter", "id": "v1", "subject": {"reference": "Patient/p2"}}
     ehr.on("GET", "/fhir/Encounter/v1", reply(theirs))
-    assert read(ehr, context(encounter="v1")).visit is None
+    facts = read(ehr, context(encounter="v1"))
+    assert (facts.visit, facts.encounter) == (None, None)
+    assert any("no note is put to it" in line for line in facts.remarks)
 
 
 def test_a_launch_without_a_person_reads_who_is_signed_in_alone(ehr: ScriptedEhr) -> None:
@@ -246,3 +249,77 @@ def test_the_sandbox_s_charts_are_read_whole(tmp_path: Path) -> None:
 def _of_sandbox(made: House, patient: str, visit: str) -> ChartFacts:
     launch = replace(context(patient, visit), fhir_user="Practitioner/prac-rivera")
     return read_chart(made.ehr().client, launch, program_npi=NPI, batch=True)
+
+
+def test_another_persons_chart_in_the_answer_opens_nothing(ehr: ScriptedEhr) -> None:
+    ehr.on("GET", "/fhir/Patient/p1", reply(person(id="p2")))
+    with pytest.raises(ChartProblem, match="another person's"):
+        read(ehr)
+
+
+OF_OTHERS = [
+    ("Coverage", {"status": "active", "subscriberId": "ZZ9", "beneficiary": {"reference": "Patient/p2"}}),
+    (
+        "Condition",
+        {
+            "subject": {"reference": "http://ehr.example/fhir/Patient/p2"},
+            "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "F33.1"}]},
+        },
+    ),
+    (
+        "EpisodeOfCare",
+        {
+            "status": "active",
+            "patient": {"reference": "Patient/p2"},
+            "managingOrganization": {"reference": "Organization/o1"},
+            "period": {"start": "2026-01-05"},
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "content"), OF_OTHERS, ids=[kind for kind, _ in OF_OTHERS])
+@pytest.mark.parametrize("batch", [False, True])
+def test_what_an_ehr_sends_of_another_person_is_left_out_and_said(
+    ehr: ScriptedEhr, kind: str, content: dict[str, Any], batch: bool
+) -> None:
+    ehr.on("GET", "/fhir/Organization", found({"resourceType": "Organization", "id": "o1"}))
+    ehr.on("GET", "/fhir/Location", found())
+    ehr.on("GET", f"/fhir/{kind}", found({"resourceType": kind, "id": "x1", **content}))
+    facts = read(ehr, batch=batch)
+    assert facts.individual is not None
+    assert (facts.individual.coverages, facts.diagnoses, facts.episodes) == ((), (), ())
+    assert any("another person" in line for line in facts.remarks)
+
+
+@pytest.mark.parametrize("kind", ["Coverage", "Condition"])
+def test_what_could_not_be_read_this_time_stays_as_it_was_read_before(
+    ehr: ScriptedEhr, office: Office, kind: str
+) -> None:
+    payer = {"resourceType": "Organization", "id": "pay", "identifier": [{"system": PAYER, "value": "NY"}]}
+    cover: dict[str, Any] = {"resourceType": "Coverage", "id": "c1", "subscriberId": "AA1"}
+    cover |= {"payor": [{"reference": "Organization/pay"}], "beneficiary": {"reference": "Patient/p1"}}
+    ill: dict[str, Any] = {"resourceType": "Condition", "id": "d1", "subject": {"reference": "Patient/p1"}}
+    ill |= {"code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "F33.1"}]}}
+    ehr.on("GET", "/fhir/Organization/pay", reply(payer))
+    ehr.on("GET", "/fhir/Coverage", found(cover))
+    ehr.on("GET", "/fhir/Condition", found(ill))
+    with office.store.write() as session:
+        remember(session, "sandbox", read(ehr), NOW)
+        before = individuals.find(session, "sandbox", "p1")
+    ehr.on("GET", f"/fhir/{kind}", outcome(503))
+    with office.store.write() as session:
+        remember(session, "sandbox", read(ehr), NOW)
+        after = individuals.find(session, "sandbox", "p1")
+    assert before.record.coverages[0].member_id == "AA1"
+    assert (after.record, after.diagnoses, after.links) == (before.record, before.diagnoses, before.links)
+
+
+def test_of_two_coverages_by_one_payer_the_later_one_is_referred_to(ehr: ScriptedEhr) -> None:
+    payer = {"resourceType": "Organization", "id": "pay", "identifier": [{"system": PAYER, "value": "NY"}]}
+    cover = {"resourceType": "Coverage", "status": "active", "payor": [{"reference": "Organization/pay"}]}
+    ended = {**cover, "id": "c1", "period": {"start": "2024-01-01", "end": "2025-12-31"}}
+    renewed = {**cover, "id": "c2", "period": {"start": "2026-01-01"}}
+    ehr.on("GET", "/fhir/Organization/pay", reply(payer))
+    ehr.on("GET", "/fhir/Coverage", found(ended, renewed))
+    assert dict(read(ehr).links.coverages) == {"NY": "Coverage/c2"}

@@ -230,3 +230,35 @@ def test_the_public_keys_may_be_kept_and_hold_nothing_private(stage: Stage) -> N
 
 def test_the_service_says_that_it_stands(stage: Stage) -> None:
     assert requests.get(f"{stage.app}/healthz", timeout=20).json() == {"status": "ok"}
+
+
+def _opened(stage: Stage, **asked: str) -> Launch:
+    browser = Browser()
+    opened = browser.go(_to_callback(browser, _launch(stage, **asked)))
+    with stage.office.kit.store.read() as session:
+        return session.get_one(Launch, opened.headers["Location"].rsplit("/", 1)[-1])
+
+
+def test_a_launch_during_a_visit_is_linked_to_that_visit(stage: Stage) -> None:
+    visit = "enc-visit-70002"
+    assert _opened(stage, patient="pat-lindqvist", encounter=visit).encounter == visit
+    assert _opened(stage, patient="pat-lindqvist").encounter is None
+
+
+def test_a_login_once_linked_to_an_entry_whose_npi_was_wrong_is_not_that_entry(stage: Stage) -> None:
+    office = stage.office
+
+    def set_npi(npi: str) -> None:
+        with office.kit.store.write() as session:
+            member = staff.find(session, EHR, STAFF["okafor"][0])
+            assert member is not None
+            record = member.record.model_copy(update={"npi": npi})
+            staff.save(session, ADMIN, record, member.roles, True, office.clock())
+
+    set_npi("1900000096")
+    before = _launches(stage)
+    browser = Browser()
+    answer = browser.go(_to_callback(browser, _launch(stage, user="okafor")))
+    set_npi(STAFF["okafor"][0])
+    assert "staff list" in answer.text
+    assert _launches(stage) == before
