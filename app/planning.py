@@ -11,24 +11,22 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import audit, billing, individuals, judging, outbox, staff
-from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR, Actor, not_here, person_of, require
+from app.actor import Actor, not_here, person_of, require
 from app.findings_kept import keep
 from app.judging import PLAN_ENTRY, Around
 from app.keyring import Keyring
+from app.plan_list import READERS, WRITERS, Delivered, PlanLine, of_person, with_signatures
 from app.plan_text import plan_text
 from app.problems import Held, MendInput, Stale
 from app.registry import jurisdiction_of
-from app.tables import ContactRow, PlanEntryRow, SignatureRow, VersionRow
-from app.words import DISCARDED, DRAFT, ENDED, FINAL, PLAN_WORDS, SIGNED, SUPERSEDED
+from app.tables import PlanEntryRow, SignatureRow
+from app.words import DISCARDED, DRAFT, ENDED, PLAN_WORDS, SIGNED, SUPERSEDED
 from mappings.fhir.bundle import plan_bundle
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.records import Plan, PlanEntry, ProgramFields
 from mappings.seal import individual_token, seal, statement, text_digest
 from mappings.terms import component
-
-WRITERS = (LPHA, CLINICIAN)
-READERS = (PEER, LPHA, CLINICIAN, SUPERVISOR)
 
 
 @dataclass(frozen=True)
@@ -51,31 +49,6 @@ class ShownEntry:
     text: str
     digest: str
     judgement: Judgement
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """What was delivered against an entry by final notes: contacts, units and the last day."""
-
-    contacts: int
-    units: int
-    last: date | None
-
-
-@dataclass(frozen=True)
-class PlanLine:
-    """One entry in the list of a person's plan with what was delivered against it."""
-
-    entry: PlanEntry
-    version: int
-    state: str
-    word: str
-    author: str
-    author_name: str
-    edit: int
-    ended_on: date | None
-    delivered: Delivered
-    delivery: str | None
 
 
 def new_entry_id() -> str:
@@ -133,7 +106,7 @@ def save_entry(
 def read(session: Session, actor: Actor, entry_id: str) -> EntryDraft:
     """The latest version of an entry of this launch's person. Raises NotAllowed, NotFound."""
     row = _visible(session, actor, entry_id)
-    return EntryDraft(_with_signatures(session, row), row.state, row.edit)
+    return EntryDraft(with_signatures(session, row), row.state, row.edit)
 
 
 def shown_entry(session: Session, actor: Actor, entry_id: str, library: Library, now: datetime) -> ShownEntry:
@@ -141,8 +114,8 @@ def shown_entry(session: Session, actor: Actor, entry_id: str, library: Library,
     row = _visible(session, actor, entry_id)
     around = judging.around(session, row.issuer, row.patient)
     text = row.text if row.text is not None else _text(row.record, around, library)
-    judgement = around.judged_entry(_with_signatures(session, row), library, now)
-    return ShownEntry(_with_signatures(session, row), row.state, row.edit, text, text_digest(text), judgement)
+    judgement = around.judged_entry(with_signatures(session, row), library, now)
+    return ShownEntry(with_signatures(session, row), row.state, row.edit, text, text_digest(text), judgement)
 
 
 def sign_entry(
@@ -222,66 +195,6 @@ def end_entry(
     audit.did(session, actor, "plan entry ended", now, subject=row.id, version=row.version, on=on.isoformat())
     _send(session, row, f"plan/{row.id}/{row.version}/ended", library, now)
     billing.draft(session, row.issuer, row.patient, library, now)
-
-
-def of_person(session: Session, actor: Actor) -> list[PlanLine]:
-    """The person's plan: the latest version of every entry, and beside a draft the version that counts; with
-    what final notes delivered against each. Peers see no drafts. Raises NotAllowed."""
-    require(actor, *READERS, to="read the treatment plan")
-    patient = person_of(actor)
-    rows = session.scalars(
-        select(PlanEntryRow)
-        .where(
-            PlanEntryRow.issuer == actor.issuer,
-            PlanEntryRow.patient == patient,
-            PlanEntryRow.state.in_((DRAFT, SIGNED, ENDED)),
-        )
-        .order_by(PlanEntryRow.id, PlanEntryRow.version)
-    ).all()
-    delivered = _delivered(session, actor.issuer, patient)
-    names = {member.record.id: member.name for member in staff.everyone(session, actor.issuer)}
-    return [
-        _line(session, row, delivered, names) for row in rows if row.state != DRAFT or actor.is_any(*WRITERS)
-    ]
-
-
-def _line(
-    session: Session, row: PlanEntryRow, delivered: dict[str, Delivered], names: dict[str, str]
-) -> PlanLine:
-    sent = outbox.of_key(session, row.issuer, outbox.CHART, f"plan/{row.id}/{row.version}")
-    return PlanLine(
-        entry=_with_signatures(session, row),
-        version=row.version,
-        state=row.state,
-        word=PLAN_WORDS[row.state],
-        author=row.author,
-        author_name=names.get(row.author, row.author),
-        edit=row.edit,
-        ended_on=row.ended_on,
-        delivered=delivered.get(row.id, Delivered(0, 0, None)),
-        delivery=None if sent is None else sent.word,
-    )
-
-
-def _delivered(session: Session, issuer: str, patient: str) -> dict[str, Delivered]:
-    rows = session.scalars(
-        select(VersionRow)
-        .join(ContactRow, judging.current_version())
-        .where(ContactRow.issuer == issuer, ContactRow.patient == patient, VersionRow.state == FINAL)
-    )
-    around = judging.around(session, issuer, patient).surroundings()
-    found: dict[str, Delivered] = {}
-    for row in rows:
-        entry = row.record.service.plan_entry if row.record.service else None
-        if entry is not None:
-            so_far = found.get(entry, Delivered(0, 0, None))
-            found[entry] = _and(so_far, row.units or 0, around.day_of(row.record))
-    return found
-
-
-def _and(so_far: Delivered, units: int, day: date | None) -> Delivered:
-    days = [each for each in (so_far.last, day) if each is not None]
-    return Delivered(so_far.contacts + 1, so_far.units + units, max(days, default=None))
 
 
 def _text(record: PlanEntry, around: Around, library: Library) -> str:
@@ -425,15 +338,10 @@ def _seal(session: Session, actor: Actor, row: PlanEntryRow, keyring: Keyring, n
     session.flush()
 
 
-def _with_signatures(session: Session, row: PlanEntryRow) -> PlanEntry:
-    signatures = judging.signatures_of(session, row.issuer, PLAN_ENTRY, row.id, row.version)
-    return judging.entry_as_judged(row, signatures)
-
-
 def _send(session: Session, row: PlanEntryRow, key: str, library: Library, now: datetime) -> None:
     """All signed entries of the row's plan go to the chart together."""
     around = judging.around(session, row.issuer, row.patient).surroundings()
-    entries = around.plan_of(_with_signatures(session, row))
+    entries = around.plan_of(with_signatures(session, row))
     numbers = {entry.id: entry.version for entry in entries}
     seals = [
         each
@@ -454,3 +362,21 @@ def _send(session: Session, row: PlanEntryRow, key: str, library: Library, now: 
         payload,
         now,
     )
+
+
+__all__ = [
+    "Delivered",
+    "EntryDraft",
+    "PlanLine",
+    "ShownEntry",
+    "discard",
+    "end_entry",
+    "new_entry_id",
+    "of_person",
+    "read",
+    "revise",
+    "save_entry",
+    "shown_entry",
+    "sign_entry",
+    "start",
+]

@@ -3,69 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit, billing, charting, individuals, judging, outbox, reviews, staff
-from app.actor import LPHA, Actor, not_here, person_of, require
-from app.findings_kept import Reason, keep, read_kept
+from app.actor import LPHA, Actor, person_of, require
+from app.cosign_queue import QueueItem, open_from_queue, queue
+from app.findings_kept import keep
 from app.judging import CONTACT, Around
 from app.keyring import Keyring
 from app.problems import Held, MendInput, NotAllowed, Stale
+from app.showing import Review, Shown, SignatureView, shown, text_of
 from app.staff import StaffMember
-from app.tables import ContactRow, ReviewRow, SignatureRow, VersionRow
-from app.words import AWAITING, CONTACT_WORDS, COSIGNED, DRAFT, FINAL, OPEN, RETURNED, SUPERSEDED
+from app.tables import ContactRow, SignatureRow, VersionRow
+from app.words import AWAITING, CONTACT_WORDS, COSIGNED, DRAFT, FINAL, RETURNED, SUPERSEDED
 from mappings.fhir.bundle import contact_bundle
 from mappings.findings import Finding, Judgement
 from mappings.library import Library
-from mappings.note_text import note_text
 from mappings.records import Contact, Credential, Signature
 from mappings.seal import Seal, seal, statement_of, text_digest
 
 AUTHOR, COSIGNER = "author", "cosigner"
-
-
-@dataclass(frozen=True)
-class SignatureView:
-    """A signature as every reader is shown it: who, in which meaning, when (aware), as what."""
-
-    meaning: str
-    by: str
-    name: str
-    category: str | None
-    at: datetime
-    version: int
-
-
-@dataclass(frozen=True)
-class Review:
-    """The wait for a co-signature: state open, co-signed, returned or recalled."""
-
-    state: str
-    opened_at: datetime
-    closed_at: datetime | None
-    closed_by: str | None
-    comment: str | None
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A version as a signer is shown it: `text` and the SHA-256 of its UTF-8 bytes; for a signed version
-    the frozen ones, with what the rules said then in `decided`."""
-
-    contact: Contact
-    state: str
-    word: str
-    text: str
-    digest: str
-    judgement: Judgement
-    signatures: tuple[SignatureView, ...]
-    review: Review | None
-    decided: tuple[Reason, ...]
-    mine: bool
-    versions: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -80,62 +40,6 @@ class Signed:
     def final(self) -> bool:
         """Whether it was the last signature the rules ask for."""
         return self.state == FINAL
-
-
-@dataclass(frozen=True)
-class QueueItem:
-    """One note that waits for a co-signature; times aware."""
-
-    contact: str
-    version: int
-    patient: str
-    encounter: str | None
-    individual: str
-    author: str
-    author_name: str
-    start: datetime | None
-    service_type: str | None
-    opened_at: datetime
-
-    def age(self, now: datetime) -> timedelta:
-        """How long it has been waiting."""
-        return now - self.opened_at
-
-
-def shown(
-    session: Session,
-    actor: Actor,
-    contact_id: str,
-    library: Library,
-    now: datetime,
-    version: int | None = None,
-) -> Shown:
-    """The current version (or an earlier signed one) exactly as it is signed. Raises NotAllowed, and NotFound
-    for another person's record or a draft of somebody else."""
-    row, current = charting.visible(session, actor, contact_id)
-    wanted = (
-        current if version in (None, current.version) else charting.version_of(session, row, version or 0)
-    )
-    if wanted is not current and wanted.frozen_at is None:
-        raise not_here("version")
-    record = charting.as_it_stands(session, row, wanted)
-    around = judging.around(session, row.issuer, row.patient, record)
-    judgement = around.judged(record, library, now)
-    text = wanted.text if wanted.text is not None else _text(record, judgement, around, library)
-    review = reviews.of_version(session, row.issuer, row.id, wanted.version)
-    return Shown(
-        contact=record,
-        state=wanted.state,
-        word=CONTACT_WORDS[wanted.state],
-        text=text,
-        digest=text_digest(text),
-        judgement=judgement,
-        signatures=_views(session, row.issuer, row.id, wanted.version),
-        review=None if review is None else _review(review),
-        decided=read_kept(wanted.findings),
-        mine=row.author == actor.staff_id,
-        versions=_signed_versions(session, row),
-    )
 
 
 def sign(
@@ -156,7 +60,7 @@ def sign(
     record = charting.as_it_stands(session, row, version)
     around = judging.around(session, row.issuer, row.patient, record)
     judgement = around.judged(record, library, now)
-    text = _text(record, judgement, around, library)
+    text = text_of(record, judgement, around, library)
     _same_text(digest, text_digest(text))
     _may_sign(judgement)
     signature = Signature(meaning=AUTHOR, by=actor.staff_id, at=now, version=version.version)
@@ -235,49 +139,6 @@ def recall(session: Session, actor: Actor, contact_id: str, now: datetime) -> No
     if version.state != AWAITING:
         raise Stale("This note waits for no co-signature.", "Look at it again.")
     reviews.withdraw(session, actor, version, now)
-
-
-def queue(session: Session, actor: Actor) -> list[QueueItem]:
-    """The programme's notes that wait for a co-signature, longest waiting first, one's own left out. For
-    LPHAs (NotAllowed); no launch for a person is needed."""
-    require(actor, LPHA, to="co-sign notes")
-    rows = session.execute(
-        select(ReviewRow, ContactRow, VersionRow)
-        .join(ContactRow, (ContactRow.issuer == ReviewRow.issuer) & (ContactRow.id == ReviewRow.contact))
-        .join(VersionRow, judging.current_version())
-        .where(
-            ReviewRow.issuer == actor.issuer,
-            ReviewRow.state == OPEN,
-            ReviewRow.version == VersionRow.version,
-            ReviewRow.author != actor.staff_id,
-        )
-        .order_by(ReviewRow.opened_at, ReviewRow.contact)
-    ).all()
-    people = individuals.names(session, actor.issuer)
-    names = {member.record.id: member.name for member in staff.everyone(session, actor.issuer)}
-    return [_item(review, row, version, people, names) for review, row, version in rows]
-
-
-def open_from_queue(session: Session, actor: Actor, contact_id: str, now: datetime) -> QueueItem:
-    """The item whose person's record the actor opens from the queue, written to the trail; the door then
-    opens a launch for that person. Raises NotAllowed, and NotFound for what is not in the actor's queue."""
-    for item in queue(session, actor):
-        if item.contact == contact_id:
-            audit.did(
-                session,
-                actor,
-                "record opened from the queue",
-                now,
-                subject=contact_id,
-                version=item.version,
-                patient=item.patient,
-            )
-            return item
-    raise not_here("note in your queue")
-
-
-def _text(record: Contact, judgement: Judgement, around: Around, library: Library) -> str:
-    return note_text(record, judgement, around.surroundings(), library)
 
 
 def _same_text(given: str, stands: str) -> None:
@@ -472,51 +333,17 @@ def _final_versions(session: Session, row: ContactRow) -> list[VersionRow]:
     )
 
 
-def _signed_versions(session: Session, row: ContactRow) -> tuple[int, ...]:
-    return tuple(
-        session.scalars(
-            select(VersionRow.version)
-            .where(
-                VersionRow.issuer == row.issuer,
-                VersionRow.contact == row.id,
-                VersionRow.frozen_at.is_not(None),
-            )
-            .order_by(VersionRow.version)
-        )
-    )
-
-
-def _views(session: Session, issuer: str, contact: str, version: int) -> tuple[SignatureView, ...]:
-    rows = session.scalars(
-        select(SignatureRow)
-        .where(
-            SignatureRow.issuer == issuer,
-            SignatureRow.kind == CONTACT,
-            SignatureRow.subject == contact,
-            SignatureRow.version == version,
-        )
-        .order_by(SignatureRow.id)
-    )
-    return tuple(SignatureView(r.meaning, r.by, r.name, r.category, r.at, r.version) for r in rows)
-
-
-def _review(row: ReviewRow) -> Review:
-    return Review(row.state, row.opened_at, row.closed_at, row.closed_by, row.comment)
-
-
-def _item(
-    review: ReviewRow, row: ContactRow, version: VersionRow, people: dict[str, str], names: dict[str, str]
-) -> QueueItem:
-    service = version.record.service
-    return QueueItem(
-        contact=row.id,
-        version=review.version,
-        patient=row.patient,
-        encounter=row.encounter,
-        individual=people.get(row.patient, row.patient),
-        author=row.author,
-        author_name=names.get(row.author, row.author),
-        start=version.record.start,
-        service_type=service.type if service else None,
-        opened_at=review.opened_at,
-    )
+__all__ = [
+    "QueueItem",
+    "Review",
+    "Shown",
+    "SignatureView",
+    "Signed",
+    "cosign",
+    "open_from_queue",
+    "queue",
+    "recall",
+    "send_back",
+    "shown",
+    "sign",
+]
