@@ -154,7 +154,7 @@ def _draft(parts: Sequence[_Part], around: Surroundings, library: Library) -> Cl
         diagnoses=_unique(code for part in parts for code in part.diagnoses),
         coverage=billed,
         authorization=next((p.contact.authorization for p in parts if p.contact.authorization), None),
-        attending=_attending(parts, around),
+        attending=_attending(parts, around, library),
         other_coverages=tuple(each for each in covers if each is not billed),
     )
 
@@ -188,11 +188,13 @@ def _in_force(cover: Coverage, day: date) -> bool:
     return (cover.from_ is None or cover.from_ <= day) and (cover.to is None or day <= cover.to)
 
 
-def _attending(parts: Sequence[_Part], around: Surroundings) -> str | None:
+def _attending(parts: Sequence[_Part], around: Surroundings, library: Library) -> str | None:
     """The LPHA who co-signed, else the peer's supervisor that day (which of them a payer wants is open)."""
     for part in parts:
+        licensed = terms.lpha_categories(library, part.contact.jurisdiction, part.day)
         for each in part.contact.signatures:
-            if each.meaning != "author" and each.by and each.version == part.contact.version:
+            asked = each.meaning != "author" and each.version == part.contact.version
+            if asked and each.by and each.category in licensed:
                 return each.by
     return next((found for part in parts if (found := _supervisor(part, around))), None)
 

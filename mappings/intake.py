@@ -113,7 +113,7 @@ def _parse(text: str | bytes) -> object:
         raise Refused("", "the line is XML", "one JSON object a line (NDJSON)")
     try:
         data = json.loads(
-            text.decode("utf-8") if isinstance(text, bytes) else text,
+            (text.decode("utf-8") if isinstance(text, bytes) else text).rstrip("\r\n"),
             object_pairs_hook=_object,
             parse_constant=_no_constant,
             parse_float=Decimal,
@@ -124,8 +124,12 @@ def _parse(text: str | bytes) -> object:
         raise Refused("", "the line is not UTF-8", "JSON in UTF-8") from None
     except RecursionError:
         raise _too_deep() from None
-    except ValueError as error:
-        raise Refused("", f"not JSON ({error})", "one JSON object a line") from None
+    except json.JSONDecodeError as error:
+        # The decoder's own line number is that of the record, which has one line: it would mislead.
+        what = f"not JSON ({error.msg} at character {error.colno})"
+        raise Refused("", what, "one JSON object a line") from None
+    except ValueError:
+        raise Refused("", "not JSON (a number has too many digits)", "one JSON object a line") from None
     if _deeper_than(data, MAX_DEPTH):
         raise _too_deep()
     if _has_half_character(data):
@@ -200,7 +204,11 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 
 def _short(value: object) -> str:
-    text = "null" if value is None else str(value) if isinstance(value, Decimal) else repr(value)
+    text = repr(value)
+    if value is None or isinstance(value, bool):
+        text = json.dumps(value)
+    elif isinstance(value, Decimal):
+        text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 
-from mappings.records import Contact, PlanEntry, ProgramFields, StaffFields
+from mappings.records import Contact, Individual, PlanEntry, ProgramFields, StaffFields
 from mappings.situation import zone_named
 
 
@@ -57,6 +57,33 @@ class Surroundings:
             return (entry,)
         same = [each for each in self.plan_entries.values() if _plan(each) == _plan(entry)]
         return tuple(sorted({each.id: each for each in [*same, entry]}.values(), key=lambda each: each.id))
+
+
+def known_individuals(contacts: Iterable[Contact]) -> dict[str, Individual]:
+    """What the contacts of one input say of each individual, by id: the last one with an identifier system.
+
+    An id that stands in two identifier systems may mean two people, and is left out.
+    """
+    known: dict[str, Individual] = {}
+    systems: dict[str, set[str]] = {}
+    for one in (contact.individual for contact in contacts):
+        if one.identifier_system:
+            systems.setdefault(one.id, set()).add(one.identifier_system)
+            known[one.id] = one
+    return {key: one for key, one in known.items() if len(systems[key]) == 1}
+
+
+def named(entry: PlanEntry, known: Mapping[str, Individual]) -> PlanEntry:
+    """The plan entry with what the contacts say of its individual, where it names the individual by id alone.
+
+    Without it the plan would be the plan of a second Patient, one without identifier system and name.
+    """
+    own, other = entry.individual, known.get(entry.individual.id)
+    if other is None or own.identifier_system is not None:
+        return entry
+    wanted = ("identifier_system", "name", "birth_date", "gender")
+    filled = {name: getattr(own, name) or getattr(other, name) for name in wanted}
+    return entry.model_copy(update={"individual": own.model_copy(update=filled)})
 
 
 def _plan(entry: PlanEntry) -> tuple[str, str | None]:

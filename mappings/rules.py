@@ -18,6 +18,7 @@ from mappings.units import share_cap
 
 CAP = "cap.units_per_day"
 CAP_CHECK = "day-cap"
+STATUS_CHECK = "status-known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,10 @@ def _judge_contact(s: Situation) -> Judgement:
     contact = s.contact
     if s.pack is None:
         return _no_pack(contact, s.around.library, s.day)
-    rules = s.pack.for_contact(s) if s.happened else ()
+    rules = s.pack.for_contact(s) if s.happened or s.filed else ()
+    if not s.happened:
+        # What did not take place is only asked whether it was billed all the same.
+        rules = tuple((bound, applies) for bound, applies in rules if bound.version.check == STATUS_CHECK)
     findings = tuple([_find(bound, s) if applies else bound.inapplicable for bound, applies in rules])
     holding = [finding for finding in findings if finding.blocks]
     claim = _claim_state(s, holding)
@@ -128,10 +132,9 @@ def _signing_state(holding: Sequence[Finding]) -> Signing:
 
 
 def _claim_state(s: Situation, holding: Sequence[Finding]) -> ClaimState:
-    filed = s.contact.claim is not None and (s.contact.claim.units or 0) > 0
-    if s.contact.status in (*DID_NOT_HAPPEN, "in-progress"):
+    if s.contact.status == "in-progress" or (s.contact.status in DID_NOT_HAPPEN and not s.filed):
         return "none"
-    if s.minutes is not None and s.units == 0 and not filed:
+    if s.minutes is not None and s.units == 0 and not s.filed:
         return "none"
     return "held" if any(finding.stage in ("signing", "claim") for finding in holding) else "ready"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -136,12 +137,21 @@ class Situation:
     def is_group(self) -> bool:
         """Whether it is, or looks like, a group of people of different records."""
         group = self.contact.group
-        return self.service.format == "group" or (group is not None and len(set(group.recipients)) > 1)
+        together = group is not None and (len(set(group.recipients)) > 1 or (group.attendees or 0) > 1)
+        return self.service.format == "group" or together
+
+    @cached_property
+    def filed(self) -> bool:
+        """Whether units were filed elsewhere for this contact."""
+        return self.contact.claim is not None and (self.contact.claim.units or 0) > 0
 
     def signature(self, *meanings: str) -> Signature | None:
         """The latest signature of a meaning on this version, else the latest of that meaning at all."""
-        found = [s for s in self.contact.signatures if s.meaning in meanings]
-        found.sort(key=lambda s: (s.version == self.contact.version, _instant(s.at)))
+        return self.latest([s for s in self.contact.signatures if s.meaning in meanings])
+
+    def latest(self, signatures: Iterable[Signature]) -> Signature | None:
+        """The latest of these signatures on this version, else the latest of them at all."""
+        found = sorted(signatures, key=lambda s: (s.version == self.contact.version, _instant(s.at)))
         return found[-1] if found else None
 
     def day_of(self, moment: datetime) -> date:

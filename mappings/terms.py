@@ -82,6 +82,12 @@ def payer_classes(library: Library, jurisdiction: str, on: date) -> tuple[str, .
     return tuple(found.value) if found is not None and found.value else ()
 
 
+def lpha_categories(library: Library, jurisdiction: str, on: date) -> tuple[str, ...]:
+    """The categories of staff who are LPHAs in the jurisdiction on the day."""
+    found = library.parameter("lpha.categories", on, jurisdiction)
+    return tuple(found.value) if found is not None and found.value else ()
+
+
 def preadmission_diagnosis(library: Library, jurisdiction: str, on: date) -> str | None:
     """The ICD-10-CM code that a claim carries before admission, or None where no pack says."""
     found = library.parameter("preadmission.diagnosis", on, jurisdiction)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Outcome = Literal["leaves", "held", "left-out"]
 # What did not take place, or was wrong from the start, has nothing to send and nothing to mend.
 _NOTHING_TO_SEND = {
+    "planned": "the contact has not taken place yet",
     "cancelled": "the contact was cancelled",
     "no-show": "the individual did not come",
     "entered-in-error": "the contact was entered in error",

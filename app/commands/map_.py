@@ -29,6 +29,7 @@ from app.commands.options import (
 )
 
 if TYPE_CHECKING:
+    from mappings.claims import ClaimDraft
     from mappings.findings import Judgement
     from mappings.library import Library
     from mappings.office import Surroundings
@@ -115,8 +116,9 @@ class Job:
         from mappings.rules import judge
 
         self.library, self.now = library, now
-        self.records = [one for one in records if one.kind in {"contact", "plan-entry"}]
         self.judgements = judge(records, library, now)
+        records = _with_named_plans(records)
+        self.records = [one for one in records if one.kind in {"contact", "plan-entry"}]
         self.around = surroundings_of(records, self.judgements)
 
     def bundles(self, stream: BinaryIO, write: Callable[[Written], bytes]) -> Iterator[Line]:
@@ -130,12 +132,10 @@ class Job:
 
     def claims(self, stream: BinaryIO | None, write: Callable[[Written], bytes]) -> Iterator[Line]:
         """Write the Bundle of each claim; yields a line for every contact whose claim is held."""
-        from mappings.claims import draft_claims
         from mappings.fhir.bundle import ChartLinks, NotFit
         from mappings.fhir.claim import claim_bundle
 
-        contacts = [one for one in self.records if one.kind == "contact"]
-        for draft in draft_claims(contacts, self.judgements, self.around[None], self.library):
+        for draft in self._drafts():
             try:
                 bundle = claim_bundle(
                     draft, self._around(draft.program), ChartLinks(), self.library, self.now
@@ -148,6 +148,18 @@ class Job:
         for judgement in self.judgements:
             if judgement.counts and (reasons := claim_reasons(judgement)):
                 yield Line(judgement.id, judgement.kind, "claim held", reasons)
+
+    def _drafts(self) -> Iterator[ClaimDraft]:
+        """The claims, programme by programme: the programme's time zone says which day a contact was."""
+        from mappings.claims import draft_claims
+
+        by_program: dict[str, list[Contact]] = {}
+        for one in self.records:
+            if one.kind == "contact":
+                by_program.setdefault(one.program.id if one.program else "", []).append(one)
+        for _, contacts in sorted(by_program.items()):
+            around = self._around(contacts[0].program)
+            yield from draft_claims(contacts, self.judgements, around, self.library)
 
     def _write(
         self,
@@ -174,6 +186,15 @@ class Job:
 
     def _around(self, named: ProgramFields | None) -> Surroundings:
         return self.around.get(named.id if named else None) or self.around[None]
+
+
+def _with_named_plans(records: Iterable[Record]) -> list[Record]:
+    from mappings.office import known_individuals, named
+    from mappings.records import Contact, PlanEntry
+
+    every = list(records)
+    known = known_individuals(one for one in every if isinstance(one, Contact))
+    return [named(one, known) if isinstance(one, PlanEntry) else one for one in every]
 
 
 def surroundings_of(

@@ -41,6 +41,13 @@ def group_modifier(s: Situation, b: Bound) -> Outcome:
     if s.service.format is None:
         return missing("whether this was an individual or a group service", "service.format")
     group = s.service.format == "group"
+    if not group and s.is_group:
+        return fails(
+            "The contact is recorded as individual, but a group of several people stands on it.",
+            "service.format",
+            "group",
+            fix="Choose group as the format, or take the group off this contact.",
+        )
     if filed is None:
         return passes(f"Modifier {modifier}." if group else "No modifier.")
     if group and modifier not in filed.modifiers:
@@ -101,6 +108,8 @@ def coverage_active(s: Situation, b: Bound) -> Outcome:
     of_class = [(n, c) for n, c in active if c.class_ in b["payer.classes"]]
     place, coverage = (of_class or active)[0]
     at = f"individual.coverages[{place}]"
+    if not (coverage.payer or "").strip():
+        return missing("the payer of the coverage", f"{at}.payer")
     if not (coverage.member_id or "").strip():
         return missing("the member id of the coverage", f"{at}.member_id")
     if not of_class:

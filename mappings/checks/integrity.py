@@ -8,16 +8,24 @@ from collections.abc import Iterator
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, fails, missing
 from mappings.checks.texts import listed
 from mappings.library import Bound
-from mappings.situation import STATUSES, Situation
+from mappings.records import Contact
+from mappings.situation import DID_NOT_HAPPEN, STATUSES, Situation
 
 
 @check("status-known")
 def status_known(s: Situation, b: Bound) -> Outcome:
-    """Only a contact that took place can be billed; its status says so."""
+    """Only a contact that took place can be billed or have been billed; its status says so."""
     if s.contact.status is None:
         return missing("whether the contact took place", "status")
     if s.contact.status not in STATUSES:
         return fails(f"{s.contact.status!r} is none of {listed(STATUSES)}.", "status")
+    if s.filed and s.contact.status in DID_NOT_HAPPEN:
+        return fails(
+            f"A claim is filed for a contact whose status is {s.contact.status}.",
+            "status",
+            "claim",
+            fix="Withdraw the claim where it was filed, or correct the status.",
+        )
     return PASS
 
 
@@ -30,11 +38,16 @@ def no_overlap_of_peer(s: Situation, b: Bound) -> Outcome:
     if other is None:
         return PASS
     return fails(
-        f"The peer is in contact {other.id} at the same time ({other.start} to {other.end}).",
+        f"The peer is in contact {other.id} at the same time ({_span(s, other)}).",
         "start",
         "end",
         "peer",
     )
+
+
+def _span(s: Situation, other: Contact) -> str:
+    times = (f"{at.astimezone(s.zone):%Y-%m-%d %H:%M}" for at in (other.start, other.end) if at is not None)
+    return " to ".join(times)
 
 
 @check("not-in-the-future")

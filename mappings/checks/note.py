@@ -39,7 +39,7 @@ def _fields_filled(s: Situation, b: Bound, names: tuple[str, ...]) -> Outcome:
         verb = "is" if len(blank) == 1 else "are"
         return fails(f"The note says nothing here: {_words(blank)} {verb} blank.", *_paths(blank + absent))
     if absent:
-        return missing(_words(absent), *_paths(absent))
+        return missing(_words(absent), *_paths(absent), many=len(absent) > 1)
     return PASS
 
 
@@ -93,11 +93,16 @@ def written_in_time(s: Situation, b: Bound) -> Outcome:
         return PASS
     verb = "was signed" if signed else "is unsigned"
     return fails(
-        f"The note {verb} {int(late.total_seconds() // 3600)} hours after the contact; "
-        f"{b['note.due_hours']} is the limit{b.standing('note.due_hours')}. "
+        f"The note {verb} {_long(late)} after the contact; "
+        f"{b['note.due_hours']} hours is the limit{b.standing('note.due_hours')}. "
         "It is kept, and its lateness too.",
         "end",
     )
+
+
+def _long(late: timedelta) -> str:
+    hours, minutes = divmod(int(late.total_seconds() // 60), 60)
+    return f"{hours // 24} days" if hours >= 72 else f"{hours} h {minutes} min"
 
 
 @check("data-verified")

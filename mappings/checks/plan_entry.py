@@ -35,7 +35,7 @@ def planned_entry(s: PlanSituation, b: Bound) -> Outcome:
         if not says_something(text, b["note.empty_words"]):
             return fails(f"{words[0].upper()}{words[1:]} is blank.", field)
     for number, field, words in (
-        (frequency.units if frequency else None, "frequency.units", "the units each time"),
+        (frequency.units if frequency else None, "frequency.units", "the number of units each time"),
         (frequency.times if frequency else None, "frequency.times", "how often"),
     ):
         if number is None:

@@ -69,10 +69,10 @@ def fails(message: str, *fields: str, fix: str = "", severity: Severity | None =
     return Outcome("fail", message, fields, severity, fix)
 
 
-def missing(datum: str, *fields: str, severity: Severity | None = None) -> Outcome:
-    """The rule cannot be decided: `datum` in plain words, `fields` its intake paths."""
+def missing(datum: str, *fields: str, severity: Severity | None = None, many: bool = False) -> Outcome:
+    """The rule cannot be decided: `datum` in plain words, `fields` its paths; `many` data take a plural."""
     where = f" ({', '.join(fields)})" if fields else ""
-    message = f"This cannot be decided yet: {datum} is missing{where}."
+    message = f"This cannot be decided yet: {datum} {'are' if many else 'is'} missing{where}."
     return Outcome("indeterminate", message, fields, severity, f"Fill in {datum}.")
 
 

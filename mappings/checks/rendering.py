@@ -142,6 +142,8 @@ def crpa_grace(s: Situation, b: Bound) -> Outcome:
     if standing == "no-hire-date" or s.peer is None or s.peer.hired is None:
         return missing("the day the peer was hired", "peer.hired")
     last = plus_months(s.peer.hired, months)
+    if s.day < s.peer.hired:
+        return fails(f"The peer was hired on {s.peer.hired}, after the service.", "peer.hired")
     if standing == "over":
         return fails(
             f"Hired on {s.peer.hired}, the peer had until {last} to obtain a provisional OMH credential.",

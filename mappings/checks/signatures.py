@@ -44,7 +44,9 @@ def author_standing(s: Situation) -> Outcome:
     """Whether the rendering peer's own signature stands on this version."""
     if s.contact.peer is None:
         return missing("the peer", "peer")
-    signature = s.signature("author")
+    # Somebody else's signature beside it takes nothing from that of the peer.
+    own = [x for x in s.contact.signatures if x.meaning == "author" and x.by == s.contact.peer.id]
+    signature = s.latest(own) or s.signature("author")
     if signature is None:
         return fails("The note is not signed by the peer.", "signatures")
     if signature.by is None:
@@ -58,9 +60,21 @@ def author_standing(s: Situation) -> Outcome:
 
 def cosigner_standing(s: Situation, b: Bound) -> Outcome:
     """Whether a co-signature of an LPHA, licensed that day, stands on this version."""
-    signature = s.signature(*COSIGNERS)
+    signature = _best_cosignature(s, b)
     if signature is None:
         return fails("The note is not co-signed by an LPHA.", "signatures")
+    return _cosignature_standing(s, b, signature)
+
+
+def _best_cosignature(s: Situation, b: Bound) -> Signature | None:
+    """A co-signature that counts where there is one, since one is enough; else the latest."""
+    author = s.contact.peer.id if s.contact.peer is not None else None
+    found = [x for x in s.contact.signatures if x.meaning in COSIGNERS]
+    good = [x for x in found if x.by != author and _cosignature_standing(s, b, x) is PASS]
+    return s.latest(good or found)
+
+
+def _cosignature_standing(s: Situation, b: Bound, signature: Signature) -> Outcome:
     if signature.by is None:
         return missing("who co-signed", f"{_place(s, signature)}.by")
     role = lpha_role(s, b, signature)
@@ -118,17 +132,17 @@ def peer_and_lpha_signed(s: Situation, b: Bound) -> Outcome:
     for standing in (author_standing(s), cosigner_standing(s, b)):
         if standing is not PASS:
             return standing
-    author, cosigner = s.signature("author"), s.signature(*COSIGNERS)
-    if author is not None and cosigner is not None and author.by == cosigner.by:
+    cosigner = _best_cosignature(s, b)
+    if cosigner is not None and s.contact.peer is not None and cosigner.by == s.contact.peer.id:
         return fails("The same person signed as peer and as LPHA.", "signatures")
     return PASS
 
 
-@check("cosigner-is-lpha", "lpha.categories")
+@check("cosigner-is-lpha", "cosign.required_when", "lpha.categories")
 def cosigner_is_lpha(s: Situation, b: Bound) -> Outcome:
-    """Whoever co-signed this version is an LPHA licensed that day (R061)."""
-    signature = s.signature(*COSIGNERS)
-    if signature is None:
+    """Where a co-signature is asked, whoever gave it is an LPHA licensed that day (R061, AMB-09)."""
+    signature = _best_cosignature(s, b)
+    if signature is None or not cosign_needed(s, b["cosign.required_when"]):
         return NOT_APPLICABLE
     return lpha_role(s, b, signature)
 

@@ -42,12 +42,18 @@ def full_increments(s: Situation, b: Bound) -> Outcome:
     if filed is None:
         return passes(words)
     if filed.units is None:
-        return missing("the units of the filed claim", "claim.units")
+        return missing("the number of units of the filed claim", "claim.units")
+    if filed.units < 1:
+        return fails(f"{_filed(filed.units)}; a claim line has at least one. {words}", "claim.units")
     if filed.units > s.units:
-        return fails(f"{filed.units} units are filed. {words}", "claim.units")
+        return fails(f"{_filed(filed.units)}. {words}", "claim.units")
     if filed.units < s.units:
-        return advises(f"{filed.units} units are filed, {s.units} could be. {words}", "claim.units")
+        return advises(f"{_filed(filed.units)}, {s.units} could be. {words}", "claim.units", severity="warn")
     return passes(words)
+
+
+def _filed(units: int) -> str:
+    return "1 unit is filed" if units == 1 else f"{units} units are filed"
 
 
 @check("day-cap", "cap.units_per_day")
