@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mappings.findings import Citation, Finding, Severity, Stage
+from mappings.findings import SEVERITIES, Citation, Finding, Severity, Stage
+from mappings.layering import tightest
 from mappings.library_sheet import LibraryError
 
 if TYPE_CHECKING:
     from mappings.checks.registry import Outcome
 
 CONFIRMED = "confirmed"
+# Far more than any installation binds; kinds of programme come from the input and have no end.
+MOST_BINDINGS = 4096
 STATUS_WORDS = {
     CONFIRMED: "",
     "example-only": "an example of the guidance, to be confirmed by the site",
@@ -56,13 +60,16 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A number, word or list of the guidance: its type, which direction is tighter, its dated values."""
+    """A number, word or list of the guidance: its type, which direction is tighter, its dated values.
+
+    `overridable` names the layers that may loosen it; any layer below may tighten it.
+    """
 
     id: str
     type: str
     says: str
     tighter: str
-    overridable: bool
+    overridable: tuple[str, ...]
     choices: tuple[str, ...]
     values: tuple[Value, ...]
     file: str = ""
@@ -106,6 +113,7 @@ class Rule:
     versions: tuple[RuleVersion, ...]
     pack: str
     file: str
+    examples: tuple[str, ...] = ()
 
     def at(self, on: date) -> RuleVersion | None:
         """The version in force on the day, or None."""
@@ -114,7 +122,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """One folder of guidance: its layer, jurisdiction, what it builds on, and its days."""
+    """One folder of guidance: its layer, jurisdiction, what it builds on, its days, and for whom it is.
+
+    `program_kinds` and `payers` narrow it; `severities` are those it raises of the layers above it.
+    """
 
     id: str
     title: str
@@ -124,10 +135,16 @@ class Pack:
     program_kinds: tuple[str, ...]
     from_: date
     until: date | None
+    payers: tuple[str, ...] = ()
+    severities: Mapping[str, Severity] = field(default_factory=dict)
 
     def covers(self, on: date) -> bool:
         """Whether the pack is in force on the day."""
         return self.from_ <= on and (self.until is None or on <= self.until)
+
+    def serves(self, program_kind: str | None) -> bool:
+        """Whether the pack is for programmes of the kind; one of an unknown kind may be any."""
+        return program_kind is None or not self.program_kinds or program_kind in self.program_kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +165,10 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A code table: its code system, its version and its codes, for one jurisdiction or for all ("")."""
+    """A code table: its code system, its version and its codes, for one jurisdiction or for all ("").
+
+    `adds_to` is the id of the table whose codes it joins, blank for one of its own.
+    """
 
     id: str
     title: str
@@ -157,6 +177,7 @@ class Table:
     jurisdiction: str
     cite: Citation
     codes: Mapping[str, Code]
+    adds_to: str = ""
 
     def code(self, code: str | None, on: date | None = None) -> Code | None:
         """The entry of a code, or None where it is unknown or not in use on the day."""
@@ -189,7 +210,10 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class DayPack:
-    """All that is in force for one jurisdiction on one day."""
+    """All that is in force for one jurisdiction, kind of programme and payer on one day.
+
+    `pack` is that of the state programme, `layers` the ids of all packs at work, highest first.
+    """
 
     pack: Pack
     values: Mapping[str, Value]
@@ -197,6 +221,7 @@ class DayPack:
     plan_entry: tuple[Bound, ...]
     by_id: Mapping[str, Bound]
     conditions: tuple[Callable[..., bool], ...] = ()
+    layers: tuple[str, ...] = ()
     _sorted: dict[tuple[bool, ...], tuple[tuple[Bound, bool], ...]] = field(default_factory=dict, repr=False)
 
     def for_contact(self, situation: object) -> tuple[tuple[Bound, bool], ...]:
@@ -208,6 +233,10 @@ class DayPack:
             self._sorted[holds] = tuple((b, true.issuperset(b.conditions)) for b in self.contact)
         return self._sorted[holds]
 
+    def about(self, kind: str) -> tuple[Bound, ...]:
+        """The rules about records of a kind: contact, plan-entry, staff or program."""
+        return tuple(bound for bound in self.by_id.values() if bound.rule.about == kind)
+
     def value(self, name: str) -> Any:
         """The value of a parameter that day, or None where the pack has none."""
         found = self.values.get(name)
@@ -216,7 +245,10 @@ class DayPack:
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """What a site sets: parameter values and raised severities, for days and a jurisdiction or for all."""
+    """What a site sets: parameter values and raised severities, for days and a jurisdiction or for all.
+
+    `packs` are the packs of the layer site that it switches on.
+    """
 
     id: str
     jurisdiction: str
@@ -224,6 +256,7 @@ class Overlay:
     until: date | None
     values: Mapping[str, Any]
     severities: Mapping[str, Severity]
+    packs: tuple[str, ...] = ()
 
     def covers(self, jurisdiction: str, on: date) -> bool:
         """Whether the overlay speaks for the place and the day."""
@@ -243,7 +276,9 @@ class Library:
     overlay: Overlay | None
     digest: str
     breaks: tuple[date, ...] = ()
-    _days: dict[tuple[str, int], DayPack | None] = field(default_factory=dict, repr=False, compare=False)
+    _days: dict[tuple[str, str, str, int], DayPack | None] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def rules(self) -> tuple[Rule, ...]:
         """Every rule in the order of the library."""
@@ -258,19 +293,39 @@ class Library:
         """A table by its id; raises KeyError."""
         return self.tables[id]
 
-    def pack_for(self, jurisdiction: str, on: date) -> Pack | None:
-        """The pack of a place that is in force on the day, or None: never another place's."""
-        packs = (pack for pack in self.packs.values() if pack.jurisdiction == jurisdiction)
-        return next((pack for pack in packs if pack.jurisdiction and pack.covers(on)), None)
+    def pack_for(self, jurisdiction: str, on: date, program_kind: str | None = None) -> Pack | None:
+        """The state programme's pack of a place and day, or None: never another place's, never a guess.
 
-    def on(self, jurisdiction: str, on: date) -> DayPack | None:
-        """What is in force in a jurisdiction on a day; None where there is no pack."""
+        Where the place has packs for several kinds of programme the kind decides; unknown it is None.
+        """
+        packs = [
+            pack
+            for pack in self._of_layer("state-program", jurisdiction)
+            if pack.covers(on) and pack.serves(program_kind)
+        ]
+        return packs[0] if len(packs) == 1 else None
+
+    def on(
+        self, jurisdiction: str, on: date, program_kind: str | None = None, payer: str | None = None
+    ) -> DayPack | None:
+        """What is in force on a day for a jurisdiction, a kind of programme and a payer; None without a pack.
+
+        A payer that no pack is for adds nothing.
+        """
         # Between two breaks nothing changes, so that one binding serves all the days between them.
-        key = (jurisdiction, bisect_right(self.breaks, on))
+        known = payer if payer in self._payers else ""
+        key = (jurisdiction, program_kind or "", known or "", bisect_right(self.breaks, on))
         if key not in self._days:
-            pack = self.pack_for(jurisdiction, on)
-            self._days[key] = None if pack is None else self._bind(pack, on)
+            pack = self.pack_for(jurisdiction, on, program_kind)
+            day = None if pack is None else self._bind(pack, on, known or "")
+            if len(self._days) > MOST_BINDINGS:
+                self._days.clear()
+            self._days[key] = day
         return self._days[key]
+
+    def has_payers(self, jurisdiction: str) -> bool:
+        """Whether a pack of the jurisdiction is for one payer alone."""
+        return jurisdiction in self._payer_places
 
     def parameter(self, name: str, on: date, jurisdiction: str) -> Value | None:
         """The value of a parameter on a day in a jurisdiction, or None where none is in force."""
@@ -278,43 +333,76 @@ class Library:
         return None if day is None else day.values.get(name)
 
     def layers(self, pack: Pack) -> tuple[str, ...]:
-        """The ids of the packs that a pack stands on, lowest first, itself last."""
-        below = tuple(layer for id in pack.extends for layer in self.layers(self.packs[id]))
-        return (*dict.fromkeys(below), pack.id)
+        """The ids of the packs that a pack stands on, highest first, itself last."""
+        above = tuple(layer for id in pack.extends for layer in self.layers(self.packs[id]))
+        return (*dict.fromkeys(above), pack.id)
 
-    def _bind(self, pack: Pack, on: date) -> DayPack:
-        layers = self.layers(pack)
+    @cached_property
+    def _payers(self) -> frozenset[str]:
+        return frozenset(payer for pack in self.packs.values() for payer in pack.payers)
+
+    @cached_property
+    def _payer_places(self) -> frozenset[str]:
+        return frozenset(pack.jurisdiction for pack in self.packs.values() if pack.payers)
+
+    def _of_layer(self, layer: str, jurisdiction: str) -> list[Pack]:
+        return [p for p in self.packs.values() if p.layer == layer and p.jurisdiction == jurisdiction]
+
+    def _below(self, state: Pack, on: date, payer: str) -> Iterator[Pack]:
+        """The packs below that of the state programme: the payer's, then those the site switches on."""
+        for pack in self._of_layer("payer", state.jurisdiction):
+            if payer in pack.payers and pack.covers(on) and state.id in self.layers(pack):
+                yield pack
+        overlay = self.overlay
+        if overlay is not None and overlay.covers(state.jurisdiction, on):
+            for pack in self._of_layer("site", state.jurisdiction):
+                if pack.id in overlay.packs and pack.covers(on) and state.id in self.layers(pack):
+                    yield pack
+
+    def _bind(self, pack: Pack, on: date, payer: str) -> DayPack:
+        packs = [pack, *self._below(pack, on, payer)]
+        layers = tuple(dict.fromkeys(layer for each in packs for layer in self.layers(each)))
         values = self._values(layers, pack.jurisdiction, on)
         bounds = {}
         for rule in self.rules():
             version = rule.at(on) if rule.pack in layers else None
             if version is not None:
-                bounds[rule.id] = self._bound(rule, version, values, pack.jurisdiction, on)
+                severity = self._severity(rule, layers, pack.jurisdiction, on)
+                bounds[rule.id] = self._bound(rule, version, values, severity)
         contact = tuple(b for b in bounds.values() if b.rule.about == "contact")
         plan_entry = tuple(b for b in bounds.values() if b.rule.about == "plan-entry")
         conditions = tuple(dict.fromkeys(c for bound in contact for c in bound.conditions))
-        return DayPack(pack, values, contact, plan_entry, bounds, conditions)
+        return DayPack(pack, values, contact, plan_entry, bounds, conditions, layers)
 
     def _values(self, layers: tuple[str, ...], jurisdiction: str, on: date) -> dict[str, Value]:
         values: dict[str, Value] = {}
+        known: dict[str, Parameter] = {}
         for layer in layers:
             for id, parameter in self.parameters.get(layer, {}).items():
                 found = parameter.at(on)
                 if found is not None:
-                    values[id] = found
+                    values[id], known[id] = found, parameter
         overlay = self.overlay
         if overlay is not None and overlay.covers(jurisdiction, on):
             for id, value in overlay.values.items():
-                if id in values:
+                # A site is checked against the state's value; a payer's tighter one still goes first.
+                if id in values and tightest(known[id], values[id].value, value, "site") == value:
                     values[id] = Value(overlay.from_, value, "site", values[id].cite, overlay.id)
         return values
 
-    def _bound(
-        self, rule: Rule, version: RuleVersion, values: Mapping[str, Value], jurisdiction: str, on: date
-    ) -> Bound:
+    def _severity(self, rule: Rule, layers: tuple[str, ...], jurisdiction: str, on: date) -> Severity:
         severity = rule.severity
-        if self.overlay is not None and self.overlay.covers(jurisdiction, on):
-            severity = self.overlay.severities.get(rule.id, severity)
+        for layer in layers:
+            severity = self.packs[layer].severities.get(rule.id, severity)
+        overlay = self.overlay
+        if overlay is not None and overlay.covers(jurisdiction, on):
+            raised = overlay.severities.get(rule.id, severity)
+            severity = max(severity, raised, key=SEVERITIES.index)
+        return severity
+
+    def _bound(
+        self, rule: Rule, version: RuleVersion, values: Mapping[str, Value], severity: Severity
+    ) -> Bound:
         own = {name: values[name] for name in version.parameters}
         passed, inapplicable = (
             Finding(
@@ -339,14 +427,17 @@ class Library:
         return Bound(rule, version, severity, own, version.settings, passed, inapplicable, check, conditions)
 
 
-def load(site: Path | None = None) -> Library:
-    """The library that ships with Peerchart, with a site's overlay where one is given.
+def load(site: Path | None = None, packs: Path | None = None) -> Library:
+    """The library that ships with Peerchart, with what a site adds and a folder of further packs.
 
-    Read once a process and kept. Raises LibraryError, which names the file, the rule and the right form.
+    `site` is an overlay (TOML), or a folder with an overlay `site.toml`, packs in folders below `packs` and
+    tables in `tables`, each of them if it is there. `packs` is a folder with one folder for each pack. Read
+    once a process and kept until a file changes. Raises LibraryError, which names the file, the rule and
+    the right form.
     """
     from mappings.library_files import load_shipped
 
-    return load_shipped(site)
+    return load_shipped(site, packs)
 
 
 def _unknown(id: str) -> Rule:

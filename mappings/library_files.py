@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -12,73 +13,130 @@ from pathlib import Path
 from typing import Any
 
 from mappings.checks import CHECKS, CONDITIONS, PARAMETERS_OF
-from mappings.findings import SEVERITIES, STAGES, Citation
+from mappings.findings import SEVERITIES, STAGES, Citation, Severity
+from mappings.layering import LAYERS, TIGHTER
 from mappings.library import Code, Library, Pack, Parameter, Rule, RuleVersion, Source, Table, Value
 from mappings.library_sheet import DATE_FORM, LibraryError, Sheet, file_name
+from mappings.pack_checks import check_packs
 from mappings.site_overlay import read_overlay
 
 HERE = Path(__file__).parent
-LAYERS = ("federal", "state-program", "payer")
 STATUSES = ("confirmed", "example-only", "unconfirmed", "ours")
 TYPES = {"integer": int, "text": str, "texts": list, "table": dict}
-TIGHTER = ("lower", "higher", "more", "fewer", "later", "none")
-ABOUT = ("contact", "plan-entry")
+ABOUT = ("contact", "plan-entry", "staff", "program")
 CITE_FORM = 'cite = { source = "<id of a source>", at = "<place in it>", quotes = ["..."] }'
 
 
-def load_shipped(site: Path | None = None) -> Library:
-    """The shipped library with an overlay; an unchanged file is not read again. Raises LibraryError."""
-    if site is None:
-        return _shipped(None, 0)
-    if not site.is_file():
+@dataclass
+class _Found:
+    """What the files hold, as far as they have been read."""
+
+    packs: dict[str, Pack] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+    parameters: dict[str, dict[str, Parameter]] = field(default_factory=dict)
+    rules: dict[str, Rule] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
+    settings: list[tuple[Sheet, str]] = field(default_factory=list)
+
+
+def load_shipped(site: Path | None = None, packs: Path | None = None) -> Library:
+    """The shipped library with what a site adds; unchanged files are not read again. Raises LibraryError."""
+    if site is not None and not site.exists():
         raise LibraryError(str(site), "site overlay", "there is no such file", "the path of a TOML file")
-    return _shipped(site, site.stat().st_mtime_ns)
+    if packs is not None and not packs.is_dir():
+        raise LibraryError(str(packs), "the folder of packs", "there is no such folder", "a folder of packs")
+    return _shipped(site, packs, _stamp(site), _stamp(packs))
+
+
+def _stamp(path: Path | None) -> tuple[tuple[str, int, int], ...]:
+    files = [] if path is None else sorted(path.rglob("*.toml")) if path.is_dir() else [path]
+    return tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files)
 
 
 @lru_cache(maxsize=8)
-def _shipped(site: Path | None, _changed: int) -> Library:
-    return read_library(HERE / "guidance", HERE / "tables", site)
+def _shipped(site: Path | None, packs: Path | None, _site: object, _packs: object) -> Library:
+    extra = [packs] if packs is not None else []
+    tables = [HERE / "tables"]
+    overlay = site
+    if site is not None and site.is_dir():
+        extra.append(site / "packs")
+        tables.append(site / "tables")
+        overlay = site / "site.toml" if (site / "site.toml").is_file() else None
+    return read_library(HERE / "guidance", HERE / "tables", overlay, extra, tables[1:])
 
 
-def read_library(guidance: Path, tables: Path, site: Path | None = None) -> Library:
-    """A library from a folder of packs, a folder of tables and a site overlay; raises LibraryError."""
-    files = [*sorted(guidance.glob("*/*.toml")), *sorted(tables.glob("*.toml"))]
+def read_library(
+    guidance: Path,
+    tables: Path,
+    site: Path | None = None,
+    more_packs: Sequence[Path] = (),
+    more_tables: Sequence[Path] = (),
+) -> Library:
+    """A library from a folder of packs, a folder of tables and a site overlay; raises LibraryError.
+
+    `more_packs` and `more_tables` are folders read after the first ones; they add and never replace.
+    """
+    homes, shelves = [guidance, *more_packs], [tables, *more_tables]
+    files = [path for home in homes for path in sorted(home.glob("*/*.toml"))]
+    files += [path for shelf in shelves for path in sorted(shelf.glob("*.toml"))]
     digest = hashlib.sha256()
     sheets = [(path, _sheet(path, digest.update)) for path in files]
-    packs: dict[str, Pack] = {}
-    sources: dict[str, Source] = {}
-    for path, sheet in sheets:
-        if path.parent.parent == guidance and sheet.has("pack"):
-            pack = _pack(sheet, path.parent.name)
-            packs[pack.id] = pack
-        for item in sheet.sheets("source", "source"):
-            _add(sources, item, _source(item))
-    parameters: dict[str, dict[str, Parameter]] = {id: {} for id in packs}
-    for path, sheet in sheets:
-        for item in sheet.sheets("parameter", "parameter"):
-            _add(parameters[_pack_of(path, packs, item)], item, _parameter(item, sources, path.parent.name))
-    known = [id for own in parameters.values() for id in own]
-    rules: dict[str, Rule] = {}
-    found_tables: dict[str, Table] = {}
-    for path, sheet in sheets:
-        for item in sheet.sheets("rule", "rule"):
-            _add(rules, item, _rule(item, sources, _pack_of(path, packs, item), known))
-        if sheet.has("table"):
-            table = _table(sheet, sources)
-            found_tables[table.id] = table
-        sheet.done()
-    _check_packs(packs, rules, parameters)
-    overlay = None if site is None else read_overlay(site, parameters, rules, digest.update)
+    found = _read(sheets, homes)
+    check_packs(found.packs, found.rules, found.parameters)
+    for item, name in found.settings:
+        if name not in found.tables:
+            item.refuse(f"unknown table `{name}`", "one of the tables " + ", ".join(sorted(found.tables)))
+    below = Library(found.packs, {}, found.parameters, found.rules, {}, None, "")
+    overlay = None if site is None else read_overlay(site, below, digest.update)
     return Library(
-        packs,
-        sources,
-        parameters,
-        rules,
-        found_tables,
+        found.packs,
+        found.sources,
+        found.parameters,
+        found.rules,
+        found.tables,
         overlay,
         digest.hexdigest(),
-        tuple(sorted(set(_breaks(packs, parameters, rules, overlay)))),
+        tuple(sorted(set(_breaks(found.packs, found.parameters, found.rules, overlay)))),
     )
+
+
+def _read(sheets: Sequence[tuple[Path, Sheet]], homes: Sequence[Path]) -> _Found:
+    found = _Found()
+    for path, sheet in sheets:
+        if path.parent.parent in homes and sheet.has("pack"):
+            _add(found.packs, sheet, _pack(sheet, path.parent.name))
+        for item in sheet.sheets("source", "source"):
+            _add(found.sources, item, _source(item))
+    found.parameters.update({id: {} for id in found.packs})
+    for path, sheet in sheets:
+        for item in sheet.sheets("parameter", "parameter"):
+            own = found.parameters[_pack_of(path, found.packs, item)]
+            _add(own, item, _parameter(item, found.sources, path.parent.name))
+    known = [id for own in found.parameters.values() for id in own]
+    for path, sheet in sheets:
+        for item in sheet.sheets("rule", "rule"):
+            rule = _rule(item, found.sources, _pack_of(path, found.packs, item), known)
+            _add(found.rules, item, rule)
+            tables = {str(v.settings["table"]) for v in rule.versions if "table" in v.settings}
+            found.settings += [(item, name) for name in sorted(tables)]
+        if sheet.has("table"):
+            _add_table(found.tables, sheet, _table(sheet, found.sources))
+        sheet.done()
+    return found
+
+
+def _add_table(tables: dict[str, Table], sheet: Sheet, table: Table) -> None:
+    inner = Sheet(sheet.file, f"table {table.id}", {})
+    if not table.adds_to:
+        _add(tables, inner, table)
+        return
+    base = tables.get(table.adds_to)
+    if base is None or base.adds_to:
+        inner.refuse(f"adds to an unknown table `{table.adds_to}`", "one of " + ", ".join(sorted(tables)))
+    double = sorted(set(base.codes) & set(table.codes))
+    if double:
+        inner.refuse(f"the code `{double[0]}` stands in {base.id} already", "a code of its own")
+    tables[base.id] = replace(base, codes={**base.codes, **table.codes})
 
 
 def _sheet(path: Path, digest: Any) -> Sheet:
@@ -113,10 +171,18 @@ def _pack(outer: Sheet, folder: str) -> Pack:
         sheet.texts("program_kinds"),
         sheet.day("from"),
         sheet.maybe_day("until"),
+        sheet.texts("payers"),
+        {name: _severity(sheet, name, value) for name, value in sheet.table("severity").items()},
     )
     _ordered(sheet, pack.from_, pack.until)
     sheet.done()
     return pack
+
+
+def _severity(sheet: Sheet, name: str, value: Any) -> Severity:
+    if value not in SEVERITIES:
+        sheet.refuse(f"severity of `{name}` is {value!r}", "one of " + ", ".join(SEVERITIES))
+    return SEVERITIES[SEVERITIES.index(value)]
 
 
 def _source(sheet: Sheet) -> Source:
@@ -159,13 +225,20 @@ def _parameter(sheet: Sheet, sources: Mapping[str, Source], layer: str) -> Param
         type_,
         sheet.text("says"),
         sheet.one_of("tighter", TIGHTER),
-        sheet.flag("overridable"),
+        _overridable(sheet),
         choices,
         tuple(values),
         sheet.file,
     )
     sheet.done()
     return parameter
+
+
+def _overridable(sheet: Sheet) -> tuple[str, ...]:
+    given = sheet.raw("overridable")
+    if isinstance(given, list) and given and set(given) <= set(LAYERS[1:]):
+        return tuple(given)
+    return LAYERS[1:] if sheet.flag("overridable") else ()
 
 
 def _value(
@@ -210,6 +283,7 @@ def _rule(sheet: Sheet, sources: Mapping[str, Source], pack: str, parameters: Se
         tuple(versions),
         pack,
         sheet.file,
+        sheet.texts("examples"),
     )
     sheet.done()
     return rule
@@ -277,6 +351,7 @@ def _table(outer: Sheet, sources: Mapping[str, Source]) -> Table:
         sheet.text("jurisdiction", ""),
         _cite(sheet, sources),
         codes,
+        sheet.text("adds_to", ""),
     )
     sheet.done()
     return table
@@ -296,56 +371,6 @@ def _code(sheet: Sheet, properties: Iterable[str]) -> Code:
         _ordered(sheet, code.from_, code.until)
     sheet.done()
     return code
-
-
-def _check_packs(
-    packs: Mapping[str, Pack], rules: Mapping[str, Rule], parameters: Mapping[str, Mapping[str, Parameter]]
-) -> None:
-    for pack in packs.values():
-        for below in pack.extends:
-            if below not in packs or below == pack.id:
-                raise LibraryError(
-                    f"{pack.id}/pack.toml", "pack", f"extends unknown `{below}`", "one of " + ", ".join(packs)
-                )
-    _check_pairs([pack for pack in packs.values() if pack.jurisdiction])
-    for pack in packs.values():
-        if pack.jurisdiction:
-            _check_reach(pack, packs, rules, parameters)
-
-
-def _check_pairs(packs: Sequence[Pack]) -> None:
-    for number, one in enumerate(packs):
-        for other in packs[number + 1 :]:
-            days = one.covers(other.from_) or other.covers(one.from_)
-            if one.jurisdiction == other.jurisdiction and days:
-                raise LibraryError(
-                    f"{other.id}/pack.toml",
-                    "pack",
-                    f"overlaps the pack {one.id}",
-                    "days or a jurisdiction of its own",
-                )
-
-
-def _check_reach(
-    pack: Pack,
-    packs: Mapping[str, Pack],
-    rules: Mapping[str, Rule],
-    parameters: Mapping[str, Mapping[str, Parameter]],
-) -> None:
-    # A rule whose parameter has no value on some of its days could only fail while it judges.
-    layers = Library(packs, {}, {}, {}, {}, None, "").layers(pack)
-    values = {id: p for layer in layers for id, p in parameters.get(layer, {}).items()}
-    for rule in rules.values():
-        for version in rule.versions if rule.pack in layers else ():
-            start = max(version.from_, pack.from_)
-            for name in version.parameters:
-                if name not in values or values[name].at(start) is None:
-                    raise LibraryError(
-                        rule.file,
-                        f"rule {rule.id}",
-                        f"the parameter `{name}` has no value on {start} in {pack.id}",
-                        f"[[parameter.value]] with a `from` not after {start}",
-                    )
 
 
 def _breaks(*parts: Any) -> Iterator[date]:

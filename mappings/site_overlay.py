@@ -3,43 +3,37 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from mappings.findings import SEVERITIES, Severity
-from mappings.library import Overlay, Parameter, Rule
+from mappings.layering import may_set, right_form, shown
+from mappings.library import Library, Overlay, Parameter, Rule
 from mappings.library_sheet import LibraryError, Sheet
 
 FORM = 'id = "..." then [parameters] with "name" = value and [severity] with "RULE.ID" = "block"'
-_WORDS = {
-    "lower": "a lower number",
-    "higher": "a higher number",
-    "more": "a list that keeps every entry",
-    "fewer": "a shorter list of the same entries",
-    "later": "a choice further down the list",
-    "none": "no other value",
-}
 
 
-def read_overlay(
-    path: Path,
-    parameters: Mapping[str, Mapping[str, Parameter]],
-    rules: Mapping[str, Rule],
-    digest: Callable[[bytes], object],
-) -> Overlay:
-    """The overlay of a TOML file; raises LibraryError where it loosens what it may not, or is unreadable."""
+def read_overlay(path: Path, library: Library, digest: Callable[[bytes], object]) -> Overlay:
+    """The overlay of a TOML file, held against the packs of its jurisdiction (of all, where it has none).
+
+    Raises LibraryError where it loosens what it may not, or is unreadable.
+    """
     data = path.read_bytes()
     digest(b"site\0" + data)
     try:
         sheet = Sheet(str(path), "site overlay", tomllib.loads(data.decode("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LibraryError(str(path), "site overlay", f"not TOML ({error})", FORM) from None
-    known = {id: parameter for own in parameters.values() for id, parameter in own.items()}
+    jurisdiction = sheet.text("jurisdiction", "")
+    packs = _packs(sheet, library, jurisdiction)
+    known = _known(library, jurisdiction, packs)
+    rules = library.rules_by_id
     overlay = Overlay(
         sheet.text("id", "site"),
-        sheet.text("jurisdiction", ""),
+        jurisdiction,
         sheet.maybe_day("from") or date.min,
         sheet.maybe_day("until"),
         {
@@ -47,9 +41,37 @@ def read_overlay(
             for name, value in _flat(sheet.table("parameters"), known)
         },
         {name: _severity(sheet, rules, name, value) for name, value in _flat(sheet.table("severity"), rules)},
+        packs,
     )
     sheet.done()
     return overlay
+
+
+def _packs(sheet: Sheet, library: Library, jurisdiction: str) -> tuple[str, ...]:
+    own = {p.id: p for p in library.packs.values() if p.layer == "site"}
+    chosen = sheet.texts("packs")
+    for id in chosen:
+        if id not in own or jurisdiction not in ("", own[id].jurisdiction):
+            sheet.refuse(f"unknown pack `{id}` of the layer site", "one of " + ", ".join(sorted(own)))
+    for number, id in enumerate(chosen):
+        for other in chosen[number + 1 :]:
+            days = own[id].covers(own[other].from_) or own[other].covers(own[id].from_)
+            if days and own[id].jurisdiction == own[other].jurisdiction:
+                sheet.refuse(f"the packs {id} and {other} are of one layer, place and day", "one of them")
+    return chosen
+
+
+def _known(library: Library, jurisdiction: str, packs: Sequence[str]) -> dict[str, list[Parameter]]:
+    """For each parameter those that are lowest in a state programme or in a pack that the site uses."""
+    known: dict[str, list[Parameter]] = {}
+    for pack in library.packs.values():
+        if jurisdiction in ("", pack.jurisdiction) and (pack.layer == "state-program" or pack.id in packs):
+            lowest = {
+                id: each for layer in library.layers(pack) for id, each in library.parameters[layer].items()
+            }
+            for id, parameter in lowest.items():
+                known.setdefault(id, []).append(parameter)
+    return known
 
 
 def _flat(table: Mapping[str, Any], known: Mapping[str, object], before: str = "") -> list[tuple[str, Any]]:
@@ -64,19 +86,18 @@ def _flat(table: Mapping[str, Any], known: Mapping[str, object], before: str = "
     return found
 
 
-def _parameter(sheet: Sheet, known: Mapping[str, Parameter], name: str, value: Any) -> Any:
-    parameter = known.get(name)
-    if parameter is None:
+def _parameter(sheet: Sheet, known: Mapping[str, Sequence[Parameter]], name: str, value: Any) -> Any:
+    if name not in known:
         sheet.refuse(f"unknown parameter `{name}`", "one of " + ", ".join(sorted(known)))
-    _right_type(sheet, parameter, value)
     new = tuple(value) if isinstance(value, list) else value
-    for old in parameter.values:
-        loosens = not parameter.overridable and old.value is not None
-        if loosens and not _tighter(parameter, old.value, new):
-            sheet.refuse(
-                f"`{name}` = {value!r} is looser than the guidance's {_shown(old.value)}",
-                _WORDS[parameter.tighter] + f" than {_shown(old.value)}, or no entry",
-            )
+    for parameter in known[name]:
+        _right_type(sheet, parameter, value)
+        for old in parameter.values:
+            if not may_set(parameter, old.value, new, "site"):
+                sheet.refuse(
+                    f"`{name}` = {value!r} is looser than the guidance's {shown(old.value)}",
+                    right_form(parameter, old.value),
+                )
     return new
 
 
@@ -95,20 +116,6 @@ def _right_type(sheet: Sheet, parameter: Parameter, value: Any) -> None:
         sheet.refuse(f"`{parameter.id}` is {value!r}", "of the choices " + ", ".join(parameter.choices))
 
 
-def _tighter(parameter: Parameter, old: Any, new: Any) -> bool:
-    if new == old or parameter.tighter == "none":
-        return bool(new == old)
-    choices = parameter.choices
-    tighter: dict[str, Callable[[], bool]] = {
-        "lower": lambda: new <= old,
-        "higher": lambda: new >= old,
-        "more": lambda: set(old) <= set(new),
-        "fewer": lambda: set(new) <= set(old),
-        "later": lambda: choices.index(new) >= choices.index(old),
-    }
-    return tighter[parameter.tighter]()
-
-
 def _severity(sheet: Sheet, rules: Mapping[str, Rule], name: str, value: Any) -> Severity:
     rule = rules.get(name)
     if rule is None:
@@ -119,7 +126,3 @@ def _severity(sheet: Sheet, rules: Mapping[str, Rule], name: str, value: Any) ->
     if SEVERITIES.index(found) < SEVERITIES.index(rule.severity):
         sheet.refuse(f"`{name}` may not be loosened from {rule.severity} to {found}", f'"{rule.severity}"')
     return found
-
-
-def _shown(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, tuple) else str(value)

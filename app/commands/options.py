@@ -56,8 +56,9 @@ def site_option(command: Command) -> Command:
     """`--site`: the overlay of a site."""
     return click.option(
         "--site",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="A site overlay (TOML) that sets or tightens parameters.",
+        type=click.Path(exists=True, path_type=Path),
+        help="A site overlay (TOML) that sets or tightens parameters, or the site's folder of rules: site.toml, "
+        "packs/ and tables/.",
     )(command)
 
 
