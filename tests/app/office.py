@@ -88,16 +88,22 @@ def actor(staff_id: str, patient: str | None = None, issuer: str = ISSUER, *role
 SETTING_UP = actor("setting-up")
 
 
-def open_office(folder: Path) -> Office:
-    """A new installation in `folder` with one programme in two EHRs, its staff and three individuals."""
+def furnish(folder: Path) -> None:
+    """Make a new installation in `folder` with one programme in two EHRs, its staff and three individuals."""
     settings = Settings(data_dir=folder)
-    store = open_store(settings)
-    upgrade(store)
-    office = Office(store, Keyring(store, settings), load(), settings)
-    with store.write() as session:
+    upgrade(settings)
+    office = open_office(folder)
+    with office.store.write() as session:
         for issuer in (ISSUER, ELSEWHERE):
             _furnish(session, office, issuer)
-    return office
+    office.close()
+
+
+def open_office(folder: Path) -> Office:
+    """Open the installation in `folder`."""
+    settings = Settings(data_dir=folder)
+    store = open_store(settings)
+    return Office(store, Keyring(store, settings), load(), settings)
 
 
 def _furnish(session: Session, office: Office, issuer: str) -> None:

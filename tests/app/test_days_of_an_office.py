@@ -14,11 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from sqlalchemy import text
 
 from app import audit, billing, charting, engagement, outbox, signing
-from app.keyring import Keyring
 from app.problems import Problem
-from app.settings import Settings
-from app.store import open_store
-from mappings.library import load
 from tests.app.office import (
     CHEN,
     HADDAD,
@@ -27,9 +23,9 @@ from tests.app.office import (
     MOSS,
     OKAFOR,
     RIVERA,
-    Office,
     actor,
     admitted,
+    furnish,
     open_office,
     undecided,
     written,
@@ -44,6 +40,7 @@ def furnished() -> Path:
     """A furnished installation to copy, made once."""
     if not _furnished:
         folder = Path(tempfile.mkdtemp(prefix="peerchart-office-"))
+        furnish(folder)
         office = open_office(folder)
         undecided(office, MOSS)
         admitted(office, LINDQVIST)
@@ -65,9 +62,7 @@ class DaysOfAnOffice(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="peerchart-days-"))
         shutil.copytree(furnished(), self.folder, dirs_exist_ok=True)
-        config = Settings(data_dir=self.folder)
-        store = open_store(config)
-        self.office = Office(store, Keyring(store, config), load(), config)
+        self.office = open_office(self.folder)
         self.frozen: dict[object, object] = {}
 
     def teardown(self) -> None:

@@ -1,5 +1,6 @@
 """The schema that the migrations make is the one the tables say, and it freezes what must not change."""
 
+import shutil
 from datetime import timedelta
 
 import pytest
@@ -61,9 +62,9 @@ def test_every_table_of_people_carries_the_issuer():
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory):
+def full(tmp_path_factory, furnished):
     """An installation in which something of every kind is signed, sent or released; no test changes it."""
-    office = open_office(tmp_path_factory.mktemp("full"))
+    office = open_office(shutil.copytree(furnished, tmp_path_factory.mktemp("full") / "data"))
     yield _filled(office)
     office.close()
 
