@@ -41,6 +41,12 @@ class Seal:
     statement: bytes
     jws: str
 
+    @property
+    def subject(self) -> tuple[str, int]:
+        """Id and version of what was signed, as the statement says; raises NotVerified for another text."""
+        note = _read(self.statement)["note"]
+        return str(note["id"]), int(note["version"])
+
 
 def new_seal_key() -> dict[str, Any]:
     """A new private ES256 key as a JWK whose kid is its RFC 7638 thumbprint; seal keys serve nothing else."""

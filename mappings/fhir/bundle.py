@@ -18,7 +18,7 @@ from mappings.fhir.care_plan import (
     goal_reference,
     plan_entries,
     plan_key,
-    plan_signed_at,
+    plan_signatures,
 )
 from mappings.fhir.elements import (
     THO,
@@ -122,11 +122,7 @@ def plan_bundle(
     day = now.astimezone(surroundings.zone_of(first.program, now) or UTC).date()
     found = plan_entries(entries, people, library, day)
     plan = reference(full_url("plan", plan_key(first)), to="CarePlan")
-    sealed = {(each.meaning, each.by): each for each in seals}
-    signed = {**{(meaning, by): at for meaning, by, at in plan_signed_at(entries)}}
-    signed.update({key: each.at for key, each in sealed.items()})
-    for (meaning, by), at in sorted(signed.items(), key=lambda one: (one[1], one[0])):
-        found.append(plan_signature_entry(plan, people, (meaning, by, at), sealed.get((meaning, by))))
+    found.extend(plan_signature_entry(plan, each, people) for each in plan_signatures(entries, seals))
     return checked(labelled(with_people(found, people), people))
 
 

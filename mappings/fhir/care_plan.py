@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from mappings import terms
@@ -30,6 +31,7 @@ from mappings.fhir.people import People
 from mappings.fhir.scene import scoped_key
 from mappings.library import Library
 from mappings.records import Collaboration, Engagement, Frequency, Goal, Plan, PlanEntry
+from mappings.seal import Seal
 
 UNIT_MINUTES = 15
 _ASSESS_PLAN = "http://hl7.org/fhir/us/core/CodeSystem/careplan-category"
@@ -275,12 +277,32 @@ def _meeting(each: Collaboration) -> Json:
     return {"identifier": identifier("meeting", str(each.reference)), "display": f"Team meeting{on}"}
 
 
-def plan_signed_at(entries: Sequence[PlanEntry]) -> list[tuple[str, str, datetime]]:
-    """Meaning, signer and time of the signatures on the entries, each once, in order of time."""
-    found = {
-        (each.meaning or "author", str(each.by), each.at)
-        for one in entries
-        for each in one.signatures
-        if each.by and each.at and each.version == one.version
-    }
-    return sorted(found, key=lambda one: (one[2], one[0], one[1]))
+@dataclass(frozen=True)
+class PlanSignature:
+    """One signature on one entry of a plan, with its seal where it was made here."""
+
+    entry: PlanEntry
+    meaning: str
+    by: str
+    at: datetime
+    seal: Seal | None = None
+
+
+def plan_signatures(entries: Sequence[PlanEntry], seals: Iterable[Seal]) -> list[PlanSignature]:
+    """Every signature on the entries' versions, each entry's its own, in order of time."""
+    sealed = {(*each.subject, each.meaning, each.by): each for each in seals}
+    found: dict[tuple[str, str, str], PlanSignature] = {}
+    for one in entries:
+        for each in one.signatures:
+            if each.by and each.at and each.version == one.version:
+                meaning = each.meaning or "author"
+                found[one.id, meaning, each.by] = PlanSignature(one, meaning, each.by, each.at)
+        for (name, version, meaning, by), seal in sealed.items():
+            if (name, version) == (one.id, one.version):
+                found[one.id, meaning, by] = PlanSignature(one, meaning, by, seal.at, seal)
+    return sorted(found.values(), key=lambda each: (each.at, each.entry.id, each.meaning, each.by))
+
+
+def service_reference(one: PlanEntry) -> Json:
+    """The ServiceRequest of an entry in this Bundle."""
+    return reference(full_url("service", scoped_key(one.individual.id, one.id)), to="ServiceRequest")

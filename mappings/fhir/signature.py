@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mappings import seal as seals
+from mappings.fhir.care_plan import PlanSignature, service_reference
 from mappings.fhir.elements import (
     EXTENSIONS,
     NPI,
@@ -51,14 +52,12 @@ def signature_entries(scene: Scene) -> list[Json]:
     ]
 
 
-def plan_signature_entry(
-    plan: Json, people: People, signed: tuple[str, str, datetime], seal: Seal | None
-) -> Json:
-    """The Provenance of one signature (meaning, signer, time) on a CarePlan."""
-    meaning, by, at = signed
-    one = Signed(meaning, by, at, seal)
-    key = f"{plan['reference']}|{meaning}|{by}|{at.astimezone(UTC).isoformat()}"
-    return entry(full_url("provenance", key), _resource(one, [plan], people), None)
+def plan_signature_entry(plan: Json, signed: PlanSignature, people: People) -> Json:
+    """The Provenance of one signature on one entry of a plan: on its ServiceRequest, and on the CarePlan."""
+    one = Signed(signed.meaning, signed.by, signed.at, signed.seal)
+    service = service_reference(signed.entry)
+    key = f"{service['reference']}|{one.meaning}|{one.by}|{one.at.astimezone(UTC).isoformat()}"
+    return entry(full_url("provenance", key), _resource(one, [service, plan], people), None)
 
 
 def _provenance(scene: Scene, one: Signed, first: Signed) -> Json:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
+from mappings import seal
 from mappings.fhir import gate
 from mappings.fhir.bundle import ChartLinks, contact_bundle, episode_bundle, plan_bundle
 from mappings.fhir.elements import NotFit, to_bytes
@@ -390,7 +391,33 @@ def test_a_plan_goes_in_whole_with_its_signatures() -> None:
     bundle = plan_bundle([c.entry(signed)], c.surroundings(), (), EHR, library(), c.NOW)
     assert len(c.resources(bundle, "ServiceRequest")) == 2
     (provenance,) = c.resources(bundle, "Provenance")
-    assert provenance["target"][0]["type"] == "CarePlan"
+    assert [target["type"] for target in provenance["target"]] == ["ServiceRequest", "CarePlan"]
+
+
+def test_each_entry_of_a_plan_keeps_the_signature_of_its_own_signer() -> None:
+    around = c.surroundings()
+    entries = around.plan_of(c.entry(c.ENTRY))
+    signed = [
+        seal.Seal("author", "1900000039", c.NOW, said, seal.seal(said, KEY))
+        for each in entries
+        for said in [
+            seal.statement(
+                note_id=each.id,
+                version=each.version,
+                individual="urn:example:mrn|MRN-70002",
+                program="1900000013",
+                signer="1900000039",
+                meaning="author",
+                at=c.NOW,
+                sha256=seal.text_digest(each.id),
+            )
+        ]
+    ]
+    bundle = plan_bundle(entries, around, signed, EHR, library(), c.NOW)
+    found = c.resources(bundle, "Provenance")
+    assert len(found) == len(entries) == 2
+    assert len({one["target"][0]["reference"] for one in found}) == 2
+    assert len({one["signature"][0]["data"] for one in found}) == 2
 
 
 def test_entries_of_two_plans_or_none_are_refused() -> None:
