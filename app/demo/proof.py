@@ -141,6 +141,9 @@ class Proof:
         yield self._count("CarePlan", "of Maja Lindqvist", plans, 1, "CarePlan")
         services = self.reader.of_person("ServiceRequest", LINDQVIST)
         yield self._count("ServiceRequest", "of her plan", services, 2, "CarePlan")
+        for one in services:
+            signed = self.reader.signatures_on(f"ServiceRequest/{one['id']}")
+            yield self._count("Provenance", "on a service of her plan", signed, 1, "CarePlan")
         for one in plans:
             named_in = {each.get("reference", {}).get("reference") for each in one.get("activity", ())}
             wanted = {f"ServiceRequest/{each['id']}" for each in services}
