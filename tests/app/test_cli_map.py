@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.generator import generate
 from tests.intake_makers import NOW, Generated, as_line, contact, office, plan_entry, seeded
 
 NOTE = "https://peerchart.example/id/note"
+US_NPI = "http://hl7.org/fhir/sid/us-npi"
 
 
 def peerchart(*words: str, given: bytes | None = None) -> Result:
@@ -131,12 +133,12 @@ def _with_line_breaks() -> dict[str, Any]:
 
 def test_an_unfinished_contact_is_held_and_a_cancelled_one_has_nothing_to_send(tmp_path: Path) -> None:
     maker = seeded(5)
-    begun, cancelled = contact(maker), contact(maker)
-    begun["status"], cancelled["status"] = "in-progress", "cancelled"
-    many = b"\n".join(as_line(one) for one in [*office(), begun, cancelled])
+    begun, cancelled, ahead = contact(maker), contact(maker), contact(maker)
+    begun["status"], cancelled["status"], ahead["status"] = "in-progress", "cancelled", "planned"
+    many = b"\n".join(as_line(one) for one in [*office(), begun, cancelled, ahead])
     done = peerchart("map", "--out", str(tmp_path / "out"), "--now", NOW, "--json", given=many)
     outcomes = {line["id"]: line["outcome"] for line in map(json.loads, done.stderr.splitlines())}
-    assert outcomes == {begun["id"]: "held", cancelled["id"]: "left-out"}
+    assert outcomes == {begun["id"]: "held", cancelled["id"]: "left-out", ahead["id"]: "left-out"}
     assert done.exit_code == 1
     assert (tmp_path / "out").read_bytes() == b""
 
@@ -196,3 +198,54 @@ def test_bundles_go_to_standard_output_where_a_dash_is_given() -> None:
     many = b"\n".join(as_line(one) for one in [*office(), contact(seeded(5))])
     result = peerchart("map", "--out", "-", "--now", NOW, given=many)
     assert json.loads(result.stdout)["resourceType"] == "Bundle"
+
+
+def _of_one_evening() -> list[dict[str, Any]]:
+    """Two contacts of one person on one day in New York; of the second, UTC says that it is the next day."""
+    maker = seeded(9)
+    one = contact(maker, minutes=30)
+    other = {**one, "id": f"{one['id']}-evening", "note": {**one["note"]}}
+    day = one["start"][:10]
+    following = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+    one["start"], one["end"] = f"{day}T10:00:00-05:00", f"{day}T10:30:00-05:00"
+    other["start"], other["end"] = f"{following}T04:15:00+00:00", f"{following}T04:45:00+00:00"
+    for each in (one, other):
+        each["note"]["edited_at"] = each["end"]
+        each["signatures"] = [{**sign, "at": each["end"]} for sign in each["signatures"]]
+    return [one, other]
+
+
+def test_the_programme_named_by_id_says_the_day_and_the_provider_of_a_claim(tmp_path: Path) -> None:
+    both = _of_one_evening()
+    program = next(one for one in office() if one["kind"] == "program")
+    assert [one["program"] for one in both] == [{"id": program["id"]}] * 2
+    many = b"\n".join(as_line(one) for one in [*office(), *both])
+    out, claims = str(tmp_path / "out"), str(tmp_path / "claims")
+    done = peerchart("map", "--out", out, "--claims", claims, "--now", NOW, given=many)
+    assert done.exit_code == 0, done.stderr
+    [claim] = [of_type(bundle, "Claim")[0] for bundle in lines(tmp_path / "claims")]
+    assert claim["billablePeriod"]["start"] == both[0]["start"][:10]
+    assert claim["item"][0]["quantity"]["value"] == 4
+    assert claim["provider"]["identifier"] == {"system": US_NPI, "value": program["npi"]}
+
+
+def test_the_plan_of_an_individual_named_by_id_is_for_the_patient_of_the_contacts(tmp_path: Path) -> None:
+    made = contact(seeded(9), minutes=30)
+    entry = plan_entry(seeded(9), {"id": made["individual"]["id"]})
+    many = b"\n".join(as_line(one) for one in [*office(), made, entry])
+    done = peerchart("map", "--out", str(tmp_path / "out"), "--now", NOW, given=many)
+    assert done.exit_code == 0, done.stderr
+    patients = [of_type(bundle, "Patient") for bundle in lines(tmp_path / "out")]
+    assert [len(each) for each in patients] == [1, 1]
+    assert patients[0] == patients[1]
+
+
+def test_an_id_of_two_identifier_systems_names_nobody_in_a_plan(tmp_path: Path) -> None:
+    made, other = contact(seeded(9), minutes=30), contact(seeded(10), minutes=30)
+    system = f"{made['individual']['identifier_system']}:elsewhere"
+    other["individual"] = {**made["individual"], "identifier_system": system}
+    entry = plan_entry(seeded(9), {"id": made["individual"]["id"]})
+    many = b"\n".join(as_line(one) for one in [*office(), made, other, entry])
+    peerchart("map", "--out", str(tmp_path / "out"), "--now", NOW, given=many)
+    [patient] = of_type(lines(tmp_path / "out")[-1], "Patient")
+    assert patient["identifier"][0]["system"] == "https://peerchart.example/id/individual"

@@ -116,6 +116,13 @@ def test_the_attending_is_the_cosigner_else_the_supervisor_of_that_day() -> None
     )
 
 
+def test_somebody_who_signed_too_and_is_no_lpha_does_not_attend() -> None:
+    beside = {"meaning": "cosigner", "by": "1900000070", "category": "peer-supervisor", "version": 1}
+    told = c.changed(c.PLANNED)
+    told["signatures"] = [*told["signatures"], {**beside, "at": "2026-03-05T09:00:00-05:00"}]
+    assert drafts(told)[0].attending == "1900000039"
+
+
 def test_the_coverage_in_force_that_day_is_billed() -> None:
     covers = [
         c.changed(c.COVERAGE, payer="OLD", to="2026-03-03"),
