@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from app import audit, individuals, judging, outbox
 from app.actor import ADMINISTRATOR, BILLER, SUPERVISOR, Actor, not_here, require
 from app.claim_drafts import CORRECTION, draft, live_units
+from app.columns import compact
 from app.findings_kept import Reason, read_kept
 from app.problems import MendInput, Stale
 from app.tables import ClaimHoldRow, ClaimRow, ContactRow
@@ -57,6 +59,11 @@ class ClaimView:
     released_at: datetime | None
     released_by: str | None
     delivery: str | None
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of what a release would send: lines, units and diagnoses."""
+        return _digest(self.lines, self.diagnoses, self.units)
 
     @property
     def reference(self) -> str:
@@ -107,10 +114,18 @@ def view(session: Session, actor: Actor, reference: str) -> ClaimView:
     raise not_here("claim")
 
 
-def release(session: Session, actor: Actor, control_number: str, library: Library, now: datetime) -> Release:
-    """Release a claim as it was shown: the rules are asked once more, and only an unchanged claim leaves, by
-    the outbox, in this transaction. A claim that changed meanwhile is drafted anew and not released. Raises
-    NotAllowed, NotFound, Stale for one that is released already, and Held where it cannot be written."""
+def release(
+    session: Session,
+    actor: Actor,
+    control_number: str,
+    library: Library,
+    now: datetime,
+    seen: str | None = None,
+) -> Release:
+    """Release a claim as it was shown (`seen` is the `digest` of what was, None for the claim as it stands):
+    the rules are asked once more, and only an unchanged claim leaves, by the outbox, in this transaction. A
+    claim that changed meanwhile is drafted anew and not released. Raises NotAllowed, NotFound, Stale for one
+    that is released already, and Held where it cannot be written."""
     row = _claim(session, actor, control_number)
     shown = _content(row)
     fresh = {each.control_number: each for each in draft(session, actor.issuer, row.patient, library, now)}
@@ -120,7 +135,7 @@ def release(session: Session, actor: Actor, control_number: str, library: Librar
     if claim is None or row.state != READY:
         reason = row.reason or "The rules hold it now."
         return Release(False, _view(session, row, names), reason, "See the findings on its contacts.")
-    if _content(row) != shown:
+    if _content(row) != shown or seen not in (None, _view(session, row, names).digest):
         words = "The claim has changed since it was shown."
         return Release(False, _view(session, row, names), words, "Look at it and release it again.")
     _send(session, actor, row, claim, library, now)
@@ -190,6 +205,11 @@ def _send(
         units=row.units,
         day=row.day.isoformat(),
     )
+
+
+def _digest(lines: Sequence[Mapping[str, Any]], diagnoses: Sequence[str], units: int) -> str:
+    said = {"lines": list(lines), "diagnoses": list(diagnoses), "units": units}
+    return hashlib.sha256(compact(said).encode()).hexdigest()
 
 
 def _content(row: ClaimRow) -> tuple[Any, ...]:

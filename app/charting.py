@@ -140,7 +140,8 @@ def read(session: Session, actor: Actor, contact_id: str) -> Draft:
 
 
 def of_person(session: Session, actor: Actor) -> list[ContactLine]:
-    """The contacts of this launch's person, latest first: all that were signed, and one's own drafts."""
+    """The contacts of this launch's person, latest first: all that were signed, and one's own drafts. While
+    an author changes a signed one, others are shown the version that is signed."""
     require(actor, *READERS, to="read contacts")
     patient = person_of(actor)
     rows = session.execute(
@@ -154,11 +155,8 @@ def of_person(session: Session, actor: Actor) -> list[ContactLine]:
     names = {member.record.id: member.name for member in staff.everyone(session, actor.issuer)}
     sent = outbox.states(session, actor.issuer, outbox.CHART, patient)
     comments = reviews.comments(session, actor.issuer, patient)
-    return [
-        _line(actor, names, sent, comments, row, version)
-        for row, version in rows
-        if version.state != DRAFT or row.author == actor.staff_id
-    ]
+    seen = [(row, _as_seen(session, actor, row, version)) for row, version in rows]
+    return [_line(actor, names, sent, comments, row, version) for row, version in seen if version]
 
 
 def amend(session: Session, actor: Actor, contact_id: str, library: Library, now: datetime) -> Draft:
@@ -206,13 +204,14 @@ def judge(session: Session, actor: Actor, contact: Contact, library: Library, no
 
 def visible(session: Session, actor: Actor, contact_id: str) -> tuple[ContactRow, VersionRow]:
     """The contact and its current version, for whoever may read it: this launch's person, and no draft but
-    one's own. Raises NotAllowed, NotFound."""
+    one's own; of a signed contact that its author is changing, the signed version. Raises NotAllowed,
+    NotFound."""
     require(actor, *READERS, to="read contacts")
     row = session.get(ContactRow, (actor.issuer, contact_id))
     if row is None or row.patient != person_of(actor):
         raise not_here("contact")
-    version = version_of(session, row, row.current)
-    if version.state == DISCARDED or (version.state == DRAFT and row.author != actor.staff_id):
+    version = _as_seen(session, actor, row, version_of(session, row, row.current))
+    if version is None or version.state == DISCARDED:
         raise not_here("contact")
     return row, version
 
@@ -245,6 +244,14 @@ def as_it_stands(session: Session, row: ContactRow, version: VersionRow) -> Cont
 
 def _judged(session: Session, row: ContactRow, record: Contact, library: Library, now: datetime) -> Judgement:
     return judging.around(session, row.issuer, row.patient, record).judged(record, library, now)
+
+
+def _as_seen(session: Session, actor: Actor, row: ContactRow, version: VersionRow) -> VersionRow | None:
+    """The version that this reader is shown; None where all there is is somebody else's draft."""
+    if version.state != DRAFT or row.author == actor.staff_id:
+        return version
+    signed = _signed_before(session, row)
+    return None if signed is None else version_of(session, row, signed)
 
 
 def _untouched(session: Session, actor: Actor, patient: str) -> str | None:

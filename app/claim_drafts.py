@@ -25,6 +25,11 @@ TOO_LATE: Why = (
     "Replace that claim with the payer, so that it holds all units of the day.",
     (),
 )
+IN_CHANGE: Why = (
+    "The note is being changed by its author.",
+    "Wait until the new version is signed, or ask the author to discard it.",
+    (),
+)
 SAME_NUMBER: Why = (
     "Another chart of this EHR has a claim for the same record number and day.",
     "Have the two charts looked at: they may be one person.",
@@ -44,7 +49,9 @@ def draft(session: Session, issuer: str, patient: str, library: Library, now: da
     fresh, barred = _split(session, issuer, patient, drafts)
     _replace(session, issuer, patient, fresh, now)
     whys = {each.id: _why_held(each, judged[each.id], gone, barred) for each in finals}
-    _hold_again(session, issuer, patient, finals, whys, around, now)
+    in_change = _in_change(session, issuer, patient, gone)
+    whys |= {each.id: IN_CHANGE for each in in_change}
+    _hold_again(session, issuer, patient, [*finals, *in_change], whys, around, now)
     return fresh
 
 
@@ -66,6 +73,23 @@ def _finals(session: Session, issuer: str, patient: str, gone: Mapping[str, int]
     person = individuals.find(session, issuer, patient)
     # Coverage is asked on the day of billing, not as it was known when the note was written.
     return [each.model_copy(update={"individual": person.record}) for each in found]
+
+
+def _in_change(session: Session, issuer: str, patient: str, gone: Mapping[str, int]) -> list[Contact]:
+    """The person's contacts that were final and unreleased until their author began to change them."""
+    rows = session.scalars(
+        select(VersionRow)
+        .join(ContactRow, (ContactRow.issuer == VersionRow.issuer) & (ContactRow.id == VersionRow.contact))
+        .where(
+            ContactRow.issuer == issuer,
+            ContactRow.patient == patient,
+            VersionRow.state == FINAL,
+            VersionRow.version != ContactRow.current,
+            VersionRow.contact.not_in(list(gone)),
+        )
+        .order_by(VersionRow.start, VersionRow.contact)
+    )
+    return judging.as_judged(session, issuer, rows)
 
 
 def _judged(

@@ -57,7 +57,8 @@ def release(reference: str) -> ResponseReturnValue:
     """Release a claim once; a second click shows where it stands."""
     try:
         with kit().store.write() as session:
-            done = office.release(session, actor(), reference, kit().library, kit().now())
+            seen = request.form.get("seen", "")
+            done = office.release(session, actor(), reference, kit().library, kit().now(), seen)
     except Stale:
         return redirect(url_for("billing.one", reference=reference), 303)
     except Held as held:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.tables import Launch, PendingLaunch
@@ -141,6 +142,18 @@ def close(session: Session, launch_id: str, why: str, now: datetime) -> bool:
         return False
     row.closed_at, row.closed_why, row.secret = now, why, None
     return True
+
+
+def close_all(session: Session, launch: OpenLaunch, why: str, now: datetime) -> None:
+    """Close a launch with the worklist it was opened from and all that was opened from that: who signs out of
+    one of them leaves the screen to the next person."""
+    root = launch.context.get("list") or launch.id
+    theirs = select(Launch).where(
+        Launch.issuer == launch.issuer, Launch.staff_id == launch.staff_id, Launch.closed_at.is_(None)
+    )
+    for row in session.scalars(theirs).all():
+        if root in (row.id, (row.context or {}).get("list")):
+            close(session, row.id, why, now)
 
 
 def _view(row: Launch) -> OpenLaunch:

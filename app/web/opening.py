@@ -48,7 +48,7 @@ def _open(patient: str, contact_id: str, endpoint: str) -> ResponseReturnValue:
             patient=patient,
             encounter=None,
             cookie_secret=secret,
-            context={"banner": True, "list": launch().id},
+            context={"banner": True, "list": launch().context.get("list") or launch().id},
             sealed=None,
             now=now,
             good_until=launch().good_until,

@@ -82,10 +82,10 @@ def home() -> ResponseReturnValue:
 @pages.post("/l/<launch_id>/sign-out")
 @allow(*EVERYBODY)
 def sign_out() -> ResponseReturnValue:
-    """Close this launch; its tokens are forgotten and its cookie taken back."""
+    """Close this launch and those of the same worklist; tokens are forgotten, the cookie is taken back."""
     now = kit().now()
     with kit().store.write() as session:
-        launches.close(session, launch().id, "signed-out", now)
+        launches.close_all(session, launch(), "signed-out", now)
         audit.did(session, actor(), "signed out", now)
     response = make_response(render_template("signed_out.html", actor=None))
     drop_secret(response, cookie_name(launch().id))

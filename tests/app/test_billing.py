@@ -195,9 +195,11 @@ def test_a_hold_needs_a_reason(office, billed):
         hold(office, claims(office)[0].control_number, " ")
 
 
-def test_a_note_under_amendment_is_in_no_claim(office, billed):
+def test_a_note_under_amendment_is_in_no_claim_and_the_biller_is_told(office, billed):
     amended(office, billed, sign=False)
-    assert claims(office) == []
+    (held,) = claims(office)
+    assert (held.control_number, held.reference, held.state) == ("", billed, "held")
+    assert "being changed" in held.reason
     assert live_units(office) == []
 
 
