@@ -83,14 +83,15 @@ def draft_claims(
     surroundings: Surroundings,
     library: Library,
 ) -> list[ClaimDraft]:
-    """The claims of the contacts whose claim is ready and of which units are left after caps.
+    """The claims of the contacts whose claim is ready, filed nowhere else, with units left after caps.
 
     One claim for each programme, individual, day of service and rate code, in that order; a line for each
     procedure and modifiers. `judgements` are matched by contact id and version.
     """
     judged = {(each.id, each.version): each for each in judgements if each.kind == "contact"}
     pairs = [(each, judged.get((each.id, each.version))) for each in contacts]
-    parts = [_part(c, j, surroundings, library) for c, j in pairs if j is not None and _billable(j)]
+    billable = [(c, j) for c, j in pairs if j is not None and _billable(j) and not filed_elsewhere(c)]
+    parts = [_part(c, j, surroundings, library) for c, j in billable]
     ready = sorted((p for p in parts if p is not None), key=lambda p: (p.claim, p.line, _order(p)))
     return [
         _draft(tuple(group), surroundings, library)
@@ -106,6 +107,11 @@ def control_number(program: str, individual: str, day: date, rate_code: str, sub
     key = "|".join([program, individual, day.isoformat(), rate_code])
     digest = base64.b32encode(hashlib.sha256(key.encode("utf-8")).digest()).decode("ascii")
     return f"PC{digest[:16]}{submission}"
+
+
+def filed_elsewhere(contact: Contact) -> bool:
+    """Whether the contact carries a claim filed elsewhere: it is judged, and never billed a second time."""
+    return contact.claim is not None
 
 
 def _billable(judged: Judgement) -> bool:

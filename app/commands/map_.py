@@ -148,6 +148,15 @@ class Job:
         for judgement in self.judgements:
             if judgement.counts and (reasons := claim_reasons(judgement)):
                 yield Line(judgement.id, judgement.kind, "claim held", reasons)
+        yield from self._filed_elsewhere()
+
+    def _filed_elsewhere(self) -> Iterator[Line]:
+        from mappings.claims import filed_elsewhere
+
+        for record, judgement in zip(self.records, self.judgements, strict=True):
+            ready = judgement.counts and judgement.claim == "ready"
+            if record.kind == "contact" and ready and filed_elsewhere(record):
+                yield Line(record.id, "claim", "left-out", (Reason("its claim is filed elsewhere", ""),))
 
     def _drafts(self) -> Iterator[ClaimDraft]:
         """The claims, programme by programme: the programme's time zone says which day a contact was."""

@@ -58,7 +58,7 @@ def _filed(units: int) -> str:
 
 @check("day-cap", "cap.units_per_day")
 def day_cap(s: Situation, b: Bound) -> Outcome:
-    """Within the day's cap until the sharing of the day says otherwise (R065); see `mappings.rules`."""
+    """Units of the day above the cap are written off; released units come first, then by start (R065, AMB-04)."""
     return times_missing(s) or PASS
 
 

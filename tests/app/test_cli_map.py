@@ -249,3 +249,15 @@ def test_an_id_of_two_identifier_systems_names_nobody_in_a_plan(tmp_path: Path) 
     peerchart("map", "--out", str(tmp_path / "out"), "--now", NOW, given=many)
     [patient] = of_type(lines(tmp_path / "out")[-1], "Patient")
     assert patient["identifier"][0]["system"] == "https://peerchart.example/id/individual"
+
+
+def test_a_claim_filed_elsewhere_is_judged_and_no_second_one_leaves(tmp_path: Path) -> None:
+    made = contact(seeded(9), minutes=30)
+    made["claim"] = {"code": "H0038", "modifiers": [], "rate_code": "1474", "units": 2, "filed": "2026-03-06"}
+    many = b"\n".join(as_line(one) for one in [*office(), made])
+    out, claims = str(tmp_path / "out"), str(tmp_path / "claims")
+    done = peerchart("map", "--out", out, "--claims", claims, "--now", NOW, "--json", given=many)
+    assert done.exit_code == 0
+    assert lines(tmp_path / "claims") == []
+    [said] = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (said["id"], said["kind"], said["outcome"]) == (made["id"], "claim", "left-out")

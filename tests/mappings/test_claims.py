@@ -116,6 +116,12 @@ def test_the_attending_is_the_cosigner_else_the_supervisor_of_that_day() -> None
     )
 
 
+def test_a_contact_whose_claim_is_filed_elsewhere_is_not_billed_again() -> None:
+    filed = {"code": "H0038", "modifiers": [], "rate_code": "1507", "units": 2, "filed": "2026-03-06"}
+    (draft,) = drafts(c.changed(c.PLANNED, claim=filed), later(c.PLANNED, id="ENC-2"))
+    assert [name for name, _, _ in draft.lines[0].contacts] == ["ENC-2"]
+
+
 def test_somebody_who_signed_too_and_is_no_lpha_does_not_attend() -> None:
     beside = {"meaning": "cosigner", "by": "1900000070", "category": "peer-supervisor", "version": 1}
     told = c.changed(c.PLANNED)
