@@ -9,7 +9,7 @@ from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, fails
 from mappings.checks.texts import listed
 from mappings.library import Bound
 from mappings.records import Contact
-from mappings.situation import DID_NOT_HAPPEN, STATUSES, Situation
+from mappings.situation import DID_NOT_HAPPEN, STATUSES, Situation, zone_named
 
 
 @check("status-known")
@@ -103,6 +103,10 @@ def codes_known(s: Situation, b: Bound) -> Outcome:
         for path, table, code in _coded(s)
         if code is not None and s.around.library.table(table).code(code) is None
     ]
+    zone = s.program.time_zone if s.program is not None else None
+    if zone is not None and zone_named(zone) is None:
+        # Without a zone the day falls back to the offset of the start, which may be another day.
+        unknown.append(("program.time_zone", zone))
     if not unknown:
         return PASS
     words = listed(f"{code!r} at {path}" for path, code in unknown[:5])

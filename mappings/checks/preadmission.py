@@ -59,6 +59,8 @@ def individual_only(s: Situation, b: Bound) -> Outcome:
 def not_after_decline(s: Situation, b: Bound) -> Outcome:
     """No contact after a decline or a discharge without a new decision record (R041)."""
     state = s.state
+    if "[" in state.missing:
+        return missing("the day or the status (undecided, admitted, declined, discharged)", state.missing)
     if state.missing:
         return missing("the history of the engagement (undecided, admitted, declined)", state.missing)
     if s.contact.start is None:

@@ -58,7 +58,7 @@ def _filed(units: int) -> str:
 
 @check("day-cap", "cap.units_per_day")
 def day_cap(s: Situation, b: Bound) -> Outcome:
-    """Units of the day above the cap are written off; released units come first, then by start (R065, AMB-04)."""
+    """Units above the day's cap are written off: released units come first, then contacts by start (R065)."""
     return times_missing(s) or PASS
 
 
