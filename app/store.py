@@ -119,7 +119,10 @@ def open_engine(url: str) -> Engine:
             f"The database {address.render_as_string()} cannot be used. "
             "Set PEERCHART_DATABASE_URL to a SQLite file, such as sqlite:////var/lib/peerchart/peerchart.sqlite3."
         )
-    Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = Path(str(address.database))
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # SQLite would make it readable by all; its journals take over the mode of the file.
+    file.touch(mode=0o600)
     engine = create_engine(address, module=sqlite_module(), pool_size=20, max_overflow=40)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

@@ -1,3 +1,4 @@
+import stat
 import threading
 import time
 
@@ -5,6 +6,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
+from app.migrations import upgrade
 from app.settings import Settings
 from app.store import SAFE_WAL, FairLock, journal_mode, open_engine, open_store, sqlite_module
 from app.tables import EngagementGoalRow
@@ -40,6 +42,14 @@ def test_the_sqlite_in_use_is_free_of_the_wal_reset_bug_or_does_not_use_wal(offi
 )
 def test_wal_is_used_from_the_fixed_version_on(version, mode):
     assert journal_mode(version) == mode
+
+
+def test_the_files_of_the_database_are_for_their_owner_alone(tmp_path):
+    with open_store(Settings(data_dir=tmp_path / "new")) as store:
+        upgrade(store)
+        files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "new").iterdir()}
+    assert set(files.values()) == {0o600}
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
 
 
 def test_a_block_that_raises_leaves_nothing_behind(office):
