@@ -18,6 +18,7 @@ from app.columns import compact
 from app.findings_kept import Reason, read_kept
 from app.problems import MendInput, Stale
 from app.tables import ClaimHoldRow, ClaimRow, ContactRow
+from app.typed_text import sendable
 from app.words import CLAIM_WORDS, HELD, READY, RELEASED, VOID
 from mappings.claims import ClaimDraft
 from mappings.fhir.claim import claim_bundle
@@ -146,9 +147,10 @@ def hold(session: Session, actor: Actor, control_number: str, reason: str, now: 
     """Keep an unreleased claim back for a reason people can read. Raises NotAllowed, NotFound, Stale, and
     MendInput for a blank reason."""
     row = _claim(session, actor, control_number)
-    if not reason.strip():
+    said = sendable(reason, "reason")
+    if not said:
         raise MendInput("The reason is blank.", "Say why the claim is held.", {"reason": "blank"})
-    row.state, row.reason = HELD, reason.strip()
+    row.state, row.reason = HELD, said
     session.flush()
     audit.did(session, actor, "claim held", now, subject=control_number, patient=row.patient)
     return _view(session, row, individuals.names(session, actor.issuer))

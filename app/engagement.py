@@ -12,6 +12,7 @@ from app.history import of, zone
 from app.problems import MendInput
 from app.registry import jurisdiction_of
 from app.tables import EngagementGoalRow, EngagementRow
+from app.typed_text import sendable
 from mappings.engagement import ADMITTED, DECLINED, DISCHARGED, UNDECIDED
 from mappings.fhir.bundle import episode_bundle
 from mappings.library import Library
@@ -86,7 +87,7 @@ def set_goal(session: Session, actor: Actor, text: str, now: datetime) -> Engage
     MendInput for a blank text."""
     patient = person_of(actor)
     require(actor, PEER, LPHA, CLINICIAN, to="set the goal of an engagement")
-    goal = text.strip()
+    goal = sendable(text, "goal")
     if not goal:
         raise MendInput(
             "The goal is blank.", "Write it in the person's own words.", {"engagement.goal": "blank"}

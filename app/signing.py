@@ -18,6 +18,7 @@ from app.problems import Held, MendInput, NotAllowed, Stale
 from app.showing import Review, Shown, SignatureView, shown, text_of
 from app.staff import StaffMember
 from app.tables import ContactRow, SignatureRow, VersionRow
+from app.typed_text import sendable
 from app.words import AWAITING, CONTACT_WORDS, COSIGNED, DRAFT, FINAL, RETURNED, SUPERSEDED
 from mappings.fhir.bundle import contact_bundle
 from mappings.findings import Finding, Judgement
@@ -122,11 +123,12 @@ def send_back(session: Session, actor: Actor, contact_id: str, comment: str, now
     """An LPHA sends a note back to its author with a comment; this version can never be co-signed any more.
     Raises NotAllowed, NotFound, Stale, and MendInput for a blank comment."""
     _, version = _reviewable(session, actor, contact_id)
-    if not comment.strip():
+    said = sendable(comment, "comment")
+    if not said:
         raise MendInput(
             "The comment is blank.", "Say what the author should change.", {"comment": "say what to change"}
         )
-    reviews.close(session, version, RETURNED, actor.staff_id, now, comment.strip())
+    reviews.close(session, version, RETURNED, actor.staff_id, now, said)
     version.state = RETURNED
     session.flush()
     audit.did(session, actor, "note sent back", now, subject=contact_id, version=version.version)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from app.problems import MendInput
+from app.typed_text import UNSENDABLE
 from mappings.intake import Refused, record_from
 from mappings.records import Staff
 
@@ -56,17 +58,17 @@ def read(text: str, known: Mapping[str, Staff], jurisdiction: str) -> list[Staff
     """The members of the CSV text in order. What the columns do not hold is taken over from `known`. Raises
     MendInput when it is no such file at all."""
     found: list[StaffLines] = []
-    seen: set[str] = set()
-    for staff_id, group in groupby(_rows(text), key=lambda numbered: numbered[1]["id"].strip()):
-        lines = list(group)
+    grouped = groupby(_rows(text), key=lambda numbered: numbered[1]["id"].strip())
+    groups = [(staff_id, list(group)) for staff_id, group in grouped]
+    times = Counter(staff_id for staff_id, _ in groups)
+    for staff_id, lines in groups:
         numbers, rows = tuple(number for number, _ in lines), [row for _, row in lines]
         try:
-            _whole(staff_id, rows, seen)
+            _whole(staff_id, rows, times[staff_id] > 1)
             record = _record(staff_id, rows, known.get(staff_id), jurisdiction)
             found.append(StaffLines(staff_id, numbers, record, _roles(rows), ""))
         except (Refused, ValueError) as problem:
             found.append(StaffLines(staff_id, numbers, None, frozenset(), str(problem)))
-        seen.add(staff_id)
     return found
 
 
@@ -81,12 +83,16 @@ def write(members: Iterable[tuple[Staff, frozenset[str]]]) -> str:
     return out.getvalue()
 
 
-def _whole(staff_id: str, rows: Sequence[Mapping[str, str]], seen: set[str]) -> None:
-    if any("" in row for row in rows):
-        raise ValueError(f"too many cells; expected {len(COLUMNS)}")
+def _whole(staff_id: str, rows: Sequence[Mapping[str, str]], apart: bool) -> None:
+    odd = next((row[""] for row in rows if "" in row), None)
+    if odd:
+        raise ValueError(f"{odd}; expected {len(COLUMNS)}")
+    for name, cell in ((name, cell) for row in rows for name, cell in row.items()):
+        if UNSENDABLE.search(cell):
+            raise ValueError(f"{name} holds a character that cannot be stored; type that part again")
     if not staff_id:
         raise ValueError("id is missing; expected the id of the staff member")
-    if staff_id in seen:
+    if apart:
         raise ValueError(f"the lines of {staff_id} do not stand together")
 
 
@@ -110,7 +116,10 @@ def _rows(text: str) -> list[tuple[int, dict[str, str]]]:
 
 def _plain_row(row: Mapping[Any, Any]) -> dict[str, str]:
     plain = {name: _unsafe(row.get(name) or "") for name in COLUMNS}
-    return {**plain, "": "too many cells"} if None in row else plain
+    if None in row:
+        return {**plain, "": "too many cells"}
+    # A line that was cut off would otherwise blank out the roles and credentials of a member.
+    return {**plain, "": "too few cells"} if None in row.values() else plain
 
 
 def _record(

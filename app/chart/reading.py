@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from app.chart.facts import ChartProblem, Episode, Practitioner, Visit
+from app.typed_text import cleaned
 from mappings.fhir.elements import ICD10CM, NPI, PAYERS
 from mappings.records import Coverage, Diagnosis, Individual, Name
 
@@ -140,7 +141,7 @@ def name(resource: Json) -> Name | None:
     if not ranked:
         return None
     given = ranked[0].get("given")
-    words = [word for word in given if isinstance(word, str)] if isinstance(given, list) else []
+    words = [word for word in map(text, given) if word] if isinstance(given, list) else []
     return Name(given=tuple(words), family=text(ranked[0].get("family")))
 
 
@@ -153,13 +154,14 @@ def day(value: object) -> date | None:
 
 
 def text(value: object) -> str | None:
-    """A text that is not empty."""
-    return value if isinstance(value, str) and value.strip() else None
+    """A text that is not empty, without characters that no record may hold."""
+    plain = cleaned(value) if isinstance(value, str) else ""
+    return plain if plain.strip() else None
 
 
 def _record_number(patient: Json) -> tuple[str | None, str]:
     numbers = {
-        (text(one.get("system")), str(one["value"]))
+        (text(one.get("system")), str(text(one["value"])))
         for one in _objects(patient.get("identifier"))
         if "MR" in _codes(one.get("type"))
         and text(one.get("value"))

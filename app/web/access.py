@@ -171,7 +171,10 @@ def _from_our_own_page() -> None:
 
 def _is_ours(origin: str) -> bool:
     ours = urlsplit(kit().settings.base_url)
-    theirs = urlsplit(origin)
+    try:
+        theirs = urlsplit(origin)
+    except ValueError:
+        return False
     return (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
 
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app import individuals, outbox
 from app.actor import ADMINISTRATOR, BILLER, LPHA, PEER, SUPERVISOR
-from app.problems import Stale
+from app.problems import NotFound, Stale
 from app.web.access import EVERYBODY, actor, allow
 from app.web.kit import kit
 
@@ -20,6 +20,7 @@ KINDS = {
     "claim": "Claim",
 }
 MAY_RETRY = (SUPERVISOR, ADMINISTRATOR, BILLER, LPHA, PEER)
+LARGEST_ROW = 2**63 - 1  # of a database
 AGAIN = ("refused", "held", "waiting")
 
 
@@ -49,6 +50,8 @@ def listing() -> ResponseReturnValue:
 @allow(*MAY_RETRY)
 def retry(row_id: int) -> ResponseReturnValue:
     """Put a refused or held delivery back in line; one that went meanwhile shows where it stands."""
+    if row_id > LARGEST_ROW:
+        raise NotFound("There is no such delivery.", "Look at the list of deliveries.")
     said = "again"
     with kit().store.write() as session:
         try:

@@ -323,3 +323,12 @@ def test_of_two_coverages_by_one_payer_the_later_one_is_referred_to(ehr: Scripte
     ehr.on("GET", "/fhir/Organization/pay", reply(payer))
     ehr.on("GET", "/fhir/Coverage", found(ended, renewed))
     assert dict(read(ehr).links.coverages) == {"NY": "Coverage/c2"}
+
+
+def test_characters_that_no_record_may_hold_do_not_come_in_with_a_name(ehr: ScriptedEhr) -> None:
+    named = [{"family": "Mo\u0000ss", "given": ["Al\u0001ex", "\u001b"]}]
+    ehr.on("GET", "/fhir/Patient/p1", reply(person(name=named)))
+    individual = read(ehr).individual
+    assert individual is not None
+    assert individual.name is not None
+    assert (individual.name.given, individual.name.family) == (("Alex",), "Moss")

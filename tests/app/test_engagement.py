@@ -193,3 +193,10 @@ def test_an_admission_that_was_recorded_late_drafts_the_claims_anew(office):
         held = billing.listing(session, actor(MORENO))
     assert [view.state for view in held] == ["held"]
     assert held[0].findings
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\x1bb", "\ufffe", "x" * 20_001])
+def test_a_goal_that_no_signed_note_could_carry_to_the_chart_is_refused(office, text):
+    with office.store.write() as session, pytest.raises(MendInput) as refused:
+        engagement.set_goal(session, actor(RIVERA, MOSS), text, NOW)
+    assert list(refused.value.errors) == ["goal"]

@@ -427,7 +427,11 @@ def test_a_draft_of_a_later_version_is_not_readable_by_others_and_no_version_tha
     undecided(office)
     contact = final(office)
     amend(office, contact)
-    for version in (None, 2, 7):
+    assert (shown(office, contact, LPHA_HERE).contact.version, shown(office, contact).contact.version) == (
+        1,
+        2,
+    )
+    for version in (2, 7):
         with pytest.raises(NotFound):
             shown(office, contact, LPHA_HERE, version)
 
@@ -457,3 +461,9 @@ def test_a_decline_on_record_before_the_cosignature_holds_the_claim_and_not_the_
         (held,) = billing.listing(session, actor(MORENO))
     assert (held.state, held.reference) == ("held", waiting)
     assert held.findings[0].stage == "claim"
+
+
+def test_a_comment_that_cannot_be_kept_or_shown_is_refused(office, waiting):
+    with pytest.raises(MendInput) as caught:
+        send_back(office, waiting, "Say\x00more")
+    assert "comment" in caught.value.errors

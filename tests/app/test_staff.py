@@ -172,12 +172,29 @@ def test_a_wrong_line_is_refused_with_its_number_and_reason_and_the_others_are_s
 def test_lines_of_one_member_that_stand_apart_are_refused(office):
     other = {"id": "1900000099", "roles": "peer"}
     report = imported(office, rows(row(**DELGADO), row(**other), row(**DELGADO)))
-    assert [line.line for line in report.refused] == [4]
+    assert report.saved == ("1900000099",)
+    assert [line.line for line in report.refused] == [2, 4]
 
 
 def test_a_line_with_too_many_cells_is_refused(office):
     report = imported(office, rows(row(**DELGADO) + ",surplus"))
     assert "too many cells" in report.refused[0].reason
+
+
+def test_a_line_that_was_cut_off_takes_no_role_and_no_credential_away(office):
+    with office.store.read() as session:
+        before = staff.find(session, ISSUER, RIVERA)
+    report = imported(office, rows(f"{RIVERA},{RIVERA},Pat"))
+    assert "too few cells" in report.refused[0].reason
+    with office.store.read() as session:
+        assert staff.find(session, ISSUER, RIVERA) == before
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x01", "\x1b", "\ufffe"])
+def test_a_cell_with_a_character_that_no_record_may_hold_is_refused(office, character):
+    report = imported(office, rows(row(**{**DELGADO, "given": f"S{character}am"})))
+    assert report.saved == ()
+    assert "cannot be stored" in report.refused[0].reason
 
 
 @pytest.mark.parametrize("text", ["", "name,npi\nx,y\n", 'id,"npi\n'])

@@ -242,3 +242,15 @@ def test_an_error_shows_nothing_of_the_inside(office: Office) -> None:
     assert answer.status_code == 500
     assert "Alex" not in answer.text
     assert "RuntimeError" not in answer.text
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://127.0.0.1:8000.example", "null"])
+def test_an_origin_that_is_not_ours_or_no_address_at_all_is_refused(office: Office, origin: str) -> None:
+    desk = office.sit("rivera", "pat-moss")
+    address, data = desk.address("/contacts/new"), {"csrf": desk.csrf()}
+    answer = desk.client.post(address, data=data, headers={"Origin": origin}, base_url=ORIGIN)
+    assert answer.status_code == 403
+
+
+def test_a_number_no_delivery_can_have_is_no_delivery(office: Office) -> None:
+    assert office.sit("rivera", "pat-moss").post(f"/deliveries/{'9' * 30}/retry").status_code == 404
