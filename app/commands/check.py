@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.commands.inputs import read_intake
+from app.commands.known import known_option, known_records
 from app.commands.options import (
     HELD,
     REFUSED,
@@ -39,8 +40,11 @@ Examples:
 @click.option("--all", "everything", is_flag=True, help="List passing and inapplicable rules too.")
 @now_option
 @site_option
+@known_option
 @json_option
-def check(files: Sequence[str], everything: bool, now: datetime, site: Path | None, as_json: bool) -> None:
+def check(
+    files: Sequence[str], everything: bool, now: datetime, site: Path | None, data: Path | None, as_json: bool
+) -> None:
     """Judge every record of the input together.
 
     One JSON line for each contact and plan entry, in input order: id, kind, signing, claim, units,
@@ -49,8 +53,9 @@ def check(files: Sequence[str], everything: bool, now: datetime, site: Path | No
     from mappings.rules import judge
 
     library = load_library(site)
+    known = known_records(data)
     intake = read_intake(files, as_json)
-    judgements = judge(intake.records, library, now)
+    judgements = judge([*known, *intake.records], library, now)
     out = sys.stdout.buffer
     for judgement in judgements:
         out.write(json_line(judgement.to_json(all=everything)).encode() + b"\n")

@@ -14,6 +14,7 @@ import click
 
 from app.commands.files import STDOUT, written_whole
 from app.commands.inputs import read_intake
+from app.commands.known import known_option, known_records
 from app.commands.leaving import Departure, Reason, claim_reasons, departure
 from app.commands.options import (
     HELD,
@@ -79,6 +80,7 @@ class Line:
 )  # fmt: skip
 @now_option
 @site_option
+@known_option
 @json_option
 def map_records(
     files: Sequence[str],
@@ -88,6 +90,7 @@ def map_records(
     form: str,
     now: datetime,
     site: Path | None,
+    data: Path | None,
     as_json: bool,
 ) -> None:
     """Write one transaction Bundle a line for each record that may leave, in input order.
@@ -97,8 +100,9 @@ def map_records(
     """
     _require_apart(out, claims, report)
     library = load_library(site)
+    known = known_records(data)
     intake = read_intake(files, as_json)
-    job = Job(intake.records, library, now)
+    job = Job([*known, *intake.records], library, now)
     write = _writer(form)
     with ExitStack() as stack:
         bundles = stack.enter_context(written_whole(out))

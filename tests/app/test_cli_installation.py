@@ -144,3 +144,36 @@ def test_the_server_answers_and_ends_without_a_trace_of_trouble(data: Path) -> N
         _, errors = process.communicate(timeout=40)
     assert b"Traceback" not in errors
     assert process.returncode == 0
+
+
+BY_ID_ALONE = {
+    "kind": "contact", "id": "ENC-1", "jurisdiction": "us-ny", "status": "finished",
+    "individual": {"id": "MRN-70001"}, "program": {"id": "1900000013"}, "peer": {"id": "1900000021"},
+    "service": {"type": "adult"},
+    "start": "2026-03-04T10:00:00-05:00", "end": "2026-03-04T10:40:00-05:00",
+}  # fmt: skip
+
+
+def test_a_peer_and_programme_named_by_id_alone_are_found_in_the_database(data: Path) -> None:
+    for command, name in (("program", "program.json"), ("import", "staff.csv")):
+        (data / name).write_text(data_file(name))
+        done = peerchart(data, "staff", command, str(data / name), "--issuer", "riverbend")
+        assert done.exit_code == 0, done.output
+    (data / "contact.ndjson").write_text(json.dumps(BY_ID_ALONE))
+    check = ("check", str(data / "contact.ndjson"), "--all", "--now", "2026-03-05T12:00:00-05:00")
+    alone = CliRunner().invoke(cli, list(check))
+    known = peerchart(data, *check)
+    assert _result_of(alone, "NY.REND.NYCPS.CRED") == "indeterminate"
+    assert _result_of(known, "NY.REND.NYCPS.CRED") != "indeterminate"
+    assert len(known.stdout.splitlines()) == 1
+
+
+def test_a_folder_without_a_database_is_wrong_usage_for_check(tmp_path: Path) -> None:
+    result = peerchart(tmp_path, "check", "-")
+    assert result.exit_code == 2
+    assert "there is no database" in result.stderr
+
+
+def _result_of(result: Result, rule: str) -> str:
+    found = json.loads(result.stdout)["findings"]
+    return str(next(each["result"] for each in found if each["rule"] == rule))
