@@ -423,17 +423,24 @@ def test_an_old_version_keeps_its_text_and_its_signatures(office):
     assert "Something else" not in after.text
 
 
-def test_a_draft_of_a_later_version_is_not_readable_by_others_and_no_version_that_is_not(office):
+def test_while_a_note_is_amended_others_read_its_signed_version_and_not_the_draft(office):
     undecided(office)
     contact = final(office)
     amend(office, contact)
-    assert (shown(office, contact, LPHA_HERE).contact.version, shown(office, contact).contact.version) == (
-        1,
-        2,
-    )
+    seen = shown(office, contact, LPHA_HERE)
+    assert (seen.contact.version, seen.state) == (1, FINAL)
+    assert shown(office, contact).contact.version == 2
     for version in (2, 7):
         with pytest.raises(NotFound):
             shown(office, contact, LPHA_HERE, version)
+
+
+def test_a_note_under_amendment_is_cosigned_in_no_version(office, waiting):
+    amend(office, waiting)
+    for version in (1, None):
+        digest = shown(office, waiting, LPHA_HERE, version).digest
+        with pytest.raises(Stale):
+            cosign(office, waiting, digest)
 
 
 def test_nothing_is_signed_where_no_rules_are(office):
