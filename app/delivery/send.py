@@ -16,6 +16,10 @@ class Several(Exception):
     """More than one resource stands under an identifier of ours: people must look, nothing more is sent."""
 
 
+class OfSomebodyElse(Several):
+    """What stands under an identifier of ours is another person's: it is neither changed nor referred to."""
+
+
 @dataclass(frozen=True)
 class Stands:
     """One resource in the EHR: its fullUrl here, its reference there (`Type/id`), its version, and whether
@@ -56,7 +60,7 @@ def look(client: FhirClient, step: Step, body: bytes, request_id: str) -> list[S
     found = (
         _attestation(client, body, request_id)
         if step.way == "attest"
-        else _one(client, step.resource_type, step.find, request_id)
+        else _one(client, json.loads(body), step.find, request_id)
     )
     return None if found is None else [_stands(step.full_url, found)]
 
@@ -83,19 +87,21 @@ def _of_entry(sent: Json, back: Mapping[str, Any], request_id: str) -> Stands:
 
 
 def _look_for_bundle(client: FhirClient, step: Step, body: bytes, request_id: str) -> list[Stands] | None:
-    if _one(client, step.resource_type, step.find, request_id) is None:
+    entries = json.loads(body)["entry"]
+    anchor = next(one["resource"] for one in entries if one["fullUrl"] == step.full_url)
+    if _one(client, anchor, step.find, request_id) is None:
         return None
     stands = []
-    for entry in json.loads(body)["entry"]:
+    for entry in entries:
         find = str(entry.get("request", {}).get("ifNoneExist") or "")
-        found = _one(client, entry["resource"]["resourceType"], find, request_id) if find else None
+        found = _one(client, entry["resource"], find, request_id) if find else None
         if found is not None:
             stands.append(_stands(entry["fullUrl"], found))
     return stands
 
 
 def _upsert(client: FhirClient, step: Step, body: bytes, request_id: str) -> Stands:
-    found = _one(client, step.resource_type, step.find, request_id)
+    found = _one(client, json.loads(body), step.find, request_id)
     if found is None:
         return _create(client, step, body, request_id)
     place = f"{step.resource_type}/{found['id']}"
@@ -117,9 +123,10 @@ def _create(client: FhirClient, step: Step, body: bytes, request_id: str) -> Sta
     return Stands(step.full_url, str(answer.location), answer.version_id, answer.status == 201)
 
 
-def _one(client: FhirClient, resource_type: str, find: str, request_id: str) -> Json | None:
+def _one(client: FhirClient, sent: Json, find: str, request_id: str) -> Json | None:
     if not find:
         return None
+    resource_type = sent["resourceType"]
     found = client.search(resource_type, parse_qsl(find), request_id=request_id).matches
     ours = [one for one in found if _carries(one, find)]
     if len(ours) > 1:
@@ -128,7 +135,19 @@ def _one(client: FhirClient, resource_type: str, find: str, request_id: str) -> 
             f"The EHR holds this record {len(ours)} times ({names}). Have all but one marked as entered in "
             "error there, then send again."
         )
+    if ours and _whose(ours[0]) - _whose(sent) and _whose(sent):
+        raise OfSomebodyElse(
+            f"{resource_type}/{ours[0].get('id')} in the EHR carries the identifier of this record but is "
+            "another person's. Nothing of it was changed. Have the two people's record numbers looked at."
+        )
     return ours[0] if ours else None
+
+
+def _whose(resource: Json) -> set[str]:
+    """The Patient the resource is about, as "Patient/id"."""
+    parts = (resource.get(part) for part in ("subject", "patient", "for"))
+    named = (str(one.get("reference", "")) for one in parts if isinstance(one, dict))
+    return {"/".join(one.split("/_history/")[0].split("/")[-2:]) for one in named if "Patient/" in one}
 
 
 def _carries(resource: Json, find: str) -> bool:

@@ -22,13 +22,14 @@ from app.delivery.send import Several, Stands, look, send
 from app.outbox import Leased, LeaseLost
 from app.problems import Problem
 from app.store import Store
-from smart_launch.fhir_client import FhirTrouble, ForeignReference
+from smart_launch.fhir_client import FhirTrouble, ForeignReference, Wait
 from smart_launch.refusal import LaunchRefused
 
 LEASE_SECONDS = 180
 MAX_WORDS = 2000
 FAILURES = 5
 TRANSACTION = "transaction"
+_UNAVAILABLE = 503
 TROUBLE = (FhirTrouble, ForeignReference, LaunchRefused)
 
 Answer = TypeVar("Answer")
@@ -150,7 +151,7 @@ class Worker:
         try:
             return _with_token(ehr, step, lambda: send(ehr.client, step, frozen.body, request_id))
         except _Stop as stop:
-            if stop.decision.next != "look":
+            if stop.decision.next != "look" and not _may_have_arrived(stop.__cause__):
                 with self.store.write() as session:
                     steps.mark_unsent(session, leased, frozen.position, self.clock(), LEASE_SECONDS)
             raise
@@ -213,6 +214,11 @@ def _with_token(ehr: Ehr, step: Step, ask: Callable[[], Answer]) -> Answer:
     except TROUBLE as trouble:
         again = decide(trouble, token_was_new=True, updating=step.way == "upsert")
         raise _Stop(again) from trouble
+
+
+def _may_have_arrived(trouble: BaseException | None) -> bool:
+    # Proxies answer 503 when the server behind them took the request and was too slow to say so.
+    return isinstance(trouble, Wait) and trouble.status == _UNAVAILABLE
 
 
 def _request_id(leased: Leased, key: str) -> str:

@@ -12,6 +12,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from app.typed_text import UNSENDABLE
+
 Kind = Literal["line", "text", "many", "check", "yesno", "day", "whole", "given"]
 Values = dict[str, list[str]]
 Errors = dict[str, str]
@@ -19,8 +21,6 @@ Data = dict[str, Any]
 
 MAX_LINE = 500
 MAX_TEXT = 20_000
-# Characters that XML cannot carry would make the record unsendable later.
-_UNSENDABLE = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TIME = re.compile(r"(\d{1,2})(?::?(\d{2}))?\s*([ap])?\.?\s*m?\.?", re.IGNORECASE)
 _US_DAY = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 
@@ -187,7 +187,7 @@ def _shown(kind: Kind, value: Any) -> list[str]:
 
 def _read(kind: Kind, typed: list[str]) -> Any:
     text = typed[0].strip() if typed else ""
-    if _UNSENDABLE.search("".join(typed)):
+    if UNSENDABLE.search("".join(typed)):
         raise Unreadable("it holds a character that cannot be stored; type that part again")
     if kind == "check":
         return bool(text)

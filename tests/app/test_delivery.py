@@ -15,6 +15,7 @@ from app import outbox
 from app.delivery import Ehr
 from app.delivery.plan import plan_delivery
 from app.delivery.send import Several, look
+from smart_launch.fhir_client import Wait
 from tests.app.delivery_house import House, house, note_bundle
 
 WHOLE = {"Encounter": 1, "DocumentReference": 1, "Provenance": 2, "Task": 1, "EpisodeOfCare": 1}
@@ -268,3 +269,69 @@ def test_a_record_that_cannot_be_handled_is_held_in_the_end_and_stops_no_other(e
     ehr.deliver(rounds=8)
     assert states(ehr) == [outbox.HELD, outbox.IN_CHART]
     assert "could not handle" in str(ehr.lines()[0].reason)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """EHRs behind a proxy that says 503 after the first write has been stored."""
+
+    inner: Any
+    said: list[str]
+
+    def open(self, issuer_id: str, now: Any) -> Ehr:
+        found: Ehr = self.inner.open(issuer_id, now)
+        return replace(found, client=_Slow(found.client, self.said))  # type: ignore[arg-type]  # behind a proxy
+
+
+class _Slow(_Dying):
+    def __init__(self, client: Any, said: list[str]) -> None:
+        super().__init__(client)
+        self._said = said
+
+    def transaction(self, *given: Any, **named: Any) -> Any:
+        return self._late(self._client.transaction(*given, **named))
+
+    def create(self, *given: Any, **named: Any) -> Any:
+        return self._late(self._client.create(*given, **named))
+
+    def _late(self, answer: Any) -> Any:
+        if len(self._said) < 3:
+            self._said.append("503")
+            raise Wait("The EHR is busy or out of order (status 503).", status=503)
+        return answer
+
+
+@pytest.mark.parametrize("takes", ["full", "oracle"])
+def test_what_was_stored_before_a_proxy_said_503_is_not_stored_again(ehr: House, takes: str) -> None:
+    ehr.takes = takes
+    ehr.add_note()
+    said: list[str] = []
+    for _ in range(8):
+        ehr.worker("behind", Gateway(ehr.ehrs, said)).drain()
+        ehr.later(minutes=16)
+    assert said
+    assert states(ehr) == [outbox.IN_CHART]
+    assert ehr.counted() == STANDS[takes]
+
+
+@pytest.mark.parametrize("kind", ["DocumentReference", "EpisodeOfCare"])
+def test_another_person_s_resource_under_an_identifier_of_ours_is_never_taken_for_ours(
+    ehr: House, kind: str
+) -> None:
+    entries = note_bundle(1)["entry"]
+    mine = next(e["resource"] for e in entries if e["resource"]["resourceType"] == kind)
+    whose = "patient" if kind == "EpisodeOfCare" else "subject"
+    theirs = {k: v for k, v in mine.items() if k not in {"context", "masterIdentifier"}}
+    theirs[whose] = {"reference": "Patient/pat-farrell"}
+    ehr.ehr().client.create(kind, json.dumps(theirs).encode(), request_id="t")
+    ehr.takes = "epic" if kind == "DocumentReference" else "full"
+    if kind == "EpisodeOfCare":
+        ehr.add({**mine, "status": "finished"}, outbox.EPISODE, "episode/1", "pat-moss", "pat-moss")
+    else:
+        ehr.add_note()
+    [report] = ehr.deliver()
+    assert report.state == outbox.HELD
+    assert "another person's" in report.reason
+    [there] = [one for one in ehr.all_of(kind) if one.get("identifier") == mine["identifier"]]
+    assert there[whose] == {"reference": "Patient/pat-farrell"}
+    assert there["meta"]["versionId"] == "1"
