@@ -300,7 +300,9 @@ def _as_decided(
             "version": number,
             "jurisdiction": jurisdiction_of(session, row.issuer),
             "individual": person.record,
-            "diagnoses": person.diagnoses,
+            # EHRs hold problems that nobody is named for. They are no reason to keep a peer from signing;
+            # a claim asks for a diagnosis that a clinician recorded, and says so where there is none.
+            "diagnoses": tuple(each for each in person.diagnoses if each.by),
             "engagement": history.of(session, row.issuer, row.patient),
             "program": None if program is None else ProgramFields(id=program.id),
             "peer": StaffFields(id=row.author),

@@ -175,7 +175,7 @@ def _diagnoses(answers: Answers) -> tuple[list[tuple[str, str | None]], dict[str
         if code is None:
             continue
         who = answers.behind(reading.recorder(condition))
-        codes.append((code, reading.identifier(who, NPI) if who else None))
+        codes.append((code, (reading.identifier(who, NPI) if who else None) or reading.recorder(condition)))
         conditions.setdefault(code, f"Condition/{condition['id']}")
     return codes, conditions
 
@@ -234,6 +234,9 @@ def _not_known(answers: Answers) -> Iterator[str]:
         organization = answers.behind(_payor(resource))
         if organization is None or reading.payer_code(organization) is None:
             yield f"The payer of Coverage/{resource.get('id')} is not known."
+    for code, by in _diagnoses(answers)[0]:
+        if by is None:
+            yield f"Who recorded the diagnosis {code} is not known; it does not count for a claim."
     if PROGRAM in answers.replies and not answers.replies[PROGRAM].trouble and answers.one(PROGRAM) is None:
         count = len(answers.found(PROGRAM))
         yield f"The programme is not known to the EHR: {count} organizations carry its NPI."

@@ -151,6 +151,17 @@ def test_only_a_single_diagnosis_is_surely_the_first(ehr: ScriptedEhr) -> None:
     assert [(one.code, one.rank) for one in read(ehr).diagnoses] == [("F33.1", None), ("F41.1", None)]
 
 
+def test_a_diagnosis_that_nobody_is_named_for_is_said_to_count_for_no_claim(ehr: ScriptedEhr) -> None:
+    ehr.on("GET", "/fhir/Condition", found(condition("F33.1")))
+    assert (
+        "Who recorded the diagnosis F33.1 is not known; it does not count for a claim." in read(ehr).not_known
+    )
+    ehr.on("GET", "/fhir/Condition", found(condition("F33.1", recorder={"reference": "Practitioner/gone"})))
+    facts = read(ehr)
+    assert [one.by for one in facts.diagnoses] == ["Practitioner/gone"]
+    assert not any("F33.1" in each for each in facts.not_known)
+
+
 def test_an_episode_of_another_organization_is_no_admission_here(ehr: ScriptedEhr) -> None:
     ehr.on("GET", "/fhir/Organization", found({"resourceType": "Organization", "id": "ours"}))
     ehr.on("GET", "/fhir/Location", found())

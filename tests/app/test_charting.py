@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import audit, billing, charting, signing
+from app import audit, billing, charting, individuals, signing
 from app.problems import NotAllowed, NotFound, Stale
 from app.words import AWAITING, DRAFT, FINAL, RECALLED
 from mappings.records import Diagnosis, Individual, Relation, Signature, StaffFields
@@ -149,6 +149,16 @@ def test_what_is_not_the_authors_to_say_is_not_taken_from_the_input(office):
 def test_the_diagnoses_are_those_of_the_chart(office):
     who = actor(RIVERA, LINDQVIST)
     begun = begin(office, who)
+    assert [each.code for each in begun.contact.diagnoses] == ["F33.1"]
+
+
+def test_a_diagnosis_that_nobody_is_named_for_keeps_no_peer_from_signing(office):
+    with office.store.write() as session:
+        known = individuals.find(session, ISSUER, LINDQVIST)
+        nameless = Diagnosis(code="F41.1", by=None)
+        diagnoses = (*known.diagnoses, nameless)
+        individuals.remember(session, ISSUER, LINDQVIST, known.record, diagnoses, known.links, office.now)
+    begun = begin(office, actor(RIVERA, LINDQVIST))
     assert [each.code for each in begun.contact.diagnoses] == ["F33.1"]
 
 
