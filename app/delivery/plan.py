@@ -69,9 +69,10 @@ def plan_delivery(kind: str, payload: Mapping[str, Any], capability: Capability)
     denied = {entry["fullUrl"]: why for entry in entries if (why := _why_not(entry, kind, capability))}
     if anchor["fullUrl"] in denied:
         return Hold(_held_words(kind, denied[anchor["fullUrl"]]))
-    if capability.transaction and not denied and kind not in CHANGING:
+    changing = _changing(kind, entries, anchor, capability)
+    if capability.transaction and not denied and not changing:
         return Plan((_transaction(payload, anchor),))
-    return _singles(kind, entries, denied, anchor, capability)
+    return _singles(kind, entries, denied, anchor, capability, changing)
 
 
 def body_of(step: Step, ids: Mapping[str, str]) -> bytes:
@@ -129,6 +130,15 @@ def _anchor(kind: str, entries: Sequence[Json]) -> Json | None:
     return next((entry for entry in entries if _type(entry) == wanted), None)
 
 
+def _changing(kind: str, entries: Sequence[Json], anchor: Json, capability: Capability) -> frozenset[str]:
+    """The types that are brought up to date where they stand: all of a record that goes on changing, and the
+    Encounter of an amended note, which a conditional create would leave at the times of the first version."""
+    kinds = {_type(entry) for entry in entries}
+    amended = any(one.get("code") == "replaces" for one in anchor["resource"].get("relatesTo", ()))
+    wanted = kinds if kind in CHANGING else kinds & {"Encounter"} if kind == "note" and amended else set()
+    return frozenset(one for one in wanted - _NO_IDENTIFIER if capability.why_not(one, "u") is None)
+
+
 def _type(entry: Json) -> str:
     return str(entry["resource"]["resourceType"])
 
@@ -155,7 +165,12 @@ def _transaction(payload: Mapping[str, Any], anchor: Json) -> Step:
 
 
 def _singles(
-    kind: str, entries: Sequence[Json], denied: dict[str, str], anchor: Json, capability: Capability
+    kind: str,
+    entries: Sequence[Json],
+    denied: dict[str, str],
+    anchor: Json,
+    capability: Capability,
+    changing: frozenset[str],
 ) -> Plan | Hold:
     not_sent = dict(denied)
     _drop_dependents(entries, not_sent)
@@ -163,17 +178,17 @@ def _singles(
         return Hold(_held_words(kind, not_sent[anchor["fullUrl"]]))
     gone = frozenset(not_sent)
     kept = [entry for entry in entries if entry["fullUrl"] not in gone]
-    steps = tuple(_single(entry, kind, gone, capability) for entry in _in_order(kept))
+    steps = tuple(_single(entry, changing, gone, capability) for entry in _in_order(kept))
     left = (NotSent(_type(e), e["fullUrl"], not_sent[e["fullUrl"]]) for e in entries if e["fullUrl"] in gone)
     return Plan(steps, tuple(left))
 
 
-def _single(entry: Json, kind: str, gone: frozenset[str], capability: Capability) -> Step:
+def _single(entry: Json, changing: frozenset[str], gone: frozenset[str], capability: Capability) -> Step:
     resource_type, find = _type(entry), _find(entry)
     way: Way = "create"
     if resource_type in _NO_IDENTIFIER:
         way = "attest"
-    elif kind in CHANGING and capability.why_not(resource_type, "u") is None:
+    elif resource_type in changing:
         way = "upsert"
     return Step(
         key=f"{way} {resource_type} {find or entry['fullUrl']}",

@@ -335,3 +335,26 @@ def test_another_person_s_resource_under_an_identifier_of_ours_is_never_taken_fo
     [there] = [one for one in ehr.all_of(kind) if one.get("identifier") == mine["identifier"]]
     assert there[whose] == {"reference": "Patient/pat-farrell"}
     assert there["meta"]["versionId"] == "1"
+
+
+def amended_bundle() -> dict[str, Any]:
+    """The second version of the first note: five minutes longer, in place of the first."""
+    text = json.dumps(note_bundle(1)).replace("C-1/note/1", "C-1/note/2")
+    bundle: dict[str, Any] = json.loads(text.replace("C-1%2Fnote%2F1", "C-1%2Fnote%2F2"))
+    resources = {entry["resource"]["resourceType"]: entry["resource"] for entry in bundle["entry"]}
+    series = {"system": "https://peerchart.example/id/note-series", "value": "C-1"}
+    related = {"code": "replaces", "target": {"type": "DocumentReference", "identifier": series}}
+    resources["DocumentReference"]["relatesTo"] = [related]
+    resources["Encounter"]["length"]["value"] = 45
+    return bundle
+
+
+def test_an_amended_note_brings_its_own_times_to_the_encounter_that_stands(ehr: House) -> None:
+    ehr.add_note()
+    ehr.deliver()
+    ehr.add(amended_bundle(), outbox.NOTE, "note/1/2", "pat-moss", "C-1")
+    ehr.deliver()
+    [there] = [one for one in ehr.all_of("Encounter") if one.get("length")]
+    assert there["length"]["value"] == 45
+    assert states(ehr) == [outbox.IN_CHART] * 2
+    assert ehr.counted() == WHOLE | {"DocumentReference": 2, "Provenance": 4, "Task": 2}
