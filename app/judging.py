@@ -22,6 +22,7 @@ from app.tables import (
     VersionRow,
 )
 from app.words import DISCARDED, DRAFT, ENDED, SIGNED
+from mappings.fhir import gate
 from mappings.fhir.elements import NotFit
 from mappings.findings import Judgement
 from mappings.library import Library
@@ -176,9 +177,12 @@ def today(around_: Around, now: datetime) -> date:
 
 def payload(what: str, build: Callable[[], Mapping[str, Any]]) -> bytes:
     """The Bundle that `build` makes, as the bytes that are frozen: RFC 8785, so equal Bundles are equal
-    bytes. Raises Held, naming `what`, where the record cannot be written as FHIR."""
+    bytes. The FHIR model validates every resource of it, whatever shapes were seen before. Raises Held,
+    naming `what`, where the record cannot be written as FHIR."""
     try:
-        return rfc8785.dumps(dict(build()))
+        bundle = dict(build())
+        gate.check(bundle, full=True)
+        return rfc8785.dumps(bundle)
     except NotFit as problem:
         raise Held(f"The {what} cannot be written for the chart: {problem}", "Mend what is named.") from None
 
