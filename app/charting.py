@@ -139,6 +139,12 @@ def read(session: Session, actor: Actor, contact_id: str) -> Draft:
     return _draft(session, version, None)
 
 
+def goal_as_saved(session: Session, actor: Actor, contact_id: str) -> str | None:
+    """The goal of the engagement as it was when one's own draft was last saved. Raises as `read` does."""
+    _, version = own(session, actor, contact_id)
+    return version.record.engagement.goal if version.record.engagement else None
+
+
 def of_person(session: Session, actor: Actor) -> list[ContactLine]:
     """The contacts of this launch's person, latest first: all that were signed, and one's own drafts. While
     an author changes a signed one, others are shown the version that is signed."""

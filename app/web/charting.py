@@ -132,14 +132,15 @@ def _edit_number(values: Values) -> int:
 def _save(read: Read, edit: int) -> Draft:
     contact = contact_of(read)
     with kit().store.write() as session:
-        _save_goal(session, get(read.data, "engagement.goal") or "")
+        _save_goal(session, contact.id, get(read.data, "engagement.goal") or "")
         return charting.save_draft(session, actor(), contact, edit, kit().library, kit().now())
 
 
-def _save_goal(session: Session, goal: str) -> None:
-    """The goal of the contacts is the engagement's; a new wording of it is kept there."""
+def _save_goal(session: Session, contact_id: str, goal: str) -> None:
+    """The goal of the contacts is the engagement's; a new wording of it is kept there. What this form brings
+    unchanged is no new wording: a colleague may have worded the goal anew since it was opened."""
     known = engagement.of(session, actor().issuer, str(actor().patient)).goal
-    if goal and goal != known:
+    if goal and goal not in (known, charting.goal_as_saved(session, actor(), contact_id)):
         engagement.set_goal(session, actor(), goal, kit().now())
 
 

@@ -302,3 +302,19 @@ def test_a_script_in_a_note_is_text(peer: Desk) -> None:
 def test_what_changed_is_told_line_by_line() -> None:
     assert changes(["a", "b", "c"], ["a", "x", "c"]) == [("was", "b"), ("now", "x")]
     assert changes(["a"], ["a"]) == []
+
+
+def test_a_form_that_was_opened_before_does_not_take_back_the_goal_a_colleague_worded(
+    peer: Desk, lpha: Desk
+) -> None:
+    contact = _write(peer)
+    old = _form(peer, f"/contacts/{contact}/edit")
+    lpha.post("/engagement/goal", {"goal": "See the group room first"})
+    assert (
+        peer.post(f"/contacts/{contact}/autosave", old | {"note.outcome": ["Thursday."]}).status_code == 200
+    )
+    assert _form(lpha, "/engagement")["goal"] == ["See the group room first"]
+    assert _form(peer, f"/contacts/{contact}/edit")["engagement.goal"] == ["See the group room first"]
+    mine = _form(peer, f"/contacts/{contact}/edit") | {"engagement.goal": ["Meet the group"]}
+    assert peer.post(f"/contacts/{contact}/edit", mine).status_code == 303
+    assert _form(lpha, "/engagement")["goal"] == ["Meet the group"]
