@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -35,13 +35,15 @@ READERS = (PEER, LPHA, CLINICIAN, SUPERVISOR)
 @dataclass(frozen=True)
 class Draft:
     """One version as its author works on it. `edit` counts its savings; `comment` is the reviewer's where the
-    version before was returned; `judgement` is None until the rules were asked."""
+    version before was returned; `judgement` is None until the rules were asked; `typed` is what was typed
+    into fields, by their names, and does not make a record yet."""
 
     contact: Contact
     state: str
     edit: int
     judgement: Judgement | None = None
     comment: str | None = None
+    typed: Mapping[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def start(session: Session, actor: Actor, now: datetime, new_id: Callable[[], st
     untouched = _untouched(session, actor, patient)
     if untouched is not None:
         row, version = own(session, actor, untouched)
-        return Draft(as_it_stands(session, row, version), DRAFT, version.edit)
+        return Draft(as_it_stands(session, row, version), DRAFT, version.edit, typed=version.typed or {})
     contact_id = new_id()
     row = ContactRow(
         issuer=actor.issuer,
@@ -108,10 +110,17 @@ def start(session: Session, actor: Actor, now: datetime, new_id: Callable[[], st
 
 
 def save_draft(
-    session: Session, actor: Actor, contact: Contact, edit: int, library: Library, now: datetime
+    session: Session,
+    actor: Actor,
+    contact: Contact,
+    edit: int,
+    library: Library,
+    now: datetime,
+    typed: Mapping[str, list[str]] | None = None,
 ) -> Draft:
     """Save what the author wrote, over the saving number `edit`, and ask the rules. Who, for whom, where and
-    which version is decided here and not by the input. Saving the same again changes nothing. Raises
+    which version is decided here and not by the input; `typed` is kept beside the record for the author's
+    next opening of the form. Saving the same again changes nothing. Raises
     NotAllowed, NotFound, and Stale when another window saved meanwhile or the version is signed."""
     row, version = own(session, actor, contact.id)
     if version.state != DRAFT:
@@ -121,12 +130,12 @@ def save_draft(
             "This draft was saved in another window meanwhile.", "Load what was saved there, or save again."
         )
     record = _as_decided(session, row, version.version, contact, version.record)
-    if _same(record, version.record):
+    if _same(record, version.record) and (typed or {}) == (version.typed or {}):
         return _draft(session, version, _judged(session, row, version.record, library, now))
     record = _edited_at(record, now)
     judgement = _judged(session, row, record, library, now)
     version.record, version.edit, version.saved_at = record, edit + 1, now
-    version.start, version.end = record.start, record.end
+    version.start, version.end, version.typed = record.start, record.end, dict(typed) if typed else None
     session.flush()
     audit.did(session, actor, "draft saved", now, subject=row.id, version=version.version, edit=version.edit)
     return _draft(session, version, judgement)
@@ -337,7 +346,7 @@ def _draft(session: Session, version: VersionRow, judgement: Judgement | None) -
     row = session.get_one(ContactRow, (version.issuer, version.contact))
     record = as_it_stands(session, row, version)
     comment = reviews.last_comment(session, version.issuer, version.contact)
-    return Draft(record, version.state, version.edit, judgement, comment)
+    return Draft(record, version.state, version.edit, judgement, comment, version.typed or {})
 
 
 def _relation(session: Session, row: ContactRow) -> Relation | None:

@@ -205,6 +205,7 @@ class VersionRow(Table):
     library: Mapped[str | None]
     saved_at: Mapped[datetime]
     frozen_at: Mapped[datetime | None]
+    typed: Mapped[Any | None] = mapped_column(Json, nullable=True)
     __table_args__ = (
         ForeignKeyConstraint(["issuer", "contact"], ["contacts.issuer", "contacts.id"], name="version_of"),
         Index("one_final", "issuer", "contact", unique=True, sqlite_where=sql("state = 'final'")),

@@ -13,7 +13,7 @@ from app.problems import MendInput, Stale
 from app.web import writing
 from app.web.access import actor, allow
 from app.web.formkit import Read, Values, first, get, values_of
-from app.web.forms import contact_of, contact_values, read_contact
+from app.web.forms import contact_of, contact_values, not_in_record, read_contact
 from app.web.kit import kit
 from app.web.view import shown_clock, zone
 from mappings.findings import Judgement
@@ -39,11 +39,12 @@ def edit(contact_id: str) -> ResponseReturnValue:
     draft = _read(contact_id)
     if draft.state != DRAFT:
         return redirect(url_for("signing.one", contact_id=contact_id), 303)
-    values = writing.prepared(contact_values(draft.contact, zone()), draft)
+    values = writing.prepared({**contact_values(draft.contact, zone()), **draft.typed}, draft)
     # Nobody is told what is missing from a page on which nothing was written yet.
     judgement = _judge_stored(draft) if draft.edit or draft.contact.version > 1 else None
     resumed = draft.contact.note.edited_at if draft.contact.note and draft.edit else None
-    return writing.page(draft, values, judgement, resumed=resumed)
+    errors = read_contact(values, draft.contact, zone()).errors if draft.typed else None
+    return writing.page(draft, values, judgement, errors=errors, resumed=resumed)
 
 
 @charts.post("/<contact_id>/edit")
@@ -133,7 +134,9 @@ def _save(read: Read, edit: int) -> Draft:
     contact = contact_of(read)
     with kit().store.write() as session:
         _save_goal(session, contact.id, get(read.data, "engagement.goal") or "")
-        return charting.save_draft(session, actor(), contact, edit, kit().library, kit().now())
+        return charting.save_draft(
+            session, actor(), contact, edit, kit().library, kit().now(), not_in_record(read, zone())
+        )
 
 
 def _save_goal(session: Session, contact_id: str, goal: str) -> None:

@@ -20,6 +20,7 @@ from app.web.formkit import (
     moment,
     put,
     read_into,
+    row_numbers,
     rows_read,
     rows_shown,
     show,
@@ -77,6 +78,14 @@ RECIPIENT = (
     Field("relationship", "line", "Relationship"),
     Field("attachment", "check", "Significant attachment"),
 )
+PRESENT = (Field("id", "line", "Staff member"), Field("role", "line", "What they did there"))
+COLLABORATION = (
+    Field("on", "day", "Day of the meeting"),
+    Field("with", "many", "With whom"),
+    Field("reference", "line", "Where it is written down"),
+)
+# What is repeated beside the recipients: its place in the record and the fields of one row.
+ROWS: tuple[tuple[str, tuple[Field, ...]], ...] = (("staff", PRESENT), ("collaboration", COLLABORATION))
 ENGAGEMENT_GOAL = Field("engagement.goal", "text", "Goal of the contacts")
 
 PLAN_ENTRY = (
@@ -138,6 +147,8 @@ BESIDE = {
     "risk": "risk.seen",
     "risk.at": "risk_time",
     "clinical_input": "clinical_input.by",
+    "staff": "staff.0.id",
+    "collaboration": "collaboration.0.on",
     "plan": "plan.from",
     "goal": "goal.text",
     "frequency": "frequency.units",
@@ -155,6 +166,7 @@ def contact_values(contact: Contact, zone: ZoneInfo) -> Values:
         **_shown_times(contact, zone),
         "recipients": ["individual"] if len(others) < len(data["recipients"]) else [],
         **rows_shown("recipients", RECIPIENT, others),
+        **{name: shown for path, item in ROWS for name, shown in rows_shown(path, item, data[path]).items()},
     }
 
 
@@ -167,6 +179,9 @@ def read_contact(values: Values, base: Contact, zone: ZoneInfo) -> Read:
         data["excluded_minutes"] = 0
     _read_times(values, base, data, errors, zone)
     _read_recipients(values, data, errors)
+    for path, fields in ROWS:
+        if row_numbers(path, values):
+            data[path] = rows_read(path, fields, values, data[path], errors)
     before = write_record(base)
     if _changed(before, data, "service.format") and get(data, "service.format") != "group":
         data["group"] = None
@@ -178,6 +193,14 @@ def read_contact(values: Values, base: Contact, zone: ZoneInfo) -> Read:
 def contact_of(read: Read) -> Contact:
     """The frozen contact of what was read."""
     return cast(Contact, record_from(read.data))
+
+
+def not_in_record(read: Read, zone: ZoneInfo) -> Values:
+    """The fields in which something was typed that the record cannot hold: what cannot be read, and a day or
+    a time that stands alone."""
+    kept = _shown_times(contact_of(read), zone)
+    alone = {name for name, shown in kept.items() if first(read.values, name) and not any(shown)}
+    return {name: typed for name, typed in read.values.items() if name in alone or name in read.errors}
 
 
 def plan_values(entry: PlanEntry) -> Values:

@@ -15,7 +15,7 @@ from app.charting import Draft
 from app.web import choices
 from app.web.access import actor
 from app.web.formkit import Errors, Read, Values, first, row_numbers
-from app.web.forms import CONTACT, ENGAGEMENT_GOAL, LABELS, RECIPIENT, RECIPIENTS, TIMES
+from app.web.forms import CONTACT, ENGAGEMENT_GOAL, LABELS, RECIPIENT, RECIPIENTS, ROWS, TIMES
 from app.web.kit import kit
 from app.web.view import FormView, shown_clock, zone
 from mappings.engagement import state_at
@@ -84,7 +84,6 @@ def page(
     """The whole page of the form."""
     form = view(draft.contact, values, judgement, errors or {})
     others = row_numbers("recipients", values)
-    rows = range(min(max(others, default=-1) + 2, max(OTHERS_AT_MOST, len(others))))
     return render_template(
         "contact/edit.html",
         contact=draft.contact,
@@ -96,7 +95,9 @@ def page(
         shown_type=first(values, "service.type") or "adult",
         preadmission=preadmission(draft.contact),
         others=bool(others),
-        other_rows=list(rows),
+        other_rows=_rows("recipients", values),
+        staff_rows=_rows("staff", values),
+        meeting_rows=_rows("collaboration", values),
         more_open=any(first(values, name) for name in MORE),
         zone_name=zone().key.replace("_", " "),
         resumed=resumed,
@@ -105,6 +106,12 @@ def page(
         save_line=f"Saved at {shown_clock(saved_at)}, except what is marked" if saved_at else "",
         can_discard=True,
     )
+
+
+def _rows(path: str, values: Values) -> list[int]:
+    """The rows to show: those there are and an empty one, up to the most there may be."""
+    there = row_numbers(path, values)
+    return list(range(min(max(there, default=-1) + 2, max(OTHERS_AT_MOST, len(there)))))
 
 
 def live(draft: Draft, read: Read, judgement: Judgement) -> str:
@@ -126,11 +133,18 @@ def live(draft: Draft, read: Read, judgement: Judgement) -> str:
 def view(contact: Contact, values: Values, judgement: Judgement | None, errors: Errors) -> FormView:
     """The form with its findings; a finding about a field that is not on this page stands at the top."""
     rows = [f"recipients.{number}.{item.path}" for number in range(OTHERS_AT_MOST) for item in RECIPIENT]
-    names = {item.path for item in chain(CONTACT, TIMES)} | {RECIPIENTS.path, *rows}
+    more = [
+        f"{path}.{number}.{item.path}"
+        for path, row in ROWS
+        for number in range(OTHERS_AT_MOST)
+        for item in row
+    ]
+    names = {item.path for item in chain(CONTACT, TIMES)} | {RECIPIENTS.path, *rows, *more}
     names = names - AFTER_ADMISSION_ONLY if preadmission(contact) else names
     if preadmission(contact):
         names.add(ENGAGEMENT_GOAL.path)
-    labels = {**{item.path: item.label for item in RECIPIENT}, **LABELS}
+    repeated = chain(RECIPIENT, *(row for _, row in ROWS))
+    labels = {**{item.path: item.label for item in repeated}, **LABELS}
     return FormView(values, labels, errors, judgement, frozenset(names))
 
 

@@ -63,6 +63,13 @@ if (form) {
     }
   });
 
+  // The last words before the window goes: the request outlives the page, nobody hears its answer.
+  window.addEventListener("pagehide", () => {
+    if (!dirty || leaving) return;
+    const address = document.getElementById("autosave").getAttribute("hx-post");
+    fetch(address, { method: "POST", body: new URLSearchParams(new FormData(form)), keepalive: true });
+  });
+
   window.addEventListener("beforeunload", (event) => {
     if (dirty && !leaving) event.preventDefault();
   });

@@ -33,6 +33,7 @@ ADMIN = Actor(EHR, "setup", "Set up", frozenset({"administrator"}), "setup")
 PEOPLE = {
     "pat-moss": ("MRN-70001", "Alex", "Moss", "1990-02-03"),
     "pat-lindqvist": ("MRN-70002", "Maja", "Lindqvist", "1984-06-01"),
+    "pat-farrell": ("MRN-70003", "Jonah", "Farrell", "1971-10-08"),
 }
 STAFF: dict[str, tuple[str, str, str, tuple[str, ...], str]] = {
     "rivera": ("1900000021", "Pat", "Rivera", ("peer",), "nycps"),
@@ -154,7 +155,7 @@ def open_office(
 
 
 def _decide(office: Office, session: Any) -> None:
-    for patient in PEOPLE:
+    for patient in ("pat-moss", "pat-lindqvist"):
         who = Actor(EHR, "1900000039", "Dana Chen", frozenset({"lpha"}), "setup", patient)
         engagement.record(session, who, "undecided", date(2026, 1, 2), office.kit.library, office.clock())
     admitted = Actor(EHR, "1900000039", "Dana Chen", frozenset({"lpha"}), "setup", "pat-lindqvist")
