@@ -147,10 +147,12 @@ def _finish(issuer: Issuer, pending: Pending) -> LaunchContext:
 
 def _read_chart(issuer: Issuer, context: LaunchContext) -> ChartFacts:
     client = FhirClient(kit().http, issuer.base, lambda: context.access_token)
+    profile = kit().profiles.get(kit().http, issuer, kit().now())
     with kit().store.read() as session:
         program = staff.program_of(session, issuer.id)
+    npi = program.npi if program else None
     try:
-        return read_chart(client, context, program_npi=program.npi if program else None)
+        return read_chart(client, context, program_npi=npi, batch=bool(profile.fhir.batch))
     except FhirTrouble as trouble:
         raise LaunchRefused(
             "ehr-unreachable",
