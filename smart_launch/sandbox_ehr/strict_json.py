@@ -62,7 +62,7 @@ def _check_depth(text: str) -> None:
 
 
 def _integer(text: str) -> int:
-    if len(text) > 19:
+    if len(text.lstrip("-")) > 19:
         raise ValueError(f"the integer {text[:24]}... is too long")
     return int(text)
 
