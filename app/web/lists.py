@@ -29,6 +29,7 @@ def person_page() -> str:
         bases=BASES,
         may_write=actor().is_any(PEER),
         may_read=may_read,
+        may_review=actor().is_any(LPHA),
         remarks=launch().context.get("remarks", []),
         missing=launch().context.get("missing", []),
     )

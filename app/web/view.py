@@ -136,8 +136,8 @@ def plainly(message: str) -> str:
 
 
 def hardest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Blocks, then warnings, then the rest."""
-    return tuple(sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity)))
+    """Blocks, those of the signing before those of the claim, then warnings, then the rest."""
+    return tuple(sorted(findings, key=lambda one: (-SEVERITIES.index(one.severity), one.stage != "signing")))
 
 
 def state_word(state: str) -> str:
