@@ -16,6 +16,7 @@ help:  ## list the targets
 	$(PYTHON) -m venv .venv
 
 .venv/.run-ready: .venv/pyvenv.cfg requirements.lock pyproject.toml
+	@echo "Installing what Peerchart needs into .venv; the first time this takes a minute or two."
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-build-isolation --no-deps -e .
 	@touch $@
