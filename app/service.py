@@ -62,7 +62,7 @@ def create_app(
         settings=settings,
         store=store,
         keyring=Keyring(store, settings),
-        library=load(settings.site),
+        library=load(settings.site_rules),
         http=http or http_session(),
         clock=clock,
     )

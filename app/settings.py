@@ -28,6 +28,12 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'peerchart.sqlite3'}"
 
     @property
+    def site_rules(self) -> Path | None:
+        """What the site adds to the rules: `site`, or the folder `site` in `data_dir` where there is one."""
+        folder = self.data_dir / "site"
+        return self.site or (folder if folder.is_dir() else None)
+
+    @property
     def master_key_file(self) -> Path:
         """Where the master key for encryption at rest lies: `secret_file`, or a file in `data_dir`."""
         return self.secret_file or self.data_dir / "master.key"

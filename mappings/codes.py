@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, date
 
+from mappings.encounters import awaits_table, rows_for, table_of
 from mappings.library import DayPack, Library
 from mappings.records import Contact, ProgramFields
-from mappings.situation import zone_of
+from mappings.situation import pack_of, zone_of
 from mappings.units import counted_minutes, minutes_between, units_of
 
 CODE, MODIFIER, RATE = "code.individual", "code.group_modifier", "rate_code."
@@ -39,19 +40,34 @@ def billing_of(contact: Contact, library: Library, program: ProgramFields | None
     if contact.start is None:
         return None
     day = contact.start.astimezone(zone_of(known, contact.start)).date()
-    pack = library.on(contact.jurisdiction, day)
+    pack = pack_of(contact, library, known.program_kind if known is not None else None, day)
     if pack is None:
         return None
     service = contact.service
-    group = service is not None and service.format == "group"
     code = (service.code if service is not None else None) or pack.value(CODE)
     place = service.place if service is not None else None
-    modifiers = (str(pack.value(MODIFIER)),) if group else ()
-    return Billing(str(code), modifiers, rate_code(pack, place), _own_units(contact, pack))
+    rows = rows_for(table_of(library, pack), code, service.format if service is not None else None, day)
+    modifiers, unit = _group(contact, pack), (pack.value("unit.minutes"), pack.value("unit.rounding"))
+    if awaits_table(pack) and len(rows) == 1:
+        modifiers = tuple(rows[0].properties.get("modifiers", ()))
+        unit = rows[0].properties["unit_minutes"], rows[0].properties["rounding"]
+    return Billing(str(code), modifiers, rate_code(pack, place), _own_units(contact, *unit))
 
 
-def _own_units(contact: Contact, pack: DayPack) -> int:
-    if contact.start is None or contact.end is None:
+def needs_rate_code(contact: Contact, library: Library, day: date) -> bool:
+    """Whether claims of the contact's place carry a rate code; some places have none."""
+    pack = library.on(contact.jurisdiction, day)
+    return pack is None or any(name.startswith(RATE) for name in pack.values)
+
+
+def _group(contact: Contact, pack: DayPack) -> tuple[str, ...]:
+    group = contact.service is not None and contact.service.format == "group"
+    modifier = pack.value(MODIFIER)
+    return (str(modifier),) if group and modifier else ()
+
+
+def _own_units(contact: Contact, per_unit: int | None, rounding: str | None) -> int:
+    if contact.start is None or contact.end is None or not per_unit:
         return 0
     service = contact.service
     if contact.technical_failure and service is not None and service.place == "telehealth":
@@ -62,4 +78,4 @@ def _own_units(contact: Contact, pack: DayPack) -> int:
         contact.excluded_minutes,
         going.travel_minutes if going is not None else 0,
     )
-    return units_of(minutes, pack.value("unit.minutes"), pack.value("unit.rounding"))
+    return units_of(minutes, per_unit, rounding or "floor")

@@ -212,7 +212,8 @@ class Bound:
 class DayPack:
     """All that is in force for one jurisdiction, kind of programme and payer on one day.
 
-    `pack` is that of the state programme, `layers` the ids of all packs at work, highest first.
+    `pack` is that of the state programme, `layers` the ids of all packs at work, highest first;
+    `places` says for each check where its rules stand among those of contacts.
     """
 
     pack: Pack
@@ -222,6 +223,7 @@ class DayPack:
     by_id: Mapping[str, Bound]
     conditions: tuple[Callable[..., bool], ...] = ()
     layers: tuple[str, ...] = ()
+    places: Mapping[str, tuple[tuple[int, Bound], ...]] = field(default_factory=dict)
     _sorted: dict[tuple[bool, ...], tuple[tuple[Bound, bool], ...]] = field(default_factory=dict, repr=False)
 
     def for_contact(self, situation: object) -> tuple[tuple[Bound, bool], ...]:
@@ -323,9 +325,9 @@ class Library:
             self._days[key] = day
         return self._days[key]
 
-    def has_payers(self, jurisdiction: str) -> bool:
-        """Whether a pack of the jurisdiction is for one payer alone."""
-        return jurisdiction in self._payer_places
+    def payers_of(self, jurisdiction: str) -> frozenset[str]:
+        """The payers of the jurisdiction that have a pack of their own."""
+        return self._payers_by_place.get(jurisdiction, frozenset())
 
     def parameter(self, name: str, on: date, jurisdiction: str) -> Value | None:
         """The value of a parameter on a day in a jurisdiction, or None where none is in force."""
@@ -342,8 +344,11 @@ class Library:
         return frozenset(payer for pack in self.packs.values() for payer in pack.payers)
 
     @cached_property
-    def _payer_places(self) -> frozenset[str]:
-        return frozenset(pack.jurisdiction for pack in self.packs.values() if pack.payers)
+    def _payers_by_place(self) -> Mapping[str, frozenset[str]]:
+        places: dict[str, frozenset[str]] = {}
+        for pack in self.packs.values():
+            places[pack.jurisdiction] = places.get(pack.jurisdiction, frozenset()) | {*pack.payers}
+        return places
 
     def _of_layer(self, layer: str, jurisdiction: str) -> list[Pack]:
         return [p for p in self.packs.values() if p.layer == layer and p.jurisdiction == jurisdiction]
@@ -372,7 +377,10 @@ class Library:
         contact = tuple(b for b in bounds.values() if b.rule.about == "contact")
         plan_entry = tuple(b for b in bounds.values() if b.rule.about == "plan-entry")
         conditions = tuple(dict.fromkeys(c for bound in contact for c in bound.conditions))
-        return DayPack(pack, values, contact, plan_entry, bounds, conditions, layers)
+        places: dict[str, tuple[tuple[int, Bound], ...]] = {}
+        for place, bound in enumerate(contact):
+            places[bound.version.check] = (*places.get(bound.version.check, ()), (place, bound))
+        return DayPack(pack, values, contact, plan_entry, bounds, conditions, layers, places)
 
     def _values(self, layers: tuple[str, ...], jurisdiction: str, on: date) -> dict[str, Value]:
         values: dict[str, Value] = {}
@@ -421,8 +429,11 @@ class Library:
         )
         # The checks themselves need the types of this module, so they are looked up when a rule is bound.
         from mappings.checks import CHECKS, CONDITIONS
+        from mappings.checks.registry import OFF_WHEN_UNSET
 
         conditions = tuple(CONDITIONS[name] for name in rule.when)
+        if version.check in OFF_WHEN_UNSET and all(value.value is None for value in own.values()):
+            conditions = (*conditions, _never)
         check = CHECKS[version.check]
         return Bound(rule, version, severity, own, version.settings, passed, inapplicable, check, conditions)
 
@@ -438,6 +449,10 @@ def load(site: Path | None = None, packs: Path | None = None) -> Library:
     from mappings.library_files import load_shipped
 
     return load_shipped(site, packs)
+
+
+def _never(_situation: object) -> bool:
+    return False
 
 
 def _unknown(id: str) -> Rule:

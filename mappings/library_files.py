@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from mappings.checks import CHECKS, CONDITIONS, PARAMETERS_OF
+from mappings.checks.registry import CHOSEN_OF, SETTINGS_OF
 from mappings.findings import SEVERITIES, STAGES, Citation, Severity
 from mappings.layering import LAYERS, TIGHTER
 from mappings.library import Code, Library, Pack, Parameter, Rule, RuleVersion, Source, Table, Value
 from mappings.library_sheet import DATE_FORM, LibraryError, Sheet, file_name
 from mappings.pack_checks import check_packs
 from mappings.site_overlay import read_overlay
+from mappings.units import ROUNDINGS
 
 HERE = Path(__file__).parent
 STATUSES = ("confirmed", "example-only", "unconfirmed", "ours")
@@ -119,8 +121,10 @@ def _read(sheets: Sequence[tuple[Path, Sheet]], homes: Sequence[Path]) -> _Found
             _add(found.rules, item, rule)
             tables = {str(v.settings["table"]) for v in rule.versions if "table" in v.settings}
             found.settings += [(item, name) for name in sorted(tables)]
-        if sheet.has("table"):
-            _add_table(found.tables, sheet, _table(sheet, found.sources))
+    read = [(each, _table(each, found.sources)) for _, each in sheets if each.has("table")]
+    for home, table in sorted(read, key=lambda pair: pair[1].adds_to != ""):
+        _add_table(found.tables, home, table)
+    for _, sheet in sheets:
         sheet.done()
     return found
 
@@ -303,8 +307,16 @@ def _version(sheet: Sheet, sources: Mapping[str, Source], parameters: Sequence[s
             f"the check `{name}` needs the parameter `{absent[0]}`",
             "parameters = [" + ", ".join(f'"{p}"' for p in PARAMETERS_OF[name]) + "]",
         )
+    if len(own) < CHOSEN_OF[name]:
+        sheet.refuse(f"the check `{name}` needs {CHOSEN_OF[name]} parameter(s)", 'parameters = ["..."]')
+    settings = sheet.table("settings")
+    for needed in SETTINGS_OF[name]:
+        if needed not in settings:
+            sheet.refuse(
+                f"the check `{name}` needs the setting `{needed}`", f"settings = {{ {needed} = ... }}"
+            )
     version = RuleVersion(
-        sheet.day("from"), sheet.maybe_day("until"), name, own, sheet.table("settings"), _cite(sheet, sources)
+        sheet.day("from"), sheet.maybe_day("until"), name, own, settings, _cite(sheet, sources)
     )
     _ordered(sheet, version.from_, version.until)
     sheet.done()
@@ -369,8 +381,24 @@ def _code(sheet: Sheet, properties: Iterable[str]) -> Code:
     )
     if code.from_ is not None:
         _ordered(sheet, code.from_, code.until)
+    if "unit_minutes" in properties:
+        _check_encounter(sheet, own)
     sheet.done()
     return code
+
+
+def _check_encounter(sheet: Sheet, own: Mapping[str, Any]) -> None:
+    """A row of service encounters has a procedure, minutes of one unit and their rounding."""
+    if not isinstance(own.get("procedure"), str):
+        sheet.refuse("`procedure` is missing", 'procedure = "H0038"')
+    minutes = own.get("unit_minutes")
+    if not isinstance(minutes, int) or isinstance(minutes, bool) or minutes < 1:
+        sheet.refuse(f"`unit_minutes` is {minutes!r}", "unit_minutes = whole minutes such as 15")
+    if own.get("rounding") not in ROUNDINGS:
+        sheet.refuse(f"`rounding` is {own.get('rounding')!r}", "one of " + ", ".join(ROUNDINGS))
+    for name in ("modifiers", "credentials"):
+        if not isinstance(own.get(name, []), list):
+            sheet.refuse(f"`{name}` is {own[name]!r}", f'{name} = ["..."]')
 
 
 def _breaks(*parts: Any) -> Iterator[date]:

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from mappings.explaining import explain, prove
 from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing
 from mappings.library import Bound, Library
 from mappings.records import Contact, PlanEntry, Record
+from mappings.sharing import ReleasedUnits, Sharing
 from mappings.situation import DID_NOT_HAPPEN, PlanSituation, Situation, plan_day
 from mappings.surroundings import Surrounding
-from mappings.units import share_cap
 
-CAP = "cap.units_per_day"
-CAP_CHECK = "day-cap"
 STATUS_CHECK = "status-known"
-
-
-@dataclass(frozen=True, slots=True)
-class ReleasedUnits:
-    """Units of a claim that has been released already; they take their part of a day's cap first."""
-
-    contact_id: str
-    individual: str
-    program: str
-    day: date
-    units: int
 
 
 def judge(
@@ -54,7 +39,7 @@ def judge(
     for number, record in enumerate(everything):
         if isinstance(record, Contact | PlanEntry):
             judged[number] = _judge_one(number, record, situations, around, now)
-    _share_days(judged, situations, released)
+    Sharing(judged, situations, released).share()
     return list(judged.values())
 
 
@@ -99,7 +84,8 @@ def _judge_contact(s: Situation) -> Judgement:
 
 def _judge_entry(s: PlanSituation) -> Judgement:
     entry, day = s.entry, plan_day(s.entry, s.now)
-    pack = s.around.library.on(entry.jurisdiction, day)
+    kind = s.program.program_kind if s.program is not None else None
+    pack = s.around.library.on(entry.jurisdiction, day, kind)
     if pack is None:
         return _no_pack(entry, s.around.library, day)
     findings = tuple(_find(bound, s) for bound in pack.plan_entry)
@@ -134,66 +120,12 @@ def _signing_state(holding: Sequence[Finding]) -> Signing:
 def _claim_state(s: Situation, holding: Sequence[Finding]) -> ClaimState:
     if s.contact.status == "in-progress" or (s.contact.status in DID_NOT_HAPPEN and not s.filed):
         return "none"
-    if s.minutes is not None and s.units == 0 and not s.filed:
+    if s.minutes is not None and s.units == 0 and not s.filed and s.unit is not None:
+        return "none"
+    note_only = s.pack_value("payer.note_only_classes")
+    if note_only and s.coverage is not None and s.coverage.class_ in note_only:
         return "none"
     return "held" if any(finding.stage in ("signing", "claim") for finding in holding) else "ready"
-
-
-def _share_days(
-    judged: dict[int, Judgement], situations: dict[int, Situation], released: Iterable[ReleasedUnits]
-) -> None:
-    """Share each day's cap: released units first, then contacts whose claim is ready, by their start."""
-    taken: dict[tuple[str, str, date], dict[str, int]] = defaultdict(dict)
-    for gone in released:
-        own = taken[gone.program, gone.individual, gone.day]
-        own[gone.contact_id] = own.get(gone.contact_id, 0) + gone.units
-    days: dict[tuple[str, str, date], list[int]] = defaultdict(list)
-    for number, s in situations.items():
-        if judged[number].claim == "ready":
-            program = s.contact.program.id if s.contact.program is not None else ""
-            days[program, s.contact.individual.id, s.day].append(number)
-    for key, numbers in days.items():
-        numbers.sort(key=lambda n: (_instant(situations[n]), situations[n].contact.id))
-        _share_day(judged, situations, numbers, taken.get(key, {}))
-
-
-def _share_day(
-    judged: dict[int, Judgement],
-    situations: dict[int, Situation],
-    numbers: Sequence[int],
-    taken: dict[str, int],
-) -> None:
-    pack = situations[numbers[0]].pack
-    cap = pack.value(CAP) if pack is not None else None
-    if cap is None:
-        return
-    # A contact whose claim is released already keeps what was released, it does not take it twice.
-    waiting = [n for n in numbers if judged[n].id not in taken]
-    for n in numbers:
-        if judged[n].id in taken:
-            judged[n] = replace(judged[n], billed_units=min(judged[n].units, taken[judged[n].id]))
-    shares = share_cap(cap, sum(taken.values()), [judged[n].units for n in waiting])
-    for n, share in zip(waiting, shares, strict=True):
-        if share < judged[n].units:
-            others = sum(taken.values()) + sum(judged[m].units for m in waiting)
-            judged[n] = _cut(judged[n], situations[n], share, cap, others)
-
-
-def _cut(judgement: Judgement, s: Situation, share: int, cap: int, wanted: int) -> Judgement:
-    lost = judgement.units - share
-    word = "unit is" if lost == 1 else "units are"
-    message = (
-        f"{wanted} units on {s.day}; at most {cap} a day are billed for one person in this programme. "
-        f"{share} of this contact's {judgement.units} are billed, {lost} {word} written off."
-    )
-    findings = tuple(
-        replace(f, result="fail", message=message, fix=b.rule.fix, fields=b.rule.fields)
-        if b.version.check == CAP_CHECK
-        else f
-        for f, b in zip(judgement.findings, s.pack.contact if s.pack is not None else (), strict=True)
-    )
-    claim: ClaimState = "ready" if share else "none"
-    return replace(judgement, billed_units=share, claim=claim, findings=findings, _by_rule={})
 
 
 def _no_pack(record: Contact | PlanEntry, library: Library, day: date) -> Judgement:
@@ -230,10 +162,6 @@ def _superseded(record: Contact | PlanEntry, library: Library) -> Judgement:
         library.digest,
     )
     return Judgement(record.id, record.kind, record.version, "ready", "none", 0, 0, (finding,), counts=False)
-
-
-def _instant(s: Situation) -> datetime:
-    return (s.contact.start or datetime.max.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 __all__ = ["Judgement", "ReleasedUnits", "explain", "judge", "prove"]

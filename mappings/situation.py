@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from mappings.encounters import awaits_table, rows_for, table_of
 from mappings.engagement import State, state_at
-from mappings.records import Contact, PlanEntry, ProgramFields, Service, Signature, StaffFields
+from mappings.records import (
+    AuthorizationFields,
+    Contact,
+    Coverage,
+    PlanEntry,
+    ProgramFields,
+    Service,
+    Signature,
+    StaffFields,
+)
 from mappings.units import counted_minutes, minutes_between, units_of
 
 if TYPE_CHECKING:
-    from mappings.library import DayPack
+    from mappings.library import Code, DayPack, Library
     from mappings.surroundings import Surrounding
 
 HAPPENED = ("finished", "in-progress")
@@ -73,12 +83,37 @@ class Situation:
 
     @cached_property
     def pack(self) -> DayPack | None:
-        """What is in force where and when the contact took place; None where there is no pack."""
-        pack = self.around.library.on(self.contact.jurisdiction, self.day)
+        """What is in force where and when the contact took place, and for its payer; None without a pack."""
         kind = self.program.program_kind if self.program is not None else None
-        if pack is not None and pack.pack.program_kinds and kind is not None:
-            return pack if kind in pack.pack.program_kinds else None
-        return pack
+        return pack_of(self.contact, self.around.library, kind, self.day)
+
+    def pack_value(self, name: str) -> Any:
+        """The value of a parameter of the pack, or None where it has none."""
+        return self.pack.value(name) if self.pack is not None else None
+
+    @cached_property
+    def coverage(self) -> Coverage | None:
+        """The coverage that the claim goes to on the day."""
+        return coverage_of(self.contact, self.pack, self.day)
+
+    @cached_property
+    def authorization(self) -> AuthorizationFields | None:
+        """The authorization the contact names: as given when given whole, else the record of that id."""
+        return self.around.authorization(self.contact.authorization, self.contact.jurisdiction)
+
+    @cached_property
+    def code(self) -> str | None:
+        """The procedure code: the contact's own, else the pack's."""
+        return self.service.code or self.pack_value("code.individual")
+
+    @cached_property
+    def encounter_rows(self) -> list[Code]:
+        """The rows of the place's table of service encounters that fit; empty where it has none loaded."""
+        if self.pack is None or not awaits_table(self.pack):
+            return []
+        filed = self.contact.claim.modifiers if self.contact.claim is not None else None
+        table = table_of(self.around.library, self.pack)
+        return rows_for(table, self.code, self.service.format, self.day, filed)
 
     @cached_property
     def state(self) -> State:
@@ -116,12 +151,29 @@ class Situation:
         return self.contact.technical_failure is True and self.service.place == "telehealth"
 
     @cached_property
+    def unit(self) -> tuple[int, str] | None:
+        """Minutes of one unit and their rounding; None where neither the pack nor its table says."""
+        if self.pack is None:
+            return None
+        if awaits_table(self.pack):
+            found = {(r.properties["unit_minutes"], r.properties["rounding"]) for r in self.encounter_rows}
+            return found.pop() if len(found) == 1 else None
+        per_unit = self.pack.value("unit.minutes")
+        return (per_unit, self.pack.value("unit.rounding") or "floor") if per_unit else None
+
+    @cached_property
+    def pooled(self) -> bool:
+        """Whether the minutes of all contacts of a day make units together."""
+        return bool(self.pack_value("unit.pooling") == "per-day")
+
+    @cached_property
     def units(self) -> int:
-        """Units of this contact alone, before any cap."""
-        if self.minutes is None or self.no_connection or self.pack is None:
+        """Units of this contact before any cap; where a day is pooled, those that it adds to the day's."""
+        if self.minutes is None or self.no_connection or self.unit is None:
             return 0
-        per_unit, rounding = self.pack.value("unit.minutes"), self.pack.value("unit.rounding")
-        return units_of(self.minutes, per_unit, rounding) if per_unit else 0
+        if self.pooled and self.happened:
+            return self.around.pool_of(self).get(self.contact.id, 0)
+        return units_of(self.minutes, *self.unit)
 
     @cached_property
     def happened(self) -> bool:
@@ -159,6 +211,25 @@ class Situation:
         return moment.astimezone(self.zone).date()
 
 
+def coverage_of(contact: Contact, pack: DayPack | None, day: date) -> Coverage | None:
+    """The coverage that a claim of the day goes to: of those in force the first to pay whose class the pack
+    is for, else the first to pay."""
+    in_force = [c for c in contact.individual.coverages if covers(c.from_, c.to, day)]
+    in_force.sort(key=lambda c: c.order if c.order is not None else 99)
+    classes = (pack.value("payer.classes") or ()) if pack is not None else ()
+    return next(iter([*(c for c in in_force if c.class_ in classes), *in_force]), None)
+
+
+def pack_of(contact: Contact, library: Library, program_kind: str | None, day: date) -> DayPack | None:
+    """What is in force for a contact: by its place, day and kind of programme, then by its payer."""
+    pack = library.on(contact.jurisdiction, day, program_kind)
+    payers = library.payers_of(contact.jurisdiction)
+    if pack is None or not any(c.payer in payers for c in contact.individual.coverages):
+        return pack
+    coverage = coverage_of(contact, pack, day)
+    return library.on(contact.jurisdiction, day, program_kind, coverage.payer if coverage else None)
+
+
 class PlanSituation:
     """A plan entry with everything its rules ask for."""
 
@@ -183,8 +254,8 @@ def zone_of(program: ProgramFields | None, start: datetime | None) -> tzinfo:
     return timezone(offset or timedelta(0))
 
 
-def only_id(fields: StaffFields | ProgramFields) -> bool:
-    """Whether a staff member or programme is given by id alone."""
+def only_id(fields: StaffFields | ProgramFields | AuthorizationFields) -> bool:
+    """Whether a staff member, programme or authorization is given by id alone."""
     if len(fields.model_fields_set - {"id"}) == 0:
         return True
     return all(not getattr(fields, name) for name in type(fields).model_fields if name != "id")

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from mappings.library import Library
-from mappings.records import Contact, PlanEntry, Program, ProgramFields, Record, Staff, StaffFields
+from mappings.records import (
+    Authorization,
+    AuthorizationFields,
+    Contact,
+    PlanEntry,
+    Program,
+    ProgramFields,
+    Record,
+    Staff,
+    StaffFields,
+)
 from mappings.situation import Situation, only_id
+from mappings.units import pooled_units
 
 # More contacts of one peer at one moment than any group has; the ones that end last are kept.
 OPEN_AT_ONCE = 40
@@ -21,11 +32,16 @@ class Surrounding:
         self.library = library
         self._staff: dict[str, StaffFields] = {}
         self._programs: dict[str, ProgramFields] = {}
+        self._authorizations: dict[str, AuthorizationFields] = {}
+        self._earlier: dict[tuple[str, str], list[AuthorizationFields]] = defaultdict(list)
         for record in records:
             if isinstance(record, Staff):
                 self._staff[record.id] = self._staff[f"{record.jurisdiction}|{record.id}"] = record
             elif isinstance(record, Program):
                 self._programs[record.id] = self._programs[f"{record.jurisdiction}|{record.id}"] = record
+            elif isinstance(record, Authorization):
+                self._authorizations[f"{record.jurisdiction}|{record.id}"] = record
+                self._earlier[record.member or "", record.service or ""].append(record)
         self.counting, self.doubled = _counting(records)
         self.entries: Mapping[str, PlanEntry] = {
             r.id: r for n, r in enumerate(records) if isinstance(r, PlanEntry) and n in self.counting
@@ -33,6 +49,8 @@ class Surrounding:
         self.overlaps: dict[str, Contact] = {}
         self._by_person: dict[str, list[Situation]] = defaultdict(list)
         self._by_session: dict[str, list[Situation]] = defaultdict(list)
+        self._by_day: dict[tuple[str, date], list[Situation]] = defaultdict(list)
+        self._pools: dict[tuple[str, date, str], dict[str, int]] = {}
 
     def staff(self, given: StaffFields | None, jurisdiction: str) -> StaffFields | None:
         """A staff member: as given when given whole, else the record of that id, else the id alone."""
@@ -50,6 +68,20 @@ class Surrounding:
             return given
         return self._programs.get(f"{jurisdiction}|{given.id}") or self._programs.get(given.id) or given
 
+    def authorization(
+        self, given: AuthorizationFields | None, jurisdiction: str
+    ) -> AuthorizationFields | None:
+        """An authorization: as given when given whole, else the record of that id, else the id alone."""
+        if given is None or not only_id(given):
+            return given
+        return self._authorizations.get(f"{jurisdiction}|{given.id}") or given
+
+    def earlier_authorization(self, of: AuthorizationFields) -> AuthorizationFields | None:
+        """An authorization of the same member and service that began before, or None."""
+        same = self._earlier.get((of.member or "", of.service or ""), ())
+        before = (a for a in same if a.id != of.id and a.from_ is not None)
+        return next((a for a in before if of.from_ is not None and a.from_ and a.from_ < of.from_), None)
+
     def place(self, situations: Iterable[Situation]) -> None:
         """Put the contacts that count beside each other: by person, by session, by peer and time."""
         by_peer: dict[str, list[Situation]] = defaultdict(list)
@@ -57,6 +89,7 @@ class Surrounding:
             if not situation.happened:
                 continue
             self._by_person[situation.contact.individual.id].append(situation)
+            self._by_day[situation.contact.individual.id, situation.day].append(situation)
             group = situation.contact.group
             if group is not None and group.session:
                 self._by_session[group.session].append(situation)
@@ -68,6 +101,21 @@ class Surrounding:
     def of_person(self, id: str) -> Sequence[Situation]:
         """The contacts of one individual that took place."""
         return self._by_person.get(id, ())
+
+    def of_day(self, id: str, day: date) -> Sequence[Situation]:
+        """The contacts of one individual that took place on a day."""
+        return self._by_day.get((id, day), ())
+
+    def pool_of(self, situation: Situation) -> Mapping[str, int]:
+        """Units by contact id of the day that a situation belongs to, its minutes taken together."""
+        key = pool_key(situation)
+        if key not in self._pools:
+            mine = [s for s in self.of_day(*key[:2]) if pool_key(s) == key and s.unit == situation.unit]
+            mine.sort(key=lambda s: (_utc(s.contact.start), s.contact.id))
+            minutes = [0 if s.no_connection else s.minutes or 0 for s in mine]
+            made = pooled_units(minutes, *situation.unit) if situation.unit is not None else []
+            self._pools[key] = {s.contact.id: u for s, u in zip(mine, made, strict=False)}
+        return self._pools[key]
 
     def of_session(self, session: str | None) -> Sequence[Situation]:
         """The contacts of one group session that took place."""
@@ -85,6 +133,12 @@ class Surrounding:
                     break
             open_.append(situation)
             open_.sort(key=lambda o: _utc(o.contact.end))
+
+
+def pool_key(s: Situation) -> tuple[str, date, str]:
+    """Whose minutes are taken together where a pack pools a day: person, day, programme and code."""
+    program = s.contact.program.id if s.contact.program is not None else ""
+    return s.contact.individual.id, s.day, f"{program}|{s.code}"
 
 
 def _counting(records: Sequence[Record]) -> tuple[frozenset[int], frozenset[int]]:

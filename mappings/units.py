@@ -46,6 +46,17 @@ def units_of(minutes: int, per_unit: int, rounding: str = "floor") -> int:
     return ROUNDINGS[rounding](max(0, minutes), per_unit)
 
 
+def pooled_units(minutes: Sequence[int], per_unit: int, rounding: str = "floor") -> list[int]:
+    """What each contact of a day adds to the units that all minutes up to and with it make together."""
+    total, made, added = 0, 0, []
+    for own in minutes:
+        total += max(0, own)
+        now = units_of(total, per_unit, rounding)
+        added.append(now - made)
+        made = now
+    return added
+
+
 def share_cap(cap: int, taken: int, wanted: Sequence[int]) -> list[int]:
     """What each of `wanted` receives, in order, of a cap of which `taken` units are gone already."""
     left, given = max(0, cap - taken), []

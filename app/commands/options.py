@@ -57,7 +57,7 @@ def site_option(command: Command) -> Command:
     return click.option(
         "--site",
         type=click.Path(exists=True, path_type=Path),
-        help="A site overlay (TOML) that sets or tightens parameters, or the site's folder of rules: site.toml, "
+        help="A site overlay (TOML) that sets or tightens parameters, or the site's folder: site.toml, "
         "packs/ and tables/.",
     )(command)
 
@@ -70,12 +70,13 @@ def json_option(command: Command) -> Command:
 
 
 def load_library(site: Path | None) -> Library:
-    """The rules with the site's overlay; an overlay or library that does not hold is wrong usage, said in its
+    """The rules with what the site adds, given or installed; what does not hold is wrong usage, said in its
     own words."""
+    from app.settings import Settings
     from mappings.library import LibraryError, load
 
     try:
-        return load(site)
+        return load(site or Settings().site_rules)
     except LibraryError as error:
         raise click.UsageError(f"the rules could not be loaded: {error}") from error
 

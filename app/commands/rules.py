@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.commands.load_table import load_table
 from app.commands.options import (
     HELD,
     WELL,
@@ -186,3 +187,6 @@ def _value(value: object) -> str:
         if isinstance(value, Sequence) and not isinstance(value, str)
         else str(value)
     )
+
+
+rules.add_command(load_table)

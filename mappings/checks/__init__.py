@@ -1,11 +1,14 @@
 """The vocabulary of checks: importing this package registers every one of them."""
 
 from mappings.checks import (
+    authorization,
     codes,
     conditions,
     integrity,
+    limits,
     modality,
     note,
+    payer,
     plan,
     plan_entry,
     preadmission,
@@ -13,6 +16,7 @@ from mappings.checks import (
     scope,
     signatures,
     time,
+    training,
 )
 from mappings.checks.registry import CHECKS, CONDITIONS, PARAMETERS_OF, Outcome
 
@@ -21,11 +25,14 @@ __all__ = [
     "CONDITIONS",
     "PARAMETERS_OF",
     "Outcome",
+    "authorization",
     "codes",
     "conditions",
     "integrity",
+    "limits",
     "modality",
     "note",
+    "payer",
     "plan",
     "plan_entry",
     "preadmission",
@@ -33,4 +40,5 @@ __all__ = [
     "scope",
     "signatures",
     "time",
+    "training",
 ]

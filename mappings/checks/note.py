@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, timedelta
 
-from mappings.checks.registry import PASS, Outcome, advises, check, fails, missing, passes
+from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, passes
+from mappings.checks.signatures import author_standing
 from mappings.checks.texts import listed, says_something
 from mappings.library import Bound
 from mappings.records import Note
@@ -140,3 +141,32 @@ def start_and_end(s: Situation, b: Bound) -> Outcome:
     if s.gross is not None and s.gross > b.settings["longest_minutes"]:
         return fails(f"The contact lasts {s.gross // 60} hours; check its days.", "start", "end")
     return passes(f"{s.gross} minutes from start to end, {s.minutes} of them count.")
+
+
+@check("own-signed-note")
+def own_signed_note(s: Situation, b: Bound) -> Outcome:
+    """Each contact has its own note, signed by the peer, with times of its own (R058)."""
+    standing = author_standing(s)
+    if standing is not PASS:
+        return standing
+    if s.contact.start is None or s.contact.end is None:
+        return missing("the times of the contact", "start", "end")
+    for other in s.around.of_day(s.contact.individual.id, s.day):
+        theirs, ours = other.contact, s.contact
+        twin = (theirs.start, theirs.end) == (ours.start, ours.end) and other is not s
+        if twin and theirs.peer is not None and ours.peer is not None and theirs.peer.id == ours.peer.id:
+            return fails(f"Contact {other.contact.id} has the same peer and the same times.", "start", "end")
+    return PASS
+
+
+@check("rights-explained", settings=("scopes",))
+def rights_explained(s: Situation, b: Bound) -> Outcome:
+    """Rights and responsibilities were explained by the second contact, or declined (R109)."""
+    scopes = b.settings["scopes"]
+    if any(c.scope in scopes and (c.from_ is None or c.from_ <= s.day) for c in s.contact.consents):
+        return PASS
+    start = s.contact.start
+    earlier = (o.contact.start for o in s.around.of_person(s.contact.individual.id) if o is not s)
+    if start is None or not any(other is not None and other < start for other in earlier):
+        return NOT_APPLICABLE
+    return advises("That rights and responsibilities were explained is not recorded.", "consents")

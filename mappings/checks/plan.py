@@ -7,7 +7,7 @@ from datetime import timedelta
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, fails, missing
 from mappings.checks.texts import says_something
 from mappings.library import Bound
-from mappings.records import PlanEntry
+from mappings.records import PlanEntry, Signature
 from mappings.situation import Situation, covers
 
 
@@ -147,3 +147,32 @@ def goal_linked(s: Situation, b: Bound) -> Outcome:
     if any(goal.status == "active" for goal in named):
         return PASS
     return fails(f"The goal {named[0].id} is {named[0].status or 'of no status'}, not active.", "note.goals")
+
+
+@check("plan-signed-by", "plan.signers", "lpha.categories", offered=True)
+def plan_signed_by(s: Situation, b: Bound) -> Outcome:
+    """All who sign a plan here have signed the entry's version by the day: individual, peer, LPHA or a
+    category of staff."""
+    if s.entry is None:
+        return NOT_APPLICABLE
+    for place, signature in enumerate(s.entry.signatures):
+        if signature.at is None or signature.version is None:
+            return missing("when and what was signed of the plan", f"plan-entry.signatures[{place}]")
+    counting = [
+        x
+        for x in s.entry.signatures
+        if x.version == s.entry.version and x.at is not None and s.day_of(x.at) <= s.day
+    ]
+    lacking = [who for who in b["plan.signers"] if not any(_signs_as(s, b, x, who) for x in counting)]
+    if not lacking:
+        return PASS
+    return fails(f"The plan is not signed by: {', '.join(lacking)}.", "service.plan_entry")
+
+
+def _signs_as(s: Situation, b: Bound, signature: Signature, who: str) -> bool:
+    if who == "individual":
+        return signature.by == s.contact.individual.id
+    if who == "peer":
+        plan = s.entry.plan if s.entry is not None else None
+        return signature.by in {*(plan.contributors if plan else ()), s.peer.id if s.peer else None}
+    return signature.category in b["lpha.categories"] if who == "lpha" else signature.category == who

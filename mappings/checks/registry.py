@@ -33,15 +33,39 @@ Condition = Callable[["Situation"], bool]
 CHECKS: dict[str, Check] = {}
 CONDITIONS: dict[str, Condition] = {}
 PARAMETERS_OF: dict[str, tuple[str, ...]] = {}
+# Settings a rule must give with the check, and how many parameters of its own choice it must list.
+SETTINGS_OF: dict[str, tuple[str, ...]] = {}
+CHOSEN_OF: dict[str, int] = {}
+# Checks that stand ready for packs that the shipped rules may not name.
+OFFERED: set[str] = set()
+# Checks that are off while all the parameters of their rule are unset; they are then not even called.
+OFF_WHEN_UNSET: set[str] = set()
 
 
-def check(name: str, *parameters: str) -> Callable[[Check], Check]:
-    """Register a check under the name a rule uses; `parameters` are those that the rule must list."""
+def check(
+    name: str,
+    *parameters: str,
+    settings: tuple[str, ...] = (),
+    chosen: int = 0,
+    offered: bool = False,
+    off_when_unset: bool = False,
+) -> Callable[[Check], Check]:
+    """Register a check under the name a rule uses.
+
+    `parameters` are those that the rule must list, `settings` those it must give; of `chosen` parameters
+    only the number is fixed, the rule lists them first. `offered` is for packs to come: no shipped rule need
+    name it. `off_when_unset` says that the rule does not apply while all its parameters are unset.
+    """
 
     def register(function: Check) -> Check:
         if name in CHECKS:
             raise ValueError(f"two checks are named {name}")
         CHECKS[name], PARAMETERS_OF[name] = function, parameters
+        SETTINGS_OF[name], CHOSEN_OF[name] = settings, chosen
+        if offered:
+            OFFERED.add(name)
+        if off_when_unset:
+            OFF_WHEN_UNSET.add(name)
         return function
 
     return register

@@ -1,4 +1,4 @@
-"""Who may render the service: credentials, ages, supervision, the grace of a CRPA."""
+"""Who may render the service: credentials, ages, supervision, the grace after hiring."""
 
 from __future__ import annotations
 
@@ -55,21 +55,22 @@ def held_on_day(s: Situation, b: Bound, accepted: Collection[str]) -> tuple[Cred
 
 
 def grace(s: Situation, b: Bound) -> Literal["", "within", "over", "no-hire-date"]:
-    """Where a CRPA without an OMH credential stands in the months after being hired."""
-    crpa, _, _ = held_on_day(s, b, ("crpa",))
-    if crpa is None or s.peer is None or s.service.type not in b["crpa.grace_service_types"]:
+    """Where a peer with another credential stands in the months after being hired that the place gives."""
+    other, _, _ = held_on_day(s, b, b["grace.credentials"])
+    if other is None or s.peer is None or s.service.type not in b["grace.service_types"]:
         return ""
     if s.peer.hired is None:
         return "no-hire-date"
-    last = plus_months(s.peer.hired, b["crpa.grace_months"])
+    last = plus_months(s.peer.hired, b["grace.months"])
     return "within" if s.peer.hired <= s.day <= last else "over"
 
 
 @check(
     "credential-in-force",
     "credentials.issuers",
-    "crpa.grace_months",
-    "crpa.grace_service_types",
+    "grace.credentials",
+    "grace.months",
+    "grace.service_types",
 )
 def credential_in_force(s: Situation, b: Bound) -> Outcome:
     """The peer holds one of the credentials of a list, from an accepted issuer, on the day of service."""
@@ -87,7 +88,9 @@ def credential_in_force(s: Situation, b: Bound) -> Outcome:
         return passes(f"{credential.code} is in force on {s.day}.")
     standing = grace(s, b)
     if standing == "within":
-        return passes(f"A CRPA within {b['crpa.grace_months']} months of being hired on {s.day}.")
+        return passes(
+            f"Within {b['grace.months']} months of being hired, with another credential, on {s.day}."
+        )
     if standing == "no-hire-date":
         return missing("the day the peer was hired", "peer.hired")
     if datum:
@@ -126,17 +129,22 @@ def credential_fits_service(s: Situation, b: Bound) -> Outcome:
 
 
 @check(
-    "crpa-grace", *CREDENTIAL_LISTS, "credentials.issuers", "crpa.grace_months", "crpa.grace_service_types"
+    "grace-after-hiring",
+    *CREDENTIAL_LISTS,
+    "credentials.issuers",
+    "grace.credentials",
+    "grace.months",
+    "grace.service_types",
 )
-def crpa_grace(s: Situation, b: Bound) -> Outcome:
-    """A CRPA gets the provisional OMH credential within the grace; a countdown until then (R009)."""
+def grace_after_hiring(s: Situation, b: Bound) -> Outcome:
+    """A peer with another credential gets the place's own within the grace; a countdown until then (R009)."""
     unknown = unknown_peer(s)
     if unknown is not None:
         return unknown
     omh = [code for name in CREDENTIAL_LISTS for code in b[name]]
-    if held_on_day(s, b, omh)[0] is not None or held_on_day(s, b, ("crpa",))[0] is None:
+    if held_on_day(s, b, omh)[0] is not None or held_on_day(s, b, b["grace.credentials"])[0] is None:
         return NOT_APPLICABLE
-    standing, months = grace(s, b), b["crpa.grace_months"]
+    standing, months = grace(s, b), b["grace.months"]
     if standing == "":
         return NOT_APPLICABLE
     if standing == "no-hire-date" or s.peer is None or s.peer.hired is None:
@@ -146,15 +154,15 @@ def crpa_grace(s: Situation, b: Bound) -> Outcome:
         return fails(f"The peer was hired on {s.peer.hired}, after the service.", "peer.hired")
     if standing == "over":
         return fails(
-            f"Hired on {s.peer.hired}, the peer had until {last} to obtain a provisional OMH credential.",
+            f"Hired on {s.peer.hired}, the peer had until {last} to obtain a credential of this place.",
             "peer.credentials",
         )
     left = (last - s.day).days
     return advises(
-        f"The peer works as a CRPA and has no OMH credential yet: {left} days left, until {last}.",
+        f"The peer has another credential and none of this place yet: {left} days left, until {last}.",
         "peer.credentials",
         severity="warn",
-        fix="Obtain the provisional OMH credential before that day.",
+        fix="Obtain the provisional credential before that day.",
     )
 
 

@@ -101,3 +101,17 @@ def risk_told(s: Situation, b: Bound) -> Outcome:
     if risk.at is None:
         return missing("when the clinician was told of the risk", "risk.at")
     return PASS
+
+
+@check("beside-no-other-service")
+def beside_no_other_service(s: Situation, b: Bound) -> Outcome:
+    """No other service of the same person lies at the same time (R110)."""
+    if s.contact.start is None or s.contact.end is None:
+        return NOT_APPLICABLE
+    for other in s.around.of_day(s.contact.individual.id, s.day):
+        theirs = other.contact
+        if other is s or theirs.start is None or theirs.end is None:
+            continue
+        if theirs.start < s.contact.end and s.contact.start < theirs.end:
+            return fails(f"{theirs.id} lies at the same time for the same person.", "start", "end")
+    return PASS

@@ -106,8 +106,9 @@ def lpha_role(s: Situation, b: Bound, signature: Signature) -> Outcome:
 
 def cosign_needed(s: Situation, asked: Sequence[str]) -> bool:
     """Whether the conditions of `cosign.required_when` ask for a co-signature on this contact."""
+    codes = s.pack_value("credentials.provisional") or ()
     provisional = any(
-        (credential.code or "").endswith("-provisional") and covers(credential.from_, credential.to, s.day)
+        credential.code in codes and covers(credential.from_, credential.to, s.day)
         for credential in (s.peer.credentials if s.peer is not None else ())
     )
     return (

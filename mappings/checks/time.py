@@ -27,6 +27,8 @@ def at_least_one_unit(s: Situation, b: Bound) -> Outcome:
         return NOT_APPLICABLE
     if s.units > 0:
         return PASS
+    if s.pooled and any(s.around.pool_of(s).values()):
+        return passes("Its minutes count together with those of the day's other contacts.")
     words = units_sentence(s.minutes or 0, b["unit.minutes"], b["unit.rounding"])
     return fails(f"{words} Nothing is billed; the note is kept.", "end", "start")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from mappings.intake import record_from
 from mappings.records import Record
+from tests.guidance.places import PLACES
 
 NONE = "<none>"
 NOW = datetime.fromisoformat("2026-03-10T09:00:00-05:00")
@@ -211,6 +212,16 @@ BASES: dict[str, Mapping[str, Any]] = {
     "entry": {},
     "targeted-entry": {f"entry:{key}": value for key, value in TARGETED_ENTRY.items()},
 }
+BASES |= {
+    **PLACES,
+    "payer": {
+        **ENROLLED,
+        "individual.coverages[0].payer": "SAMPLE-MCO",
+        "individual.coverages[0].class": "medicaid-mco",
+        "authorization": {"id": "AUTH-9", "service": "H0038", "member": "MRN-70001", "number": "M9",
+                          "units": 100, "used": 0, "from": "2026-01-01", "to": None},
+    },
+}  # fmt: skip
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -243,10 +254,16 @@ def contact_and_entry(
 
 
 def records(
-    base: str, changes: Mapping[str, Any] | None = None, others: list[Mapping[str, Any]] | None = None
+    base: str,
+    changes: Mapping[str, Any] | None = None,
+    others: list[Mapping[str, Any]] | None = None,
+    beside: list[Mapping[str, Any]] | None = None,
 ) -> list[Record]:
-    """The records of a case: the contact (or the entry) to judge first, then everything around it."""
+    """The records of a case: the contact (or the entry) to judge first, then everything around it.
+
+    `others` are further contacts like the first, `beside` whole records of any kind.
+    """
     contact, entry = contact_and_entry(base, changes)
     first = [entry] if base.endswith("entry") else [contact, entry]
-    beside = [changed(contact, {"id": f"ENC-{n}", **other}) for n, other in enumerate(others or (), start=2)]
-    return [record_from(data) for data in [*first, *beside]]
+    alike = [changed(contact, {"id": f"ENC-{n}", **other}) for n, other in enumerate(others or (), start=2)]
+    return [record_from(dict(data)) for data in [*first, *alike, *(beside or ())]]

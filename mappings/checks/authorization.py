@@ -1,0 +1,266 @@
+"""Units a payer granted: for whom, for what, from when to when, how many, and who asked for them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, passes
+from mappings.checks.texts import listed
+from mappings.library import Bound
+from mappings.records import AuthorizationFields
+from mappings.situation import Situation, covers, only_id
+
+APPROVED = "approved"
+FORM_FIELDS = {
+    "member": "the member id",
+    "service": "the service",
+    "units": "the units",
+    "from": "the first day",
+    "requested_by": "who requests",
+    "requester_role": "the role of who requests",
+}
+
+
+def _concerns(s: Situation, b: Bound) -> bool:
+    return s.code in b.settings["codes"]
+
+
+def is_extension(s: Situation, authorization: AuthorizationFields) -> bool:
+    """Whether it extends an earlier one: it went through a review, or the member has an earlier one."""
+    return authorization.review is not None or s.around.earlier_authorization(authorization) is not None
+
+
+def granted(s: Situation, b: Bound) -> tuple[int | None, date | None]:
+    """Units of the contact's authorization that count and its last day; None for what is not known or open.
+
+    The first parameter of the rule is the most units that are granted at first, the second, where there is
+    one, in how many days, the first of them counted. An extension grants what it says itself, unless the
+    rule's setting `extends` is false.
+    """
+    authorization = s.authorization
+    if authorization is None:
+        return None, None
+    units, last = authorization.units, authorization.to
+    if b.settings.get("extends", True) and is_extension(s, authorization):
+        return units, last
+    names = b.version.parameters
+    most = b[names[0]]
+    if units is not None and most is not None:
+        units = min(units, most)
+    days = b[names[1]] if len(names) > 1 else None
+    if days is not None and authorization.from_ is not None:
+        end = authorization.from_ + timedelta(days=days - 1)
+        last = end if last is None else min(last, end)
+    return units, last
+
+
+@check("authorization-units", settings=("codes",), chosen=1)
+def authorization_units(s: Situation, b: Bound) -> Outcome:
+    """An authorization for this service is in force on the day, with units left (R084, R085); the units are
+    shared in `mappings.sharing`."""
+    if not _concerns(s, b):
+        return NOT_APPLICABLE
+    authorization = s.authorization
+    if authorization is None:
+        return missing("the payer's authorization", "authorization")
+    if only_id(authorization):
+        return missing(f"the record of authorization {authorization.id}", "authorization")
+    for value, name, words in (
+        (authorization.service, "service", "the service that is authorized"),
+        (authorization.units, "units", "the units that are authorized"),
+        (authorization.used, "used", "the units used so far"),
+        (authorization.from_, "from", "the first day of the authorization"),
+    ):
+        if value is None:
+            return missing(words, f"authorization.{name}")
+    if authorization.service != s.code:
+        return fails(
+            f"The authorization is for {authorization.service}; this service is {s.code}.",
+            "authorization.service",
+        )
+    return _in_its_days(s, b, authorization)
+
+
+def _in_its_days(s: Situation, b: Bound, authorization: AuthorizationFields) -> Outcome:
+    units, last = granted(s, b)
+    if authorization.from_ is not None and s.day < authorization.from_:
+        return fails(f"The authorization begins on {authorization.from_}.", "authorization.from", "start")
+    if last is not None and s.day > last:
+        left = max(0, (units or 0) - (authorization.used or 0))
+        return fails(
+            f"The authorization ended on {last}; {left} of its {units} units were left unused before this "
+            f"input.",
+            "authorization.to",
+            "start",
+        )
+    return PASS
+
+
+@check("extension-approved", settings=("codes",))
+def extension_approved(s: Situation, b: Bound) -> Outcome:
+    """Further units count once the payer's clinical review has approved them (R086)."""
+    authorization = s.authorization
+    if not _concerns(s, b) or authorization is None or not is_extension(s, authorization):
+        return NOT_APPLICABLE
+    if authorization.review is None:
+        return missing("the outcome of the clinical review", "authorization.review")
+    if authorization.review != APPROVED:
+        return fails(f"The review of the extension is {authorization.review!r}.", "authorization.review")
+    if authorization.from_ is None:
+        return missing("the first day of the extension", "authorization.from")
+    return PASS
+
+
+@check("authorization-of-member")
+def authorization_of_member(s: Situation, b: Bound) -> Outcome:
+    """The authorization is this person's own (R089)."""
+    authorization = s.authorization
+    if authorization is None or only_id(authorization):
+        return NOT_APPLICABLE
+    if authorization.member is None:
+        return missing("the member of the authorization", "authorization.member")
+    person = s.contact.individual
+    if authorization.member in {person.id, *(c.member_id for c in person.coverages)}:
+        return PASS
+    return fails(
+        f"The authorization is attached to {authorization.member}, not to {person.id}.",
+        "authorization.member",
+        "individual.id",
+    )
+
+
+@check("initiated-by-payer", "auth.initiators", settings=("codes",))
+def initiated_by_payer(s: Situation, b: Bound) -> Outcome:
+    """The payer's own coordinator asked for it and the member approved (R083)."""
+    if not _concerns(s, b):
+        return NOT_APPLICABLE
+    authorization = s.authorization
+    if authorization is None:
+        return missing("the payer's authorization", "authorization")
+    if authorization.requester_role is None:
+        return missing("the role of who asked for it", "authorization.requester_role")
+    if authorization.requester_role not in b["auth.initiators"]:
+        return fails(
+            f"It was asked for by a {authorization.requester_role}; only a "
+            f"{listed(b['auth.initiators'], 'or')} starts this service.",
+            "authorization.requester_role",
+        )
+    if authorization.member_approved is None:
+        return missing("whether the member approved", "authorization.member_approved")
+    if not authorization.member_approved:
+        return fails("The member has not approved.", "authorization.member_approved")
+    return PASS
+
+
+@check("clinician-and-peer", "team.clinicians", settings=("codes",))
+def clinician_and_peer(s: Situation, b: Bound) -> Outcome:
+    """A licensed clinician takes part beside the peer (R082)."""
+    if not _concerns(s, b):
+        return NOT_APPLICABLE
+    others = [
+        present for present in s.contact.staff if s.contact.peer is None or present.id != s.contact.peer.id
+    ]
+    if any(present.category in b["team.clinicians"] for present in others):
+        return PASS
+    for place, present in enumerate(s.contact.staff):
+        if present.category is None:
+            return missing(
+                f"the category of {present.id or 'the other member of staff'}", f"staff[{place}].category"
+            )
+    return fails(
+        f"{s.code} is given by a licensed clinician and a peer together; no clinician is recorded"
+        f"{b.standing('team.clinicians')}.",
+        "staff",
+    )
+
+
+@check("no-prior-approval", "auth.required")
+def no_prior_approval(s: Situation, b: Bound) -> Outcome:
+    """No authorization is needed, unless the payer's contract asks for one (R079)."""
+    required = b["auth.required"]
+    return _required(s) if required and s.code in required else PASS
+
+
+@check("authorization-and-benefits", "auth.required")
+def authorization_and_benefits(s: Situation, b: Bound) -> Outcome:
+    """Where the payer asks for an authorization there is one; of several coverages an order (R090)."""
+    required = b["auth.required"]
+    outcome = _required(s) if required and s.code in required else PASS
+    if outcome is not PASS or len(s.contact.individual.coverages) < 2:
+        return outcome
+    places = [n for n, c in enumerate(s.contact.individual.coverages) if covers(c.from_, c.to, s.day)]
+    orders = [s.contact.individual.coverages[n].order for n in places]
+    if len(places) > 1 and (None in orders or len(set(orders)) < len(orders)):
+        payers = listed(s.contact.individual.coverages[n].payer or "a payer" for n in places)
+        return fails(
+            f"In which order {payers} pay is not recorded.",
+            *(f"individual.coverages[{n}].order" for n in places),
+            fix="Record which coverage pays first.",
+        )
+    return PASS
+
+
+def _required(s: Situation) -> Outcome:
+    authorization = s.authorization
+    if authorization is None:
+        payer = s.coverage.payer if s.coverage is not None else None
+        return fails(
+            f"{payer or 'The payer'} asks for an authorization of {s.code}; none is recorded.",
+            "authorization",
+            severity="block",
+            fix="Request the authorization and record it.",
+        )
+    if not only_id(authorization) and not (authorization.number or "").strip():
+        return fails(
+            "The authorization has no number; the claim would go without it.",
+            "authorization.number",
+            severity="warn",
+            fix="Record the payer's number.",
+        )
+    return PASS
+
+
+@check("request-form", "auth.form_fields")
+def request_form(s: Situation, b: Bound) -> Outcome:
+    """A request for units is complete before it is sent, with the peer's certificate number (R087)."""
+    authorization = s.authorization
+    if authorization is None or only_id(authorization):
+        return NOT_APPLICABLE
+    data = authorization.model_dump(by_alias=True)
+    names = [name for name in b["auth.form_fields"] if data.get(name) in (None, "")]
+    lacking = [FORM_FIELDS.get(name, name) for name in names]
+    paths = [f"authorization.{name}" for name in names]
+    certificates = s.peer.credentials if s.peer is not None and s.peer_known else ()
+    if s.peer_known and not any((c.number or "").strip() for c in certificates):
+        lacking.append("the peer's certificate number")
+        paths.append("peer.credentials")
+    if not lacking:
+        return PASS
+    verb = "is" if len(lacking) == 1 else "are"
+    return fails(f"The form would be returned: {listed(lacking)} {verb} missing.", *paths)
+
+
+@check("request-answered", "auth.answer_business_days")
+def request_answered(s: Situation, b: Bound) -> Outcome:
+    """When the payer's answer to a request is expected; only Saturdays and Sundays are left out (R088)."""
+    authorization = s.authorization
+    waiting = authorization is not None and authorization.review == "pending"
+    if authorization is None or not waiting or authorization.from_ is None:
+        return NOT_APPLICABLE
+    expected = business_days_after(authorization.from_, b["auth.answer_business_days"])
+    if s.day_of(s.now) <= expected:
+        return passes(f"An answer is expected by {expected}.")
+    return advises(
+        f"An answer was expected by {expected} and none is recorded.",
+        "authorization.review",
+        severity="warn",
+        fix="Ask the payer.",
+    )
+
+
+def business_days_after(day: date, count: int) -> date:
+    """The day so many working days later; Saturdays and Sundays are none, holidays are not known."""
+    while count > 0:
+        day += timedelta(days=1)
+        count -= day.weekday() < 5
+    return day
