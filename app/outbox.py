@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app import audit
 from app.actor import ADMINISTRATOR, BILLER, LPHA, PEER, SUPERVISOR, Actor, require
 from app.problems import NotFound, Problem, Stale
-from app.tables import OutboxRow
+from app.tables import OutboxRow, SignatureRow
 
 WAITING, SENDING, IN_CHART, REFUSED, HELD = "waiting", "sending", "in-chart", "refused", "held"
 WORDS = {
@@ -183,8 +183,8 @@ def retry(session: Session, actor: Actor, row_id: int, now: datetime) -> None:
     """Put a refused or held row back in line, or let a waiting one go now. Raises NotAllowed, NotFound, and
     Stale for one that is being sent or is in the chart."""
     require(actor, SUPERVISOR, ADMINISTRATOR, BILLER, LPHA, PEER, to="send a record again")
-    row = session.get(OutboxRow, row_id)
-    if row is None or row.issuer != actor.issuer or (actor.patient and row.patient != actor.patient):
+    row = session.scalars(select(OutboxRow).where(OutboxRow.id == row_id, *_visible(actor))).first()
+    if row is None:
         raise NotFound("There is no such delivery.", "Look at the list of deliveries.")
     if row.state not in (REFUSED, HELD, WAITING):
         raise Stale(f"This delivery is {WORDS[row.state]} already.", "Look at the list of deliveries again.")
@@ -194,13 +194,12 @@ def retry(session: Session, actor: Actor, row_id: int, now: datetime) -> None:
 
 
 def listing(session: Session, actor: Actor | None) -> tuple[DeliveryLine, ...]:
-    """The deliveries of the actor's person, or of the whole issuer in a launch without one; every row of
-    every issuer for None (the worker's report). Newest first."""
+    """The deliveries of the actor's person; in a launch without one all of the issuer for supervisors and
+    administrators, the claims for billers, and for everybody what they signed themselves. Every row of every
+    issuer for None (the worker's report). Newest first."""
     query = select(OutboxRow).order_by(OutboxRow.id.desc())
     if actor is not None:
-        query = query.where(OutboxRow.issuer == actor.issuer)
-        if actor.patient is not None:
-            query = query.where(OutboxRow.patient == actor.patient)
+        query = query.where(*_visible(actor))
     return tuple(_line(row) for row in session.scalars(query))
 
 
@@ -222,6 +221,26 @@ def states(session: Session, issuer: str, destination: str, patient: str) -> dic
         )
     )
     return dict(rows.all())
+
+
+def _visible(actor: Actor) -> tuple[ColumnElement[bool], ...]:
+    of_issuer = OutboxRow.issuer == actor.issuer
+    if actor.patient is not None:
+        return of_issuer, OutboxRow.patient == actor.patient
+    if actor.is_any(SUPERVISOR, ADMINISTRATOR):
+        return (of_issuer,)
+    own = _signed_by(actor)
+    return of_issuer, or_(own, OutboxRow.destination == CLAIMS) if actor.is_any(BILLER) else own
+
+
+def _signed_by(actor: Actor) -> ColumnElement[bool]:
+    # The key begins with what was signed: note/<contact>/<version>, plan/<plan entry>/<version>.
+    begins = [
+        func.instr(OutboxRow.key, f"{kind}/" + SignatureRow.subject + "/") == 1 for kind in (NOTE, PLAN)
+    ]
+    return exists().where(
+        SignatureRow.issuer == OutboxRow.issuer, SignatureRow.by == actor.staff_id, or_(*begins)
+    )
 
 
 def _before(earlier: type[OutboxRow], row: type[OutboxRow]) -> ColumnElement[bool]:

@@ -60,7 +60,7 @@ def save(
     session: Session, actor: Actor, record: Staff, roles: frozenset[str], active: bool, now: datetime
 ) -> StaffMember:
     """Save one member whole. Supervisors and administrators keep the registry, nobody their own entry, and
-    only administrators make administrators. Raises NotAllowed, MendInput."""
+    only administrators make or change administrators. Raises NotAllowed, MendInput."""
     _may_keep(actor)
     _check(session, actor, record, roles)
     row = session.get(StaffRow, (actor.issuer, record.id))
@@ -236,8 +236,8 @@ def _check(session: Session, actor: Actor, record: Staff, roles: frozenset[str])
         )
     known = session.get(StaffRow, (actor.issuer, record.id))
     held = set(known.roles) if known else set()
-    if ADMINISTRATOR in (roles ^ held) and not actor.is_any(ADMINISTRATOR):
-        raise NotAllowed("Only an administrator makes administrators.", "Ask an administrator.")
+    if ADMINISTRATOR in (roles | held) and not actor.is_any(ADMINISTRATOR):
+        raise NotAllowed("Only an administrator makes or changes administrators.", "Ask an administrator.")
     other = by_npi(session, actor.issuer, record.npi) if record.npi else None
     if other is not None and other.record.id != record.id:
         raise MendInput(

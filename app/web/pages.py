@@ -136,6 +136,7 @@ SAID = {
     "signed": "Signed. The text is now frozen.",
     "waiting": "Signed. It now waits for a co-signature.",
     "cosigned": "Co-signed. The note is final and goes to the chart.",
+    "changed": "Nothing was signed: the note changed while you were reading. Read it again.",
     "sent-back": "Sent back to the author with your comment.",
     "recalled": "Taken back. You can change it and sign it again.",
     "plan-signed": "Signed. The entry now counts and goes to the chart.",

@@ -127,7 +127,7 @@ def cosign(contact_id: str) -> ResponseReturnValue:
         with kit().store.write() as session:
             office.cosign(session, actor(), contact_id, digest, kit().library, kit().keyring, kit().now())
     except Stale:
-        return redirect(url_for("signing.review", contact_id=contact_id), 303)
+        return redirect(url_for("signing.review", contact_id=contact_id, said="changed"), 303)
     except Held as held:
         return _review_page(_shown(contact_id), FormView({}, LABELS), held=held), 409
     return redirect(url_for("signing.one", contact_id=contact_id, said="cosigned"), 303)

@@ -8,7 +8,22 @@ import pytest
 from app import audit, outbox
 from app.outbox import CHART, CLAIMS, NOTE
 from app.problems import NotAllowed, NotFound, Stale
-from tests.app.office import CHEN, ELSEWHERE, ISSUER, LINDQVIST, MORENO, MOSS, NOW, RIVERA, actor
+from tests.app.office import (
+    CHEN,
+    ELSEWHERE,
+    ISSUER,
+    LINDQVIST,
+    MORENO,
+    MOSS,
+    NOW,
+    OKAFOR,
+    RIVERA,
+    WHITFIELD,
+    actor,
+    drafted,
+    signed,
+    undecided,
+)
 
 SECOND = timedelta(seconds=1)
 
@@ -175,7 +190,7 @@ def test_the_list_shows_ones_own_person_or_issuer_only(office):
     put(office, "b", LINDQVIST)
     with office.store.read() as session:
         assert [line.key for line in outbox.listing(session, actor(RIVERA, MOSS))] == ["a"]
-        assert [line.key for line in outbox.listing(session, actor(MORENO))] == ["b", "a"]
+        assert [line.key for line in outbox.listing(session, actor(WHITFIELD))] == ["b", "a"]
         assert outbox.listing(session, actor(CHEN, None, ELSEWHERE)) == ()
 
 
@@ -222,3 +237,25 @@ def test_many_workers_never_hold_one_row_together(office):
         with office.store.write() as session:
             outbox.settle(session, leased, {}, office.now)
     assert len(taken) == len(set(taken)) == 30
+
+
+def test_outside_a_chart_a_biller_sees_claims_and_everybody_what_they_signed(office):
+    undecided(office)
+    note = drafted(office).contact.id
+    signed(office, note)
+    claim = put(office, "claim/1", to=CLAIMS)
+    mine, other = put(office, f"note/{note}/1"), put(office, f"note/{note}0/1")
+    with office.store.read() as session:
+        seen = {
+            who: {line.id for line in outbox.listing(session, actor(who))}
+            for who in (RIVERA, OKAFOR, CHEN, MORENO, WHITFIELD)
+        }
+    assert (seen[RIVERA], seen[OKAFOR], seen[CHEN]) == ({mine}, set(), set())
+    assert seen[MORENO] == {claim}
+    assert seen[WHITFIELD] >= {mine, other, claim}
+
+
+def test_a_delivery_that_is_not_shown_to_a_person_cannot_be_sent_again_by_them(office):
+    row = put(office, "note/of-another/1")
+    with office.store.write() as session, pytest.raises(NotFound):
+        outbox.retry(session, actor(OKAFOR), row, office.now)
