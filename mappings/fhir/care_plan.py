@@ -28,7 +28,7 @@ from mappings.fhir.elements import (
     units_of_15,
 )
 from mappings.fhir.people import People
-from mappings.fhir.scene import scoped_key
+from mappings.fhir.scene import scoped_key, whose
 from mappings.library import Library
 from mappings.records import Collaboration, Engagement, Frequency, Goal, Plan, PlanEntry
 from mappings.seal import Seal
@@ -79,7 +79,7 @@ def goal_key(goal: Goal, people: People) -> str:
 
 def engagement_goal_key(engagement: Engagement, people: People) -> str:
     """The business key of the goal of the contacts before an admission."""
-    return scoped_key(people.individual.id, f"engagement/{engagement.goal_on or engagement.goal}")
+    return scoped_key(whose(people.individual), f"engagement/{engagement.goal_on or engagement.goal}")
 
 
 def engagement_goal(engagement: Engagement, people: People) -> Json:

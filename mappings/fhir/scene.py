@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from mappings.fhir.people import ChartLinks, People
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.office import Surroundings
-from mappings.records import Contact, Note, PlanEntry, Recipient, Service
+from mappings.records import Contact, Individual, Note, PlanEntry, Recipient, Service
 from mappings.seal import Seal
 
 
@@ -89,7 +90,7 @@ class Scene:
     def episode_key(self) -> str:
         """The business key of that engagement's EpisodeOfCare."""
         program = self.people.program.id if self.people.program else ""
-        return episode_key(program, self.contact.individual.id, self.span, self.day, self.zone)
+        return episode_key(program, whose(self.contact.individual), self.span, self.day, self.zone)
 
     @property
     def related(self) -> tuple[Recipient, ...]:
@@ -181,6 +182,13 @@ def said(seal: Seal) -> dict[str, Any]:
 def note_key(contact: Contact) -> str:
     """The business id of one version of a note."""
     return f"{contact.id}/note/{contact.version}"
+
+
+def whose(individual: Individual) -> str:
+    """The record number together with a mark of its system: hospitals that share an EHR share numbers."""
+    if not individual.identifier_system:
+        return individual.id
+    return f"{individual.id}@{hashlib.sha256(individual.identifier_system.encode()).hexdigest()[:8]}"
 
 
 def scoped_key(individual_id: str, key: str) -> str:

@@ -381,6 +381,15 @@ def test_an_addendum_names_the_series_of_the_note_it_appends_to() -> None:
     assert relation["target"]["identifier"]["value"] == "ENC-2026-000440"
 
 
+def test_two_hospitals_with_the_same_record_number_share_no_episode_and_no_goal() -> None:
+    def keys(system: str) -> set[str]:
+        record = c.changed(c.PRE_ADMISSION, individual__identifier_system=system)
+        bundle = bundle_of(record)
+        return {c.one(bundle, each)["identifier"][0]["value"] for each in ("EpisodeOfCare", "Goal")}
+
+    assert not keys("urn:example:mrn") & keys("urn:example:other-hospital")
+
+
 def test_a_plan_goes_in_whole_with_its_signatures() -> None:
     signed = c.changed(
         c.ENTRY,
