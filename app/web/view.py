@@ -43,7 +43,8 @@ def standing(state: str, delivery: str | None = None) -> str:
 
 
 _PATH = r"[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)+"
-_FIELD_NAMES = re.compile(rf"\s*\({_PATH}(?:, {_PATH})*\)")
+_NAME = rf"(?:{_PATH}|start|end|status|recipients|excluded_minutes)"
+_FIELD_NAMES = re.compile(rf"\s*\({_NAME}(?:, {_NAME})*\)")
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,14 @@ def aside(finding: Finding) -> bool:
     return finding.severity == "info" and finding.stage != "signing"
 
 
+def claim_words(judgement: Judgement) -> str:
+    """Where the claim of a contact stands, in a few words."""
+    if judgement.claim != "held":
+        return {"ready": "ready", "none": "nothing to bill"}[judgement.claim]
+    waits = not to_mend(judgement.holding("signing", "claim"))
+    return "when it is signed" if waits else "held, the reasons are below"
+
+
 def plainly(message: str) -> str:
     """A rule's sentence without the names that fields have in the record."""
     return _FIELD_NAMES.sub("", message)
@@ -204,6 +213,7 @@ def install(app: Flask) -> None:
         by_signing=lambda found: tuple(each for each in found if by_signing(each)),
         aside=lambda found: tuple(each for each in found if aside(each) and not by_signing(each)),
         plainly=plainly,
+        claim_words=claim_words,
         first_up=lambda text: text[:1].upper() + text[1:],
     )
     app.jinja_env.trim_blocks = True

@@ -34,6 +34,11 @@ if (form) {
 
   document.addEventListener("htmx:before:request", (event) => {
     if (!isSave(event)) return;
+    // The form itself is on its way: a save beside it would take the number that it carries.
+    if (leaving) {
+      event.preventDefault();
+      return;
+    }
     onTheWay += 1;
     dirty = false;
   });
