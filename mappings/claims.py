@@ -10,7 +10,7 @@ from datetime import date
 from itertools import groupby
 
 from mappings import terms
-from mappings.codes import Billing, billing_of
+from mappings.codes import Billing, billing_of, needs_rate_code
 from mappings.engagement import state_at
 from mappings.findings import Judgement
 from mappings.library import Library
@@ -37,7 +37,10 @@ class ClaimLine:
 
 @dataclass(frozen=True)
 class ClaimDraft:
-    """A claim to be: one individual, one day (in the programme's zone), one rate code, no prices."""
+    """A claim to be: one individual, one day (in the programme's zone), one rate code, no prices.
+
+    The rate code is blank where the place has none; a claim has one authorization at most.
+    """
 
     control_number: str
     individual: Individual
@@ -66,11 +69,14 @@ class _Part:
     day: date
     billing: Billing
     diagnoses: tuple[str, ...]
+    authorization: AuthorizationFields | None = None
 
     @property
     def claim(self) -> tuple[str, str, date, str]:
+        """Program, individual, day, and rate code with the authorization: a claim names one of each."""
         program = self.contact.program.id if self.contact.program else ""
-        return program, self.contact.individual.id, self.day, str(self.billing.rate_code)
+        words = [self.billing.rate_code or "", self.authorization.id if self.authorization else ""]
+        return program, self.contact.individual.id, self.day, "|".join(words).removesuffix("|")
 
     @property
     def line(self) -> tuple[str, tuple[str, ...]]:
@@ -85,8 +91,8 @@ def draft_claims(
 ) -> list[ClaimDraft]:
     """The claims of the contacts whose claim is ready, filed nowhere else, with units left after caps.
 
-    One claim for each programme, individual, day of service and rate code, in that order; a line for each
-    procedure and modifiers. `judgements` are matched by contact id and version.
+    One claim for each programme, individual, day of service, rate code and authorization, in that order; a
+    line for each procedure and modifiers. `judgements` are matched by contact id and version.
     """
     judged = {(each.id, each.version): each for each in judgements if each.kind == "contact"}
     pairs = [(each, judged.get((each.id, each.version))) for each in contacts]
@@ -123,9 +129,10 @@ def _part(contact: Contact, judged: Judgement, around: Surroundings, library: Li
     if day is None:
         return None
     billing = billing_of(contact, library, around.program_of(contact.program))
-    if billing is None or not billing.rate_code:
+    if billing is None or (not billing.rate_code and needs_rate_code(contact, library, day)):
         return None
-    return _Part(contact, judged, day, billing, _diagnoses(contact, day, around, library))
+    diagnoses = _diagnoses(contact, day, around, library)
+    return _Part(contact, judged, day, billing, diagnoses, around.authorization_of(contact))
 
 
 def _order(part: _Part) -> tuple[float, str]:
@@ -155,11 +162,11 @@ def _draft(parts: Sequence[_Part], around: Surroundings, library: Library) -> Cl
         individual=first.individual,
         program=program,
         day=parts[0].day,
-        rate_code=str(parts[0].billing.rate_code),
+        rate_code=parts[0].billing.rate_code or "",
         lines=tuple(_line(tuple(group)) for _, group in groupby(parts, key=lambda part: part.line)),
         diagnoses=_unique(code for part in parts for code in part.diagnoses),
         coverage=billed,
-        authorization=next((p.contact.authorization for p in parts if p.contact.authorization), None),
+        authorization=parts[0].authorization,
         attending=_attending(parts, around, library),
         other_coverages=tuple(each for each in covers if each is not billed),
     )

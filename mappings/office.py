@@ -6,17 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 
-from mappings.records import Contact, Individual, PlanEntry, ProgramFields, StaffFields
-from mappings.situation import zone_named
+from mappings.records import AuthorizationFields, Contact, Individual, PlanEntry, ProgramFields, StaffFields
+from mappings.situation import only_id, zone_named
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Staff by id, the programme, and plan entries by id, as far as they are known."""
+    """Staff by id, the programme, plan entries and authorizations by id, as far as they are known."""
 
     staff: Mapping[str, StaffFields] = field(default_factory=dict)
     program: ProgramFields | None = None
     plan_entries: Mapping[str, PlanEntry] = field(default_factory=dict)
+    authorizations: Mapping[str, AuthorizationFields] = field(default_factory=dict)
 
     def member(self, staff_id: str, carried: StaffFields | None = None) -> StaffFields:
         """The staff member of an id: carried whole, else the registry's record, else the id alone."""
@@ -50,6 +51,13 @@ class Surroundings:
         name = contact.service.plan_entry if contact.service else None
         found = self.plan_entries.get(name) if name else None
         return found if found and found.individual.id == contact.individual.id else None
+
+    def authorization_of(self, contact: Contact) -> AuthorizationFields | None:
+        """The authorization the contact names: carried whole, else the known one of that id, else by id."""
+        carried = contact.authorization
+        if carried is None or not only_id(carried):
+            return carried
+        return self.authorizations.get(carried.id, carried)
 
     def plan_of(self, entry: PlanEntry) -> tuple[PlanEntry, ...]:
         """All known entries of the entry's plan, in order of id; the entry alone where it names no plan."""

@@ -216,8 +216,9 @@ def surroundings_of(
     """Staff and programme of the input, and the plan entries that may leave, by id of the programme; under
     None those of a record that names no programme of the input."""
     from mappings.office import Surroundings
-    from mappings.records import PlanEntry, Program, Staff
+    from mappings.records import Authorization, PlanEntry, Program, Staff
 
+    records = list(records)
     staff = {one.id: one for one in records if isinstance(one, Staff)}
     programs = {one.id: one for one in records if isinstance(one, Program)}
     ready = {
@@ -228,8 +229,9 @@ def surroundings_of(
     entries = {
         one.id: one for one in records if isinstance(one, PlanEntry) and (one.id, one.version) in ready
     }
+    granted = {one.id: one for one in records if isinstance(one, Authorization)}
     known: list[tuple[str | None, Program | None]] = [(None, None), *programs.items()]
-    return {key: Surroundings(staff, program, entries) for key, program in known}
+    return {key: Surroundings(staff, program, entries, granted) for key, program in known}
 
 
 def _unfit(problems: Sequence[tuple[str, str]]) -> tuple[Reason, ...]:

@@ -126,7 +126,7 @@ def _rows(claim: ClaimDraft) -> list[tuple[str, str | None]]:
     facts = [
         ("Control number", claim.control_number),
         ("Day", str(claim.day)),
-        ("Rate code", claim.rate_code),
+        *([("Rate code", claim.rate_code)] if claim.rate_code else []),
     ]
     return [*facts, *(("Line", line) for line in lines)]
 
@@ -151,15 +151,16 @@ def _care_team(team: Mapping[tuple[str, str], int], people: People) -> Iterator[
 
 def _information(claim: ClaimDraft, type_of_bill: str | None) -> Iterator[Json]:
     # A code, not an amount, though it stands in a value code on the paper form: R4 has no money here anyway.
-    yield {
-        "sequence": 1,
-        "category": concept(local_coding("claim-information", "value-code", "Value code")),
-        "code": concept(coding(VALUE_CODES, "24"), text="Medicaid rate code"),
-        "valueString": claim.rate_code,
-    }
+    if claim.rate_code:
+        yield {
+            "sequence": 1,
+            "category": concept(local_coding("claim-information", "value-code", "Value code")),
+            "code": concept(coding(VALUE_CODES, "24"), text="Medicaid rate code"),
+            "valueString": claim.rate_code,
+        }
     if type_of_bill:
         yield {
-            "sequence": 2,
+            "sequence": 2 if claim.rate_code else 1,
             "category": concept(coding(_CLAIM_INFO, "type-of-bill")),
             "code": concept(coding(TYPE_OF_BILL, type_of_bill)),
         }
@@ -194,7 +195,7 @@ def _item(
         extension=[_traced(*each) for each in line.contacts],
         careTeamSequence=[*peers, *attending],
         diagnosisSequence=[claim.diagnoses.index(code) + 1 for code in line.diagnoses],
-        informationSequence=[1],
+        informationSequence=[1] if claim.rate_code else [],
         productOrService=service_concept(library, line.code),
         modifier=[_modifier(library, each) for each in line.modifiers],
         servicedDate=stamp(claim.day),
