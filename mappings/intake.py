@@ -27,7 +27,7 @@ _FORMS = {
 }
 
 
-class Refused(ValueError):  # noqa: N818 - a refusal is the house's word
+class Refused(ValueError):
     """A line that cannot be a record: which field, what is wrong, and the right form."""
 
     def __init__(self, field: str, problem: str, form: str) -> None:

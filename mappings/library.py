@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mappings.findings import SEVERITIES, Citation, Finding, Severity, Stage
+from mappings.language import LISTS, WordLists
 from mappings.layering import tightest
 from mappings.library_sheet import LibraryError
 
@@ -225,6 +226,7 @@ class DayPack:
     layers: tuple[str, ...] = ()
     places: Mapping[str, tuple[tuple[int, Bound], ...]] = field(default_factory=dict)
     _sorted: dict[tuple[bool, ...], tuple[tuple[Bound, bool], ...]] = field(default_factory=dict, repr=False)
+    _words: list[WordLists] = field(default_factory=list, repr=False)
 
     def for_contact(self, situation: object) -> tuple[tuple[Bound, bool], ...]:
         """The rules of contacts in order, each with whether its conditions hold in the situation."""
@@ -238,6 +240,15 @@ class DayPack:
     def about(self, kind: str) -> tuple[Bound, ...]:
         """The rules about records of a kind: contact, plan-entry, staff or program."""
         return tuple(bound for bound in self.by_id.values() if bound.rule.about == kind)
+
+    def word_lists(self) -> WordLists:
+        """The word lists of the language help that day, compiled once."""
+        if not self._words:
+            lists = {name: v.value for name, v in self.values.items() if name.startswith(LISTS)}
+            self._words.append(
+                WordLists({name: own for name, own in lists.items() if isinstance(own, Mapping)})
+            )
+        return self._words[0]
 
     def value(self, name: str) -> Any:
         """The value of a parameter that day, or None where the pack has none."""

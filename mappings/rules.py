@@ -9,7 +9,8 @@ from typing import Any
 from mappings.explaining import explain, prove
 from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing
 from mappings.library import Bound, Library
-from mappings.records import Contact, PlanEntry, Record
+from mappings.office_subjects import ProgramSubject, StaffSubject, office_subjects
+from mappings.records import Contact, PlanEntry, Program, Record, Staff
 from mappings.sharing import ReleasedUnits, Sharing
 from mappings.situation import DID_NOT_HAPPEN, PlanSituation, Situation, plan_day
 from mappings.surroundings import Surrounding
@@ -41,6 +42,36 @@ def judge(
             judged[number] = _judge_one(number, record, situations, around, now)
     Sharing(judged, situations, released).share()
     return list(judged.values())
+
+
+def judge_office(records: Iterable[Record], library: Library, now: datetime) -> list[Judgement]:
+    """The judgement of every staff and programme record of the input on the day of the clock, in input order.
+
+    Contacts and plan entries among the records only tell of meetings. Nothing is signed or claimed here:
+    `signing` is always ready and `claim` none. `now` must be aware. Never raises on a record that intake
+    has accepted.
+    """
+    everything = list(records)
+    return [_judge_subject(subject, library) for subject in office_subjects(everything, now)]
+
+
+def _judge_subject(s: StaffSubject | ProgramSubject, library: Library) -> Judgement:
+    record = s.record
+    program_kind = record.program_kind if isinstance(record, Program) else None
+    pack = library.on(record.jurisdiction, s.day, program_kind)
+    about = pack.about(record.kind) if pack is not None else ()
+    findings = tuple(_find(bound, s) for bound in about)
+    if pack is None:
+        findings = (_no_office_pack(record, library, s.day),)
+    return Judgement(record.id, record.kind, 1, "ready", "none", 0, 0, findings)
+
+
+def _no_office_pack(record: Staff | Program, library: Library, day: date) -> Finding:
+    message = f"There are no rules for {record.jurisdiction} on {day}."
+    fix = "Check jurisdiction and day; the rules of another place are never used instead."
+    return Finding(
+        NO_PACK, "advice", "info", "set-up", message, fix, None, ("jurisdiction",), None, library.digest
+    )
 
 
 def _judge_one(
@@ -164,4 +195,4 @@ def _superseded(record: Contact | PlanEntry, library: Library) -> Judgement:
     return Judgement(record.id, record.kind, record.version, "ready", "none", 0, 0, (finding,), counts=False)
 
 
-__all__ = ["Judgement", "ReleasedUnits", "explain", "judge", "prove"]
+__all__ = ["Judgement", "ReleasedUnits", "explain", "judge", "judge_office", "prove"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from mappings.encounters import awaits_table, rows_for, table_of
 from mappings.engagement import State, state_at
+from mappings.language import Hit
 from mappings.records import (
     AuthorizationFields,
     Contact,
@@ -179,6 +180,24 @@ class Situation:
     def happened(self) -> bool:
         """Whether the contact took place or is taking place; one of unknown status is judged in full."""
         return self.contact.status not in DID_NOT_HAPPEN
+
+    @cached_property
+    def wording(self) -> Mapping[str, list[Hit]]:
+        """What the language help finds in the peer's text, by word list; own words are left alone."""
+        lists = self.pack.word_lists() if self.pack is not None else None
+        note = self.contact.note
+        if lists is None or note is None:
+            return {}
+        parts = ("purpose", "response", "progress", "outcome")
+        texts = [(f"note.{part}", getattr(note, part)) for part in parts]
+        return lists.hits([*texts, ("service.rationale", self.service.rationale)])
+
+    @cached_property
+    def note_words(self) -> tuple[str, ...]:
+        """The words of response, progress and outcome in small letters, to compare notes by."""
+        note = self.contact.note
+        parts = (note.response, note.progress, note.outcome) if note is not None else ()
+        return tuple(word for part in parts if part for word in part.casefold().split())
 
     @cached_property
     def peer_known(self) -> bool:

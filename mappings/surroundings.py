@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
 
 from mappings.library import Library
 from mappings.records import (
@@ -23,6 +25,14 @@ from mappings.units import pooled_units
 
 # More contacts of one peer at one moment than any group has; the ones that end last are kept.
 OPEN_AT_ONCE = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Who works together for one individual, and the days of their meetings in order."""
+
+    members: frozenset[str]
+    days: tuple[date, ...]
 
 
 class Surrounding:
@@ -51,6 +61,8 @@ class Surrounding:
         self._by_session: dict[str, list[Situation]] = defaultdict(list)
         self._by_day: dict[tuple[str, date], list[Situation]] = defaultdict(list)
         self._pools: dict[tuple[str, date, str], dict[str, int]] = {}
+        self._teams: dict[str, Team] = {}
+        self._starts: dict[str, dict[str, list[datetime]]] = {}
 
     def staff(self, given: StaffFields | None, jurisdiction: str) -> StaffFields | None:
         """A staff member: as given when given whole, else the record of that id, else the id alone."""
@@ -120,6 +132,49 @@ class Surrounding:
     def of_session(self, session: str | None) -> Sequence[Situation]:
         """The contacts of one group session that took place."""
         return self._by_session.get(session or "", ())
+
+    def team_of(self, id: str) -> Team:
+        """Who works with one individual together: the plan's contributors, and meetings with their days."""
+        if id not in self._teams:
+            told = [c for s in self.of_person(id) for c in s.contact.collaboration]
+            own = self._entries_by_person.get(id, ())
+            told += [c for entry in own for c in entry.collaboration]
+            members = {member for c in told for member in c.with_}
+            members.update(m for entry in own if entry.plan is not None for m in entry.plan.contributors)
+            self._teams[id] = Team(frozenset(members), tuple(sorted(c.on for c in told if c.on is not None)))
+        return self._teams[id]
+
+    def starts(self, individual: str, peer: str) -> Sequence[datetime]:
+        """When the contacts of one individual with one peer that took place began, in order."""
+        if individual not in self._starts:
+            found: dict[str, list[datetime]] = defaultdict(list)
+            for s in self.of_person(individual):
+                if s.contact.peer is not None and s.contact.start is not None:
+                    found[s.contact.peer.id].append(s.contact.start)
+            self._starts[individual] = {key: sorted(own) for key, own in found.items()}
+        return self._starts[individual].get(peer, ())
+
+    @cached_property
+    def _entries_by_person(self) -> Mapping[str, Sequence[PlanEntry]]:
+        found: dict[str, list[PlanEntry]] = defaultdict(list)
+        for entry in self.entries.values():
+            found[entry.individual.id].append(entry)
+        return found
+
+    @cached_property
+    def note_texts(self) -> Mapping[tuple[str, str, tuple[str, ...]], Sequence[Situation]]:
+        """The contacts that took place by person or peer and the words of their note, in order of start."""
+        found: dict[tuple[str, str, tuple[str, ...]], list[Situation]] = defaultdict(list)
+        for own in self._by_person.values():
+            for s in own:
+                if s.contact.start is not None and s.note_words:
+                    found["person", s.contact.individual.id, s.note_words].append(s)
+                    if s.contact.peer is not None:
+                        found["peer", s.contact.peer.id, s.note_words].append(s)
+        for same in found.values():
+            if len(same) > 1:
+                same.sort(key=lambda s: (_utc(s.contact.start), s.contact.id))
+        return found
 
     def _note_overlaps(self, own: list[Situation]) -> None:
         own.sort(key=lambda s: _utc(s.contact.start))

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 from mappings.checks.codes import by_a_peer
+from mappings.checks.language import wording_advice
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing
 from mappings.library import Bound
 from mappings.situation import Situation
 
 
-@check("no-diagnosis-by-peer", "credentials.peers")
+@check("no-diagnosis-by-peer", "credentials.peers", "lint.diagnosing")
 def no_diagnosis_by_peer(s: Situation, b: Bound) -> Outcome:
-    """A peer's record carries no diagnosis made by a peer (R094)."""
+    """A peer's record carries no diagnosis made by a peer, nor words of one (R094)."""
     for place, diagnosis in enumerate(s.contact.diagnoses):
         if by_a_peer(s, b, diagnosis):
             return fails("Peers do not diagnose: a clinician records it.", f"diagnoses[{place}].by")
         if diagnosis.by is None:
             return missing("who recorded the diagnosis", f"diagnoses[{place}].by")
-    return PASS
+    return wording_advice(s, b, "lint.diagnosing")
 
 
-@check("no-assessment-code", "scope.assessment_codes")
+@check("no-assessment-code", "scope.assessment_codes", "lint.assessing")
 def no_assessment_code(s: Situation, b: Bound) -> Outcome:
-    """Neither the service nor a filed claim carries an assessment code (R095, AMB-19)."""
-    return _none_of(s, b["scope.assessment_codes"], "an assessment")
+    """Neither the service nor a filed claim carries an assessment code; words only advise (R095, AMB-19)."""
+    coded = _none_of(s, b["scope.assessment_codes"], "an assessment")
+    return coded if coded is not PASS else wording_advice(s, b, "lint.assessing")
 
 
-@check("no-therapy-code", "scope.therapy_codes")
+@check("no-therapy-code", "scope.therapy_codes", "lint.therapy")
 def no_therapy_code(s: Situation, b: Bound) -> Outcome:
-    """Neither the service nor a filed claim carries a psychotherapy code (R096)."""
-    return _none_of(s, b["scope.therapy_codes"], "psychotherapy")
+    """Neither the service nor a filed claim carries a psychotherapy code; words only advise (R096)."""
+    coded = _none_of(s, b["scope.therapy_codes"], "psychotherapy")
+    return coded if coded is not PASS else wording_advice(s, b, "lint.therapy")
 
 
 def _none_of(s: Situation, codes: tuple[str, ...], what: str) -> Outcome:

@@ -13,6 +13,7 @@ import pytest
 from mappings.library import load
 from mappings.rules import judge
 from tests.guidance.builder import BASES, NOW, records
+from tests.guidance.office_cases import OFFICE_CASES
 from tests.guidance.places import HELD_WITHOUT_A_TABLE
 
 HERE = Path(__file__).parent
@@ -72,7 +73,7 @@ def test_every_case_uses_only_known_keys() -> None:
 
 
 def test_every_rule_has_at_least_three_cases() -> None:
-    counted = Counter(case["rule"] for case in CASES)
+    counted = Counter(case["rule"] for case in [*CASES, *OFFICE_CASES])
     assert {rule.id: counted[rule.id] for rule in load().rules() if counted[rule.id] < 3} == {}
     assert set(counted) <= set(load().rules_by_id)
 

@@ -1,0 +1,70 @@
+"""Duties beside the note: filing in time, collaboration and a place in the team."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from datetime import timedelta
+
+from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing
+from mappings.library import Bound
+from mappings.situation import Situation
+
+
+@check("filed-in-time", "claim.filing_days", "claim.filing_warn_days")
+def filed_in_time(s: Situation, b: Bound) -> Outcome:
+    """A claim is filed within the payer's days; off until a site or a payer sets them (R091)."""
+    limit, warn = b["claim.filing_days"], b["claim.filing_warn_days"]
+    if limit is None:
+        return NOT_APPLICABLE
+    if s.contact.start is None:
+        return missing("the start of the contact", "start")
+    filed = s.contact.claim.filed if s.contact.claim is not None else None
+    day = filed or s.day_of(s.now)
+    gone, last = (day - s.day).days, s.day + timedelta(days=limit)
+    if gone > limit:
+        verb = "was filed" if filed else "is not filed"
+        return fails(
+            f"The claim {verb} within {limit} days: {last} was the last{b.standing('claim.filing_days')}.",
+            "claim.filed",
+        )
+    if filed is None and limit - gone <= warn:
+        return advises(f"{limit - gone} days are left to file the claim, until {last}.", severity="warn")
+    return PASS
+
+
+@check("collaboration-shown", "collab.required_when", "collab.window_days", "employment.contracted")
+def collaboration_shown(s: Situation, b: Bound) -> Outcome:
+    """For a contracted peer the record shows collaboration with the team within the window (R115)."""
+    if s.peer is None or not s.peer_known:
+        return NOT_APPLICABLE
+    contracted = s.peer.employment in b["employment.contracted"] or bool((s.peer.contract or "").strip())
+    if not (("contracted" in b["collab.required_when"] and contracted) or "all" in b["collab.required_when"]):
+        return NOT_APPLICABLE
+    first = s.day - timedelta(days=b["collab.window_days"])
+    days = s.around.team_of(s.contact.individual.id).days
+    if bisect_left(days, first) < bisect_right(days, s.day):
+        return PASS
+    return fails(
+        f"The record shows no collaboration with the team in the {b['collab.window_days']} days before "
+        f"{s.day}{b.standing('collab.window_days')}.",
+        "collaboration",
+    )
+
+
+@check("peer-in-team", "team.after_contacts")
+def peer_in_team(s: Situation, b: Bound) -> Outcome:
+    """After some contacts the peer stands in the plan or in the team's meetings of the person (R117)."""
+    peer, start = s.contact.peer, s.contact.start
+    if peer is None or start is None:
+        return NOT_APPLICABLE
+    person = s.contact.individual.id
+    if peer.id in s.around.team_of(person).members:
+        return PASS
+    count = bisect_right(s.around.starts(person, peer.id), start)
+    if count < b["team.after_contacts"]:
+        return NOT_APPLICABLE
+    return fails(
+        f"After {count} contacts the peer stands neither in the person's plan nor in a meeting about it"
+        f"{b.standing('team.after_contacts')}.",
+        "collaboration",
+    )

@@ -1,0 +1,76 @@
+"""Staff and programmes as the rules about an office see them, on the day of the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from functools import cached_property
+
+from mappings.records import Collaboration, Contact, PlanEntry, Program, Record, Staff
+from mappings.situation import zone_named
+
+
+class Meetings:
+    """The meetings that contacts and plan entries of one input tell of: who came, and about whom."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.by_person: dict[str, list[Collaboration]] = {}
+        self.people_of: dict[str, set[str]] = {}
+        for record in records:
+            if not isinstance(record, Contact | PlanEntry):
+                continue
+            self.by_person.setdefault(record.individual.id, []).extend(record.collaboration)
+            if isinstance(record, Contact) and record.peer is not None:
+                self.people_of.setdefault(record.peer.id, set()).add(record.individual.id)
+
+    def of_peer(self, id: str, first: date, last: date) -> tuple[int, int]:
+        """How many meetings about the peer's people took place in the days given, and how many of them
+        the peer attended; one reference on one day is one meeting."""
+        came: dict[tuple[date, str], bool] = {}
+        for person in self.people_of.get(id, ()):
+            for meeting in self.by_person.get(person, ()):
+                if meeting.on is not None and first <= meeting.on <= last:
+                    key = (meeting.on, meeting.reference or person)
+                    came[key] = came.get(key, False) or id in meeting.with_
+        return len(came), sum(came.values())
+
+
+class StaffSubject:
+    """A staff record with everything the rules about staff ask for."""
+
+    def __init__(self, record: Staff, meetings: Meetings, now: datetime) -> None:
+        self.record, self.meetings, self.now = record, meetings, now
+
+    @property
+    def day(self) -> date:
+        """The day of the clock."""
+        return self.now.date()
+
+    def is_peer(self, credentials: Sequence[str]) -> bool:
+        """Whether the staff member is a peer: by a credential, or with none by having a supervisor."""
+        held = any(c.code in credentials for c in self.record.credentials)
+        return held or (self.record.supervisor is not None and not self.record.credentials)
+
+
+class ProgramSubject:
+    """A programme record with everything the rules about programmes ask for."""
+
+    def __init__(self, record: Program, now: datetime) -> None:
+        self.record, self.now = record, now
+
+    @cached_property
+    def day(self) -> date:
+        """The calendar day of the clock where the programme is."""
+        zone = zone_named(self.record.time_zone) if self.record.time_zone else None
+        return (self.now.astimezone(zone) if zone is not None else self.now).date()
+
+
+def office_subjects(records: Sequence[Record], now: datetime) -> list[StaffSubject | ProgramSubject]:
+    """Every staff and programme record of the input as a subject of rules, in input order."""
+    meetings, found = Meetings(records), list[StaffSubject | ProgramSubject]()
+    for record in records:
+        if isinstance(record, Staff):
+            found.append(StaffSubject(record, meetings, now))
+        elif isinstance(record, Program):
+            found.append(ProgramSubject(record, now))
+    return found

@@ -1,0 +1,129 @@
+"""The phrases of a word list: what each looks like in a text, and which words a text with it must hold.
+
+A phrase is a line of words; a space also stands for a hyphen. `a/b` is either word (a real stroke is
+written `\\/`), `word*` any ending, `=word` that form alone, `_` any one word, `..3` at most three words,
+`#` a number, `$#` an amount of money, `@icd` a diagnosis code, and `!word` says that it must not follow. A
+word of four letters or more is found with its endings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+# Words of a text are looked up by their beginnings: long ones are rare, and stems still differ little.
+KEY = 6
+SHORT = 4
+WORDS = re.compile(r"\w+|\$")
+_GAP = r"[\s\-‐‑–/]+"
+_SPECIAL = {"_": r"[\w'’]+", "#": r"\d+", "$#": r"\$\s?\d[\d.,]*", "@icd": r"f\d\d(?:\.\d{1,4})?"}
+
+
+class Phrase(NamedTuple):
+    """A compiled phrase: its pattern, what to write instead, and beginnings of words one of each of which
+    must stand in a text with it, the rarest first."""
+
+    pattern: re.Pattern[str]
+    instead: str
+    needs: tuple[frozenset[str], ...]
+
+
+def compiled(phrase: str, instead: str) -> Phrase | None:
+    """A phrase made ready to be found; None for one without any word."""
+    tokens = [
+        token for token in phrase.split() if token in _SPECIAL or token.startswith("..") or _either(token)
+    ]
+    if all(token.startswith(("!", "..")) for token in tokens):
+        return None
+    needs = tuple(sorted(_sure(tokens), key=_worth, reverse=True))
+    return Phrase(re.compile(_pattern(tokens), re.I), instead, needs)
+
+
+def _pattern(tokens: Sequence[str]) -> str:
+    words = [token for token in tokens if not token.startswith("!")]
+    pattern = "".join(_joined(left, right) for left, right in pairwise(["", *words]))
+    behind = "".join(rf"(?!{_GAP}{_one(token[1:])}(?!\w))" for token in tokens if token.startswith("!"))
+    # An amount of money begins with no word, so that no word can run into it.
+    return rf"(?<!\w){pattern}(?!\w){behind}"
+
+
+def _joined(left: str, right: str) -> str:
+    if right.startswith(".."):
+        return rf"(?:{_GAP}[\w'’]+){{0,{right[2:] or 3}}}?"
+    return (_GAP if left else "") + _one(right)
+
+
+def _one(token: str) -> str:
+    if token in _SPECIAL:
+        return _SPECIAL[token]
+    parts = [_SPECIAL.get(part) or _alternatives(part) for part in _either(token)]
+    return "(?:" + "|".join(parts) + ")"
+
+
+def _alternatives(word: str) -> str:
+    if word.endswith("*"):
+        return _flexible(word[:-1]) + r"[\w'’]*"
+    return "|".join(_flexible(form) for form in sorted(_forms(word), key=len, reverse=True))
+
+
+def _flexible(word: str) -> str:
+    return re.escape(word).replace(r"\-", r"[\s\-‐‑–]?").replace("'", "['’]")
+
+
+def _either(token: str) -> list[str]:
+    return [part.replace("\\/", "/") for part in re.split(r"(?<!\\)/", token) if part]
+
+
+def _forms(word: str) -> set[str]:
+    """The regular forms of a word (prescribe, prescribes, prescribed, prescribing)."""
+    if word.startswith("="):
+        return {word[1:]}
+    if len(word) < SHORT or not word.replace("-", "").isalpha() or word.endswith(("ed", "ing")):
+        return {word}
+    if word.endswith("e"):
+        return {word, word + "s", word + "d", word[:-1] + "ing"}
+    if word.endswith("y") and word[-2] not in "aeiou":
+        return {word, word[:-1] + "ies", word[:-1] + "ied", word + "ing"}
+    return {
+        word,
+        word + "s",
+        word + "es",
+        word + "ed",
+        word + "ing",
+        word + word[-1] + "ed",
+        word + word[-1] + "ing",
+    }
+
+
+def _sure(tokens: Sequence[str]) -> Iterator[frozenset[str]]:
+    """For each word of a phrase the beginnings one of which must stand in a text with the phrase."""
+    for token in tokens:
+        if token == "@icd":  # noqa: S105 - a token of a phrase
+            yield frozenset(f"f{number:02}" for number in range(100))
+        elif token[0] not in "!_#$" and not token.startswith(".."):
+            parts = _either(token)
+            begins = [first.lower() for part in parts for first in _beginnings(part)]
+            if all(begins):
+                yield frozenset(begins)
+
+
+def _beginnings(part: str) -> Iterator[str]:
+    if part in _SPECIAL:
+        yield "$" if part == "$#" else ""
+    elif part.endswith("*"):
+        stem = re.split(r"\W", part[:-1].lstrip("="))[0]
+        yield stem[:KEY] if len(stem) >= KEY or "-" in part else ""
+    else:
+        for form in _forms(part):
+            first = WORDS.findall(form)
+            yield first[0][:KEY] if first else ""
+            # "non-compliant" may be written as one word.
+            if "-" in form:
+                yield form.replace("-", "")[:KEY]
+
+
+def _worth(keys: frozenset[str]) -> tuple[int, int]:
+    # Long beginnings are rare in a text, and few of them are rarer still.
+    return min(len(key) for key in keys), -len(keys)
