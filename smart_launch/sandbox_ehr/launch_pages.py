@@ -189,6 +189,8 @@ def _title(resource: dict[str, Any]) -> str:
         return _provenance_title(resource)
     if resource["resourceType"] == "Coverage":
         return f"{_text(resource.get('type'))}, member {resource.get('subscriberId', '')}"
+    if resource["resourceType"] == "EpisodeOfCare":
+        return _text(resource.get("type")) or "Episode of care"
     for name in ("title", "description", "code", "type", "category", "relationship", "class"):
         text = _text(resource.get(name))
         if text:
@@ -223,7 +225,8 @@ def _status(resource: dict[str, Any]) -> str:
 
 
 def _when(resource: dict[str, Any]) -> str:
-    period = resource.get("period", {})
+    history = resource.get("statusHistory") or [{}]
+    period = resource.get("period") or history[-1].get("period", {})
     names = ("recorded", "date", "authoredOn", "created", "startDate", "onsetDateTime")
     found = period.get("start") or next((resource[name] for name in names if name in resource), "")
     return str(found)[:16].replace("T", " ")
