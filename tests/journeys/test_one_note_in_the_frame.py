@@ -93,6 +93,26 @@ def test_a_quick_click_right_after_typing_loses_nothing(stage: Stage, window: Wa
     expect(frame.get_by_label("Outcome: what comes next")).to_have_value("Last words")
 
 
+def test_the_last_words_before_a_window_is_closed_stand_in_the_draft(
+    stage: Stage, context: BrowserContext
+) -> None:
+    first = watch(context)
+    first.page.goto(stage.chart("pat-romero", "rivera"))
+    frame = first.frame(stage.app)
+    frame.get_by_role("button", name="Write a contact").click()
+    frame.get_by_label("In the person's own words").fill("To be continued")
+    expect(frame.locator("#save-status")).to_have_text("Not saved yet")
+    first.page.close()
+    second = watch(context)
+    for _ in range(20):  # the closed window's request may still be on its way
+        second.page.goto(stage.chart("pat-romero", "rivera"))
+        home = second.frame(stage.app)
+        if home.get_by_role("link", name="Go on writing").count():
+            break
+    home.get_by_role("link", name="Go on writing").click()
+    expect(home.get_by_label("In the person's own words")).to_have_value("To be continued")
+
+
 def test_two_charts_open_at_once_never_mix(stage: Stage, context: BrowserContext) -> None:
     moss, maja = watch(context), watch(context)
     moss.page.goto(stage.chart("pat-moss", "rivera"))
