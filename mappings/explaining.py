@@ -31,6 +31,7 @@ def explain(library: Library, id: str, on: date) -> dict[str, Any]:
         "fix": rule.fix,
         "fields": list(rule.fields),
         "derived": rule.derived,
+        "examples": list(rule.examples),
         "pack": rule.pack,
         "on": on.isoformat(),
         "in_force": rule.at(on) is not None,

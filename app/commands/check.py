@@ -38,26 +38,34 @@ Examples:
 @click.command(epilog=EXAMPLE)
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("--all", "everything", is_flag=True, help="List passing and inapplicable rules too.")
+@click.option("--office", is_flag=True, help="Judge staff and programmes of the input too, one line each.")
 @now_option
 @site_option
 @known_option
 @json_option
 def check(
-    files: Sequence[str], everything: bool, now: datetime, site: Path | None, data: Path | None, as_json: bool
+    files: Sequence[str],
+    everything: bool,
+    office: bool,
+    now: datetime,
+    site: Path | None,
+    data: Path | None,
+    as_json: bool,
 ) -> None:
     """Judge every record of the input together.
 
     One JSON line for each contact and plan entry, in input order: id, kind, signing, claim, units,
-    billed_units, findings. Refused lines are named on standard error; the others are still judged.
+    billed_units, findings. Refused lines are named on standard error; the others are still judged. With
+    --office the lines of staff and programmes follow; they hold nothing.
     """
-    from mappings.rules import judge
+    from mappings.rules import judge, judge_office
 
     library = load_library(site)
     known = known_records(data)
     intake = read_intake(files, as_json)
     judgements = judge([*known, *intake.records], library, now)
     out = sys.stdout.buffer
-    for judgement in judgements:
+    for judgement in (*judgements, *(judge_office(intake.records, library, now) if office else ())):
         out.write(json_line(judgement.to_json(all=everything)).encode() + b"\n")
     out.flush()
     if not as_json and sys.stderr.isatty():

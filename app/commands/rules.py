@@ -40,6 +40,13 @@ Example:
 """
 
 
+DIFF_EXAMPLE = """\b
+Examples:
+  peerchart rules diff --from 2026-12-31 --to 2027-01-01
+  peerchart rules diff --from 2024-06-30 --to 2024-07-01 --jurisdiction us-id
+"""
+
+
 class Day(click.ParamType[date]):
     """A calendar day, ISO 8601."""
 
@@ -125,6 +132,28 @@ def check_rules(sources: Path | None, site: Path | None, as_json: bool) -> None:
     finish(HELD if problems else WELL)
 
 
+@rules.command("diff", epilog=DIFF_EXAMPLE)
+@click.option("--from", "start", type=Day(), required=True, help="The day before the change.")
+@click.option("--to", "end", type=Day(), required=True, help="The day after it.")
+@click.option("--jurisdiction", help="One place alone, such as us-wa.  [default: all]")
+@site_option
+@json_option
+def diff(start: date, end: date, jurisdiction: str | None, site: Path | None, as_json: bool) -> None:
+    """What changes between two days: rules that begin, end or get a new version, values and codes."""
+    from mappings.differences import differences
+
+    library = load_library(site)
+    known = sorted({pack.jurisdiction for pack in library.packs.values() if pack.jurisdiction})
+    if jurisdiction is not None and jurisdiction not in known:
+        raise click.UsageError(f"there are no rules for {jurisdiction!r}; there are for {', '.join(known)}")
+    changes = differences(library, start, end, jurisdiction)
+    for change in changes:
+        line = f"{change.jurisdiction}  {change.kind} {change.id}: {change.words}"
+        click.echo(json_line(change.to_json()) if as_json else line)
+    if not changes and not as_json:
+        click.echo(f"Nothing changes between {start} and {end}.")
+
+
 def _row(rule: Rule) -> dict[str, Any]:
     return {
         "rule": rule.id,
@@ -164,7 +193,11 @@ def _whole(rule: Mapping[str, Any]) -> Iterator[str]:
     if rule["parameters"]:
         yield f"Values on {rule['on']}:"
     for name, value in rule["parameters"].items():
-        yield f"  {name} = {_value(value['value'])} ({value['status']}, from {value['from']})"
+        yield from _parameter(name, value)
+    if rule["examples"]:
+        yield "Cases:"
+    for example in rule["examples"]:
+        yield f"  {example}"
     if rule["derived"]:
         yield "This rule is derived: it follows from the guidance but is not quoted from it."
     yield f"Library: {rule['library']}"
@@ -179,6 +212,16 @@ def _version(version: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {cite['address']} (last compared {source['checked']})"
     if cite["quote"]:
         yield f"  “{cite['quote']}”"
+
+
+def _parameter(name: str, value: Mapping[str, Any]) -> Iterator[str]:
+    standing = f"({value['status']}, from {value['from']})"
+    if not isinstance(value["value"], Mapping):
+        yield f"  {name} = {_value(value['value'])} {standing}"
+        return
+    yield f"  {name} {standing}:"
+    for key, one in value["value"].items():
+        yield f"    {key}: {_value(one)}"
 
 
 def _value(value: object) -> str:

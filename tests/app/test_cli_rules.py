@@ -74,3 +74,24 @@ def test_an_overlay_that_names_an_unknown_parameter_is_refused(tmp_path: Path) -
     overlay.write_text('id = "x"\njurisdiction = "us-ny"\nfrom = 2026-01-01\n[values]\n"no.such" = 1\n')
     assert peerchart("rules", "check", "--site", str(overlay)).exit_code == 1
     assert peerchart("rules", "list", "--site", str(overlay)).exit_code == 2
+
+
+def test_a_rule_shows_its_cases_and_its_words() -> None:
+    out = peerchart("rules", "explain", "GEN.LANG.PERSON_FIRST_NOTES").stdout
+    assert "pass: quoted words of the person" in out
+    assert "non-compliant/non-compliance/non-adherent/non-adherence: chose not to, or decided against" in out
+
+
+def test_what_changes_between_two_days_is_said_one_change_a_line() -> None:
+    asked = ["rules", "diff", "--from", "2026-12-31", "--to", "2027-01-01", "--jurisdiction", "us-wa"]
+    assert "WA.REND.CPC" in peerchart(*asked).stdout
+    said = [json.loads(line) for line in peerchart(*asked, "--json").stdout.splitlines()]
+    assert {change["jurisdiction"] for change in said} == {"us-wa"}
+
+
+def test_staff_and_programmes_are_judged_where_it_is_asked(tmp_path: Path) -> None:
+    file = tmp_path / "office.ndjson"
+    file.write_text('{"kind": "staff", "id": "1", "jurisdiction": "us-ny"}\n')
+    assert peerchart("check", str(file)).stdout == ""
+    said = json.loads(peerchart("check", "--office", str(file)).stdout)
+    assert (said["id"], said["kind"], said["signing"], said["claim"]) == ("1", "staff", "ready", "none")

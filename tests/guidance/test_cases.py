@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mappings.library import load
+from mappings.findings import Judgement
+from mappings.library import Library, load
 from mappings.rules import judge
 from tests.guidance.builder import BASES, NOW, records
 from tests.guidance.office_cases import OFFICE_CASES
@@ -36,12 +37,16 @@ def _name(case: dict[str, Any]) -> str:
     return f"{case['rule']}: {case['says']}"
 
 
-@pytest.mark.parametrize("case", CASES, ids=_name)
-def test_rule_decides_as_the_guidance_says(case: dict[str, Any]) -> None:
-    library = load(HERE / "sites" / case["site"]) if "site" in case else load()
+def judged_case(case: dict[str, Any], library: Library) -> Judgement:
+    """The judgement of a case's first record."""
     now = datetime.fromisoformat(case["now"]) if "now" in case else NOW
     everything = records(case["base"], case.get("set"), case.get("others"), case.get("beside"))
-    judgement = judge(everything, library, now)[0]
+    return judge(everything, library, now)[0]
+
+
+@pytest.mark.parametrize("case", CASES, ids=_name)
+def test_rule_decides_as_the_guidance_says(case: dict[str, Any]) -> None:
+    judgement = judged_case(case, load(HERE / "sites" / case["site"]) if "site" in case else load())
     finding = judgement.finding(case["rule"])
     assert finding is not None
     assert (finding.result, finding.message) == (case["expect"], finding.message)
