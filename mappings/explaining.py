@@ -62,15 +62,23 @@ def _version(library: Library, version: RuleVersion) -> dict[str, Any]:
 
 
 def _values(library: Library, rule: Rule, on: date) -> dict[str, Any]:
-    version, values = rule.at(on), {}
+    """The values in force, by parameter; where places differ each stands with its place behind the name."""
+    version, found = rule.at(on), dict[str, dict[str, Any]]()
     for pack in library.packs.values():
-        day = library.on(pack.jurisdiction, on) if pack.jurisdiction else None
+        kind = next(iter(pack.program_kinds), None)
+        day = library.on(pack.jurisdiction, on, kind) if pack.layer == "state-program" else None
         if version is None or day is None or rule.id not in day.by_id:
             continue
         for name in version.parameters:
             value = day.values[name]
             shown = list(value.value) if isinstance(value.value, tuple) else value.value
-            values[name] = {"value": shown, "status": value.status, "from": value.from_.isoformat()}
+            entry = {"value": shown, "status": value.status, "from": value.from_.isoformat()}
+            found.setdefault(name, {})[pack.jurisdiction] = entry
+    values = {}
+    for name, places in found.items():
+        first = next(iter(places.values()))
+        alike = all(entry == first for entry in places.values())
+        values.update({name: first} if alike else {f"{name} ({at})": each for at, each in places.items()})
     return values
 
 

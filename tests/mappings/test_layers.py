@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mappings.explaining import explain
 from mappings.library import Library, LibraryError, load
 from mappings.library_files import read_library
 
@@ -368,3 +369,16 @@ def test_site_folder_brings_overlay_and_packs_and_is_read_again_when_it_changes(
     assert load(tmp_path).digest != load().digest
     with pytest.raises(LibraryError, match="no such folder"):
         load(packs=tmp_path / "none")
+
+
+def test_rule_of_several_places_is_explained_with_the_values_of_each() -> None:
+    shared = explain(load(), "FED.REND.CERT", date(2024, 3, 4))["parameters"]
+    assert shared["credentials.adult (us-id)"]["value"] == ["id-cpss"]
+    assert shared["credentials.adult (us-ny)"]["value"] == ["nycps", "nycps-provisional"]
+    assert explain(load(), "R085", date(2024, 6, 30))["parameters"]["auth.initial_units"]["value"] == 16
+    assert explain(load(), "R085", date(2024, 7, 1))["parameters"] == {}
+    assert explain(load(), "R029", date(2026, 12, 31))["parameters"]["credentials.adult"]["value"] == [
+        "wa-cpc",
+        "wa-cps",
+    ]
+    assert explain(load(), "R029", date(2027, 1, 1))["parameters"]["credentials.adult"]["value"] == ["wa-cps"]
