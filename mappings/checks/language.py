@@ -131,6 +131,7 @@ def own_text(s: Situation, b: Bound) -> Outcome:
             "note.response",
             "note.progress",
             "note.outcome",
+            severity="warn" if whose == "person" else "info",
         )
     return wording_advice(s, b, "lint.boilerplate")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing
 from mappings.checks.texts import says_something
-from mappings.engagement import DECLINED, DISCHARGED
+from mappings.engagement import DECLINED, DISCHARGED, state_at
 from mappings.library import Bound
 from mappings.situation import Situation
 
@@ -110,7 +110,8 @@ def _contacts_until(s: Situation) -> list[Situation]:
 @check("referral")
 def referral(s: Situation, b: Bound) -> Outcome:
     """After a decline a referral to community services can be offered (R044)."""
-    if s.state.status != DECLINED:
+    # The contact in which the person declines begins while nothing is decided; the offer belongs to it too.
+    if DECLINED not in (s.state.status, state_at(s.contact.engagement, s.now, s.zone).status):
         return NOT_APPLICABLE
     to = b.settings["adult"] if s.service.type == "adult" else b.settings["child"]
     return advises(f"The person declined: a referral to {to} can be offered.", "engagement.history")
