@@ -38,7 +38,7 @@ types: .venv/.dev-ready  ## mypy, strict
 	$(BIN)/mypy
 
 floors: .venv/.dev-ready  ## import contracts: which room may know which
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 unit: .venv/.dev-ready  ## pytest, with real HTTP, a real database and a real browser
 	$(BIN)/pytest -n $${TEST_WORKERS:-2} --dist loadfile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import threading
@@ -88,13 +89,11 @@ def _introduce(demo: Demo, takes: str, *, kept: bool) -> None:
 
 
 def _show(lines: Sequence[Line], seconds: float, as_json: bool) -> None:
-    from app.commands.options import json_line
-
     wrong = sum(not line.ok for line in lines)
     if as_json:
         for line in lines:
-            click.echo(json_line(line.to_json()))
-        click.echo(json_line({"lines": len(lines), "wrong": wrong, "seconds": round(seconds, 1)}))
+            click.echo(json.dumps(line.to_json(), ensure_ascii=False))
+        click.echo(json.dumps({"lines": len(lines), "wrong": wrong, "seconds": round(seconds, 1)}))
         return
     if sys.stdout.isatty():
         _rich_table(lines)
