@@ -56,6 +56,16 @@ def record(
     return known
 
 
+def begin(session: Session, actor: Actor, contact: Contact, library: Library, now: datetime) -> None:
+    """Record what the first contact that is signed begins (`history.begun_by`): the person is undecided from
+    its day on. Nothing happens where a state is recorded already."""
+    first = contact.engagement.history[0] if contact.engagement and contact.engagement.history else None
+    if first is None or of(session, actor.issuer, person_of(actor)).history:
+        return
+    if first.status == UNDECIDED and first.at is not None:
+        record(session, actor, UNDECIDED, first.at, library, now)
+
+
 def adopt(
     session: Session, issuer: str, patient: str, status: str, at: date | datetime, source: str, now: datetime
 ) -> bool:

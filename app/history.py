@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.staff import program_of
 from app.tables import EngagementGoalRow, EngagementRow
-from mappings.records import Engagement, EngagementEntry
+from mappings.engagement import UNDECIDED
+from mappings.records import Contact, Engagement, EngagementEntry
 from mappings.situation import zone_of
 
 
@@ -31,6 +32,15 @@ def of(session: Session, issuer: str, patient: str) -> Engagement:
         goal_on=goal.on if goal else None,
         history=tuple(EngagementEntry(status=row.status, at=_read(row.at)) for row in rows),
     )
+
+
+def begun_by(known: Engagement, contact: Contact, here: tzinfo) -> Engagement:
+    """The engagement as the first contact begins it: of whom nothing is recorded yet is undecided from the
+    day of that contact on (`here` is the programme's zone). Signing the contact records it."""
+    if known.history or contact.start is None or contact.status != "finished":
+        return known
+    first = EngagementEntry(status=UNDECIDED, at=contact.start.astimezone(here).date())
+    return known.model_copy(update={"history": (first,)})
 
 
 def zone(session: Session, issuer: str) -> tzinfo:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import audit, billing, charting, individuals, judging, outbox, reviews, staff
+from app import audit, billing, charting, engagement, individuals, judging, outbox, reviews, staff
 from app.actor import LPHA, Actor, person_of, require
 from app.cosign_queue import QueueItem, open_from_queue, queue
 from app.findings_kept import keep
@@ -64,6 +64,7 @@ def sign(
     text = text_of(record, judgement, around, library)
     _same_text(digest, text_digest(text))
     _may_sign(judgement)
+    engagement.begin(session, actor, record, library, now)
     signature = Signature(meaning=AUTHOR, by=actor.staff_id, at=now, version=version.version)
     signed = record.model_copy(update={"signatures": (signature,)})
     waits = _cosignature_asked(signed, around, library, now)

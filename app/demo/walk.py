@@ -44,7 +44,7 @@ class Walk:
 def walk(demo: Demo, now: datetime) -> Walk:
     """Do the whole job once; `now` is aware. Raises Lost where a page is not as people need it."""
     done = Walk(demo, slots(now))
-    _pre_admission(done, now)
+    _pre_admission(done)
     _cosignature(done)
     _plan(done, now)
     _with_plan(done)
@@ -107,14 +107,9 @@ class Visitor:
         return self.page
 
 
-def _pre_admission(done: Walk, now: datetime) -> None:
+def _pre_admission(done: Walk) -> None:
     """Pat Rivera meets Alex Moss, who has not decided yet."""
     with launched(done.demo, "rivera", MOSS) as rivera:
-        home = rivera.page.url
-        rivera.go("/engagement")
-        since = (now.astimezone(ZONE) - timedelta(days=2)).date().isoformat()
-        rivera.send("/engagement", {"status": "undecided", "on": since})
-        rivera.page = rivera.browser.open(home)
         contact = _new_contact(rivera)
         fields = _contact_fields(next(done.slots))
         _see_findings(done, rivera, fields)

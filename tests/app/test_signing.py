@@ -474,3 +474,22 @@ def test_a_comment_that_cannot_be_kept_or_shown_is_refused(office, waiting):
     with pytest.raises(MendInput) as caught:
         send_back(office, waiting, "Say\x00more")
     assert "comment" in caught.value.errors
+
+
+def test_the_first_signed_contact_records_that_the_person_is_undecided_from_its_day(office):
+    with office.store.write() as session:
+        engagement.set_goal(session, actor(RIVERA, MOSS), "Decide whether to start treatment", office.now)
+    first = drafted(office)
+    decided = first.judgement.finding("NY.PRE.DECLINE")
+    assert decided.result == "pass"
+    signed(office, first.contact.id)
+    with office.store.read() as session:
+        known = engagement.of(session, ISSUER, MOSS)
+    assert [(each.status, each.at) for each in known.history] == [("undecided", first.contact.start.date())]
+
+
+def test_what_was_recorded_of_a_person_is_left_as_it_is_by_a_signature(office):
+    undecided(office)
+    signed(office, drafted(office).contact.id)
+    with office.store.read() as session:
+        assert len(engagement.of(session, ISSUER, MOSS).history) == 1

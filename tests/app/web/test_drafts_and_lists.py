@@ -99,6 +99,7 @@ def test_the_first_page_of_a_chart_says_where_what_was_decided_is_recorded(offic
 
 def test_the_rule_about_the_engagement_points_to_its_page(office: Office) -> None:
     peer = office.sit("rivera", "pat-farrell")
+    peer.post("/engagement", _form(peer, "/engagement") | {"status": ["declined"], "on": ["2026-03-01"]})
     contact = _begin(peer)
     form = _form(peer, f"/contacts/{contact}/edit") | {"start_time": ["09:00"], "end_time": ["09:44"]}
     part = peer.post(f"/contacts/{contact}/findings", form, headers={"HX-Request": "true"})
