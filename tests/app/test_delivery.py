@@ -17,6 +17,7 @@ from app.delivery.plan import plan_delivery
 from app.delivery.send import Several, look
 from smart_launch.fhir_client import Wait
 from tests.app.delivery_house import House, house, note_bundle
+from tests.app.office import WHITFIELD, actor
 
 WHOLE = {"Encounter": 1, "DocumentReference": 1, "Provenance": 2, "Task": 1, "EpisodeOfCare": 1}
 ORACLE = {"Encounter": 1, "DocumentReference": 1, "Provenance": 2, "Task": 0, "EpisodeOfCare": 0}
@@ -131,10 +132,8 @@ def test_a_refusal_keeps_the_server_s_own_words_and_can_be_sent_again(ehr: House
     [report] = ehr.deliver()
     assert report.state == outbox.REFUSED
     assert "The status of this note is not known here." in str(ehr.lines()[0].reason)
-    from tests.app.office import actor
-
     with ehr.store.write() as session:
-        outbox.retry(session, actor("1900000021", None, "sandbox", "peer"), ehr.lines()[0].id, ehr.now)
+        outbox.retry(session, actor(WHITFIELD), ehr.lines()[0].id, ehr.now)
     ehr.deliver()
     assert ehr.counted() == WHOLE
 
