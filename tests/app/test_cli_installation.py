@@ -133,11 +133,11 @@ def test_the_server_answers_and_ends_without_a_trace_of_trouble(data: Path) -> N
         until = time.monotonic() + 30
         while time.monotonic() < until:
             try:
-                assert requests.get(f"{base}/healthz", timeout=10).status_code == 200
+                assert requests.get(f"{base}/healthz", timeout=40).status_code == 200
                 break
             except requests.ConnectionError:
                 time.sleep(0.05)
-        keys = requests.get(f"{base}/.well-known/jwks.json", timeout=10).json()["keys"]
+        keys = requests.get(f"{base}/.well-known/jwks.json", timeout=40).json()["keys"]
         assert len(keys) == 1
     finally:
         process.send_signal(signal.SIGINT)
