@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from datetime import date
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app import registry, staff_csv
+from app import office_findings, registry, staff_csv
 from app import staff as office
 from app.actor import ADMINISTRATOR, SUPERVISOR
 from app.problems import MendInput, NotFound
@@ -35,11 +36,20 @@ SPARE_ROWS = 1
 @staff.get("")
 @allow(*KEEPERS)
 def listing() -> ResponseReturnValue:
-    """Everybody on the list, with what ends soon."""
+    """Everybody on the list, with what ends soon and how much there is to look at."""
     with kit().store.read() as session:
         members = office.listing(session, actor())
-    today = kit().now().astimezone(zone()).date()
-    return render_template("staff/list.html", members=members, today=today, choices=choices)
+        judged = office_findings.of_staff(session, actor(), kit().library, kit().now())
+    return render_template("staff/list.html", members=members, judged=judged, today=_today(), choices=choices)
+
+
+@staff.get("/program")
+@allow(*KEEPERS)
+def program() -> ResponseReturnValue:
+    """The programme: what is missing of its set-up, what is in place, what is on file."""
+    with kit().store.read() as session:
+        found = office_findings.of_program(session, actor(), kit().library, kit().now())
+    return render_template("staff/program.html", found=found, today=_today())
 
 
 @staff.get("/new")
@@ -122,6 +132,10 @@ def _uploaded() -> str:
         raise MendInput("The file is not text in UTF-8.", "Save it as CSV UTF-8 and try again.") from None
 
 
+def _today() -> date:
+    return kit().now().astimezone(zone()).date()
+
+
 def _member(staff_id: str) -> StaffMember | None:
     with kit().store.read() as session:
         return office.find(session, actor().issuer, staff_id)
@@ -143,11 +157,13 @@ def _page(
     }
     with kit().store.read() as session:
         people = [(each.record.id, each.name) for each in office.everyone(session, actor().issuer)]
+        judged = office_findings.of_staff(session, actor(), kit().library, kit().now()) if member else {}
     page = render_template(
         "staff/edit.html",
         form=FormView(shown, LABELS, errors),
         record=record,
         member=member,
+        judgement=judged.get(record.id),
         own=record.id == actor().staff_id,
         people=people,
         choices=choices,

@@ -24,7 +24,8 @@ PAGES = (
     ("chen", None, "/"), ("chen", None, "/queue"), ("chen", "pat-lindqvist", "/plan"),
     ("chen", "pat-lindqvist", "plan"), ("moreno", None, "/claims"), ("whitfield", None, "/staff"),
     ("whitfield", None, "/staff/1900000021"), ("whitfield", None, "/staff/new"),
-    ("whitfield", None, "/staff/import"), ("whitfield", None, "/deliveries"),
+    ("whitfield", None, "/staff/import"), ("whitfield", None, "/staff/program"),
+    ("whitfield", None, "/deliveries"),
 )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ MATRIX = {
     "planning.revise": PLANNERS, "planning.discard": PLANNERS, "planning.end": PLANNERS,
     "engagement.page": EVERYBODY, "engagement.record": READERS, "engagement.goal": READERS - {"supervisor"},
     "staff.listing": KEEPERS, "staff.new": KEEPERS, "staff.one": KEEPERS, "staff.save": KEEPERS,
+    "staff.program": KEEPERS,
     "staff.export": KEEPERS, "staff.import_form": KEEPERS, "staff.import_file": KEEPERS,
     "billing.listing": CLAIM_READERS, "billing.redraft": CLAIM_READERS, "billing.one": CLAIM_READERS,
     "billing.release": BILLER, "billing.hold": BILLER, "billing.unhold": BILLER,
