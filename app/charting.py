@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import audit, billing, history, individuals, judging, outbox, reviews, staff
+from app import audit, billing, duties, history, individuals, judging, outbox, reviews, staff
 from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR, Actor, not_here, person_of, require
 from app.problems import NotAllowed, Stale
 from app.registry import jurisdiction_of
@@ -138,6 +138,7 @@ def save_draft(
     version.start, version.end, version.typed = record.start, record.end, dict(typed) if typed else None
     session.flush()
     audit.did(session, actor, "draft saved", now, subject=row.id, version=version.version, edit=version.edit)
+    duties.follow(session, actor, row, record, version.version, now)
     return _draft(session, version, judgement)
 
 
@@ -206,6 +207,8 @@ def discard(session: Session, actor: Actor, contact_id: str, library: Library, n
         row.current = before
     session.flush()
     audit.did(session, actor, "draft discarded", now, subject=contact_id, version=version.version)
+    left = None if before is None else version_of(session, row, before).record
+    duties.follow(session, actor, row, left, before or version.version, now)
     billing.draft(session, actor.issuer, row.patient, library, now)
 
 

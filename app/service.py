@@ -17,6 +17,7 @@ from app.web import access, errors, headers, pages, view
 from app.web.billing import claims
 from app.web.charting import charts
 from app.web.deliveries import deliveries
+from app.web.duties import duties
 from app.web.engagement import engagement
 from app.web.kit import Kit
 from app.web.launch import door
@@ -29,7 +30,7 @@ from mappings.library import load
 from smart_launch.fhir_client import http_session
 
 MAX_FORM_BYTES = 1024 * 1024
-BLUEPRINTS = (door, opening, charts, signing, planning, engagement, staff, claims, deliveries, rules)
+BLUEPRINTS = (door, opening, charts, signing, planning, engagement, staff, claims, deliveries, duties, rules)
 
 
 def utc_now() -> datetime:

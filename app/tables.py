@@ -413,6 +413,26 @@ class OutboxStepRow(Table):
     )
 
 
+class DutyRow(Table):
+    """One moment of a duty that waits for no signature: it appeared in a note, somebody saw it, or its author
+    took it back. `number` counts the moments of one duty of one contact."""
+
+    __tablename__ = "duties_seen"
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    contact: Mapped[str] = mapped_column(primary_key=True)
+    duty: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    event: Mapped[str]
+    patient: Mapped[str]
+    version: Mapped[int]
+    by: Mapped[str]
+    at: Mapped[datetime]
+    __table_args__ = (
+        ForeignKeyConstraint(["issuer", "contact"], ["contacts.issuer", "contacts.id"], name="duty_of"),
+        Index("duty_of_person", "issuer", "patient"),
+    )
+
+
 class AuditRow(Table):
     """One line of the audit trail, chained to the line of the same issuer before it."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from flask import render_template
 
-from app import charting, engagement, signing, worklists
+from app import charting, duties, engagement, signing, worklists
 from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR
 from app.web import choices
 from app.web.access import actor, launch
@@ -13,6 +15,7 @@ from app.web.kit import kit
 
 BASES = {"planned": "planned", "targeted": "short-term", "ad-hoc": "ad hoc"}
 READERS = (PEER, LPHA, CLINICIAN, SUPERVISOR)
+SEEN_DAYS = 30
 
 
 def person_page() -> str:
@@ -21,6 +24,7 @@ def person_page() -> str:
         may_read = actor().is_any(*READERS)
         lines = charting.of_person(session, actor()) if may_read else []
         known = engagement.of(session, actor().issuer, str(actor().patient))
+        told = duties.listing(session, actor()) if actor().is_any(*duties.READERS) else None
     return render_template(
         "home_person.html",
         lines=[line for line in lines if not _empty_draft(line)],
@@ -32,15 +36,30 @@ def person_page() -> str:
         may_review=actor().is_any(LPHA),
         remarks=launch().context.get("remarks", []),
         missing=launch().context.get("missing", []),
+        duties=told,
+        duty_rules=_duty_rules(),
     )
 
 
 def worklists_page() -> str:
     """What waits for the person at the screen."""
+    since = kit().now() - timedelta(days=SEEN_DAYS)
     with kit().store.read() as session:
+        told = duties.listing(session, actor(), since) if actor().is_any(*duties.READERS) else None
         notes = worklists.own_notes(session, actor()) if actor().is_any(PEER) else ()
         waiting = len(signing.queue(session, actor())) if actor().is_any(LPHA) else 0
-    return render_template("home_lists.html", notes=notes, waiting=waiting)
+    return render_template(
+        "home_lists.html",
+        notes=notes,
+        waiting=waiting,
+        duties=told,
+        duty_rules=_duty_rules(),
+        seen_days=SEEN_DAYS,
+    )
+
+
+def _duty_rules() -> dict[str, str]:
+    return {rule: kit().library.rule(rule).says for rule in duties.RULES.values()}
 
 
 def _empty_draft(line: charting.ContactLine) -> bool:

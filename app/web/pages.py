@@ -149,6 +149,7 @@ SAID = {
     "unheld": "The hold is lifted. The claim can be released.",
     "held": "Held. It will not go out until it is released.",
     "again": "It will be sent again.",
+    "seen": "Recorded that you have seen it.",
 }
 
 

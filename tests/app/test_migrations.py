@@ -16,6 +16,7 @@ from app.store import open_store
 from app.tables import Table
 from tests.app.office import (
     CHEN,
+    LINDQVIST,
     MORENO,
     MOSS,
     RIVERA,
@@ -76,6 +77,7 @@ def _filled(office: Office) -> Office:
     with office.store.write() as session:
         number = billing.listing(session, biller)[0].control_number
         assert billing.release(session, biller, number, office.library, office.now).released
+    drafted(office, LINDQVIST, at=office.now - timedelta(hours=9), risk={"seen": True})
     entry = planned(office, MOSS)
     with office.store.write() as session:
         on = office.now.date()
@@ -127,6 +129,8 @@ FROZEN = [
     "UPDATE outbox SET patient = 'pat-lindqvist'",
     "UPDATE outbox SET fence = -1",
     "DELETE FROM outbox",
+    "UPDATE duties_seen SET event = 'withdrawn'",
+    "DELETE FROM duties_seen",
 ]
 
 

@@ -34,6 +34,7 @@ MATRIX = {
     "billing.listing": CLAIM_READERS, "billing.redraft": CLAIM_READERS, "billing.one": CLAIM_READERS,
     "billing.release": BILLER, "billing.hold": BILLER, "billing.unhold": BILLER,
     "deliveries.listing": EVERYBODY, "deliveries.retry": EVERYBODY - {"clinician"},
+    "duties.seen": PLANNERS | {"supervisor"},
     "rules.listing": EVERYBODY, "rules.one": EVERYBODY,
 }  # fmt: skip
 WITHOUT_A_LAUNCH = {
