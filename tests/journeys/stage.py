@@ -154,7 +154,7 @@ def _client(app: str) -> dict[str, Any]:
 @contextmanager
 def _sandbox(folder: Path, clients: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "smart_launch.sandbox_ehr", "--port", "0"]
-    command += ["--db", str(folder / "ehr.sqlite3"), "--clients", str(clients)]
+    command += ["--db", str(folder / "ehr.sqlite3"), "--clients", str(clients), "--faults"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
     try:
         assert process.stdout is not None

@@ -147,6 +147,24 @@ def test_a_callback_at_an_unknown_ehrs_address_is_refused(stage: Stage) -> None:
     assert Browser().go(f"{stage.app}/cb/nobody?code=x&state=y").status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("fault", "why"), [("wrong-audience", "wrong-audience"), ("expired-token", "id-token-expired")]
+)
+def test_a_login_for_another_app_or_one_that_ran_out_opens_nothing(
+    stage: Stage, fault: str, why: str
+) -> None:
+    browser = Browser()
+    address = _to_callback(browser, _launch(stage))
+    before = _launches(stage)
+    requests.post(f"{stage.ehr}/_faults", json={"name": fault, "count": 1}, timeout=20).raise_for_status()
+    answer = browser.go(address)
+    assert answer.status_code == 400
+    assert "eyJ" not in answer.text
+    assert "from the chart again" in answer.text or "administrator" in answer.text
+    assert _last_refusal(stage) == why
+    assert _launches(stage) == before
+
+
 def test_declining_in_the_ehr_is_said_plainly_and_opens_nothing(stage: Stage) -> None:
     browser = Browser()
     state = parse_qs(urlsplit(browser.go(_launch(stage)).headers["Location"]).query)["state"][0]
