@@ -1,0 +1,39 @@
+"""The tables. Every row carries its issuer; a row that was signed, sent or audited is frozen by triggers
+(see the migrations), not by good will."""
+
+from __future__ import annotations
+
+from app.tables.audit import AuditRow
+from app.tables.base import Table
+from app.tables.claims import ClaimHoldRow, ClaimRow, ClaimUnitRow
+from app.tables.contacts import ContactRow, DutyRow, ReviewRow, SignatureRow, VersionRow
+from app.tables.deliveries import OutboxRow, OutboxStepRow
+from app.tables.engagement import EngagementGoalRow, EngagementRow
+from app.tables.issuers import IssuerRow, KeyRow, Launch, PendingLaunch
+from app.tables.office import IndividualRow, ProgramRow, StaffRow
+from app.tables.plans import PlanEntryRow
+
+__all__ = [
+    "AuditRow",
+    "ClaimHoldRow",
+    "ClaimRow",
+    "ClaimUnitRow",
+    "ContactRow",
+    "DutyRow",
+    "EngagementGoalRow",
+    "EngagementRow",
+    "IndividualRow",
+    "IssuerRow",
+    "KeyRow",
+    "Launch",
+    "OutboxRow",
+    "OutboxStepRow",
+    "PendingLaunch",
+    "PlanEntryRow",
+    "ProgramRow",
+    "ReviewRow",
+    "SignatureRow",
+    "StaffRow",
+    "Table",
+    "VersionRow",
+]
