@@ -187,26 +187,38 @@ class Credential(Part):
 
 
 class Attestation(Part):
-    """A dated yes of a kind such as lived-experience; never a diagnosis of the employee."""
+    """A dated yes or no of a kind such as lived-experience; never a diagnosis of the employee.
+
+    An older record has no `answer`: it was a yes.
+    """
 
     kind: Text = None
+    answer: Flag = None
     on: Day = None
     by: Text = None
 
+    @property
+    def affirmed(self) -> bool:
+        """Whether the answer was yes."""
+        return self.answer is not False
+
 
 class Education(Part):
-    """Hours of continuing education on a day, with the topic."""
+    """Hours of continuing education on a day, with the topic, and whether they were specific to peer support."""
 
     on: Day = None
     hours: Number = None
     topic: Text = None
+    specific: Flag = None
 
 
 class SupervisionSession(Part):
-    """One supervision session."""
+    """One session of supervision or of support in the own discipline: with whom (`by`), minutes, kind."""
 
     on: Day = None
     by: Text = None
+    minutes: Whole = None
+    kind: Text = None
 
 
 class Supervisor(Part):
@@ -234,6 +246,7 @@ class StaffFields(Part):
     education: Annotated[tuple[Education, ...], BeforeValidator(_none_is_empty)] = ()
     supervision: Annotated[tuple[SupervisionSession, ...], BeforeValidator(_none_is_empty)] = ()
     supervisor: Supervisor | None = None
+    earlier_supervisors: Annotated[tuple[Supervisor, ...], BeforeValidator(_none_is_empty)] = ()
 
 
 class Licence(Part):
@@ -480,11 +493,19 @@ class Contact(Part):
     signatures: Annotated[tuple[Signature, ...], BeforeValidator(_none_is_empty)] = ()
 
 
+class Telecom(Part):
+    """A phone, e-mail or other address at work: `system` as in FHIR ContactPoint."""
+
+    system: Text = None
+    value: Text = None
+
+
 class Staff(StaffFields):
-    """A staff record of its own."""
+    """A staff record of its own; how to reach the member is not part of what other records carry."""
 
     kind: Literal["staff"]
     jurisdiction: Id
+    telecom: Annotated[tuple[Telecom, ...], BeforeValidator(_none_is_empty)] = ()
 
 
 class Program(ProgramFields):
