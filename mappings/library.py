@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mappings.findings import SEVERITIES, Citation, Finding, Severity, Stage
 from mappings.language import LISTS, WordLists
 from mappings.layering import tightest
 from mappings.library_sheet import LibraryError
+from mappings.library_texts import LibraryTexts
 
 if TYPE_CHECKING:
     from mappings.checks.registry import Outcome
+    from mappings.situation import Kind
 
 CONFIRMED = "confirmed"
+# Texts of the input decide what kind a contact is, so that kinds have no end either.
+MOST_KINDS = 1024
+MOST_SAID = 256
 # Far more than any installation binds; kinds of programme come from the input and have no end.
 MOST_BINDINGS = 4096
 STATUS_WORDS = {
@@ -188,7 +193,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A rule as it stands on one day: its version, its check and the values it may ask for."""
+    """A rule as it stands on one day: its version, its check and the values it may ask for.
+
+    `asks` says what the check of a rule about contacts looks at; None where nothing need be asked.
+    """
 
     rule: Rule
     version: RuleVersion
@@ -199,6 +207,16 @@ class Bound:
     inapplicable: Finding
     check: Callable[..., Outcome]
     conditions: tuple[Callable[..., bool], ...]
+    asks: Literal["contact", "peer"] | None = "contact"
+    _said: dict[str, Finding] = field(default_factory=dict, repr=False, compare=False)
+
+    def passed_with(self, message: str) -> Finding:
+        """The finding of a check that passes and says how; most say the same again and again."""
+        if message not in self._said:
+            if len(self._said) > MOST_SAID:
+                self._said.clear()
+            self._said[message] = replace(self.passed, message=message, fields=self.rule.fields)
+        return self._said[message]
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name].value
@@ -207,6 +225,16 @@ class Bound:
         """ " (an example ...)" for a value that is not confirmed, else blank."""
         words = self.values[name].standing
         return f" ({words})" if words else ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What contacts of one kind are asked: `answers` holds, in the order of the rules, what is known without
+    asking; the rest replaces its place in them once it is asked."""
+
+    answers: tuple[Finding, ...]
+    of_contact: tuple[tuple[int, Bound], ...]
+    of_peer: tuple[tuple[int, Bound], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,17 +253,30 @@ class DayPack:
     conditions: tuple[Callable[..., bool], ...] = ()
     layers: tuple[str, ...] = ()
     places: Mapping[str, tuple[tuple[int, Bound], ...]] = field(default_factory=dict)
-    _sorted: dict[tuple[bool, ...], tuple[tuple[Bound, bool], ...]] = field(default_factory=dict, repr=False)
+    _asked: dict[Kind, Asked] = field(default_factory=dict, repr=False)
     _words: list[WordLists] = field(default_factory=list, repr=False)
 
-    def for_contact(self, situation: object) -> tuple[tuple[Bound, bool], ...]:
-        """The rules of contacts in order, each with whether its conditions hold in the situation."""
+    def for_contact(self, kind: Kind) -> Asked:
+        """What contacts of a kind are asked."""
         # Contacts fall into few kinds; sorting the rules once for each kind saves most of their calls.
-        holds = tuple([condition(situation) for condition in self.conditions])
-        if holds not in self._sorted:
-            true = {c for c, held in zip(self.conditions, holds, strict=True) if held}
-            self._sorted[holds] = tuple((b, true.issuperset(b.conditions)) for b in self.contact)
-        return self._sorted[holds]
+        if kind not in self._asked:
+            if len(self._asked) > MOST_KINDS:
+                self._asked.clear()
+            self._asked[kind] = self._sorted(kind)
+        return self._asked[kind]
+
+    def _sorted(self, kind: Kind) -> Asked:
+        holding = {condition for condition in self.conditions if condition(kind)}
+        applying = [(n, b) for n, b in enumerate(self.contact) if holding.issuperset(b.conditions)]
+        answers = [bound.inapplicable for bound in self.contact]
+        for place, bound in applying:
+            answers[place] = bound.passed
+        asked = [(n, b) for n, b in applying if b.asks is not None]
+        return Asked(
+            tuple(answers),
+            tuple((n, b) for n, b in asked if b.asks == "contact"),
+            tuple((n, b) for n, b in asked if b.asks == "peer"),
+        )
 
     def about(self, kind: str) -> tuple[Bound, ...]:
         """The rules about records of a kind: contact, plan-entry, staff or program."""
@@ -279,7 +320,10 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Library:
-    """Everything loaded: packs, sources, parameters and rules by pack, tables, and the digest of it all."""
+    """Everything loaded: packs, sources, parameters and rules by pack, tables, and the digest of it all.
+
+    `texts` are the files it was read from, as they were then.
+    """
 
     packs: Mapping[str, Pack]
     sources: Mapping[str, Source]
@@ -289,6 +333,7 @@ class Library:
     overlay: Overlay | None
     digest: str
     breaks: tuple[date, ...] = ()
+    texts: LibraryTexts = field(default_factory=LibraryTexts, repr=False, compare=False)
     _days: dict[tuple[str, str, str, int], DayPack | None] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -335,6 +380,15 @@ class Library:
                 self._days.clear()
             self._days[key] = day
         return self._days[key]
+
+    def values_on(self, layers: tuple[str, ...], jurisdiction: str, on: date) -> Mapping[str, Value]:
+        """The values in force in these packs (ids, highest first; unknown ones add nothing) on a day."""
+        return self._values(layers, jurisdiction, on)
+
+    def severity_on(self, rule: Rule, layers: tuple[str, ...], jurisdiction: str, on: date) -> Severity:
+        """How hard a rule is in these packs (ids, highest first) on a day."""
+        known = tuple(layer for layer in layers if layer in self.packs)
+        return self._severity(rule, known, jurisdiction, on)
 
     def payers_of(self, jurisdiction: str) -> frozenset[str]:
         """The payers of the jurisdiction that have a pack of their own."""
@@ -440,13 +494,25 @@ class Library:
         )
         # The checks themselves need the types of this module, so they are looked up when a rule is bound.
         from mappings.checks import CHECKS, CONDITIONS
-        from mappings.checks.registry import OFF_WHEN_UNSET
+        from mappings.checks.registry import ALWAYS_PASS, OF_PEERS, OFF_WHEN_UNSET
 
         conditions = tuple(CONDITIONS[name] for name in rule.when)
         if version.check in OFF_WHEN_UNSET and all(value.value is None for value in own.values()):
             conditions = (*conditions, _never)
         check = CHECKS[version.check]
-        return Bound(rule, version, severity, own, version.settings, passed, inapplicable, check, conditions)
+        asks: Literal["contact", "peer"] = "peer" if version.check in OF_PEERS else "contact"
+        return Bound(
+            rule,
+            version,
+            severity,
+            own,
+            version.settings,
+            passed,
+            inapplicable,
+            check,
+            conditions,
+            None if version.check in ALWAYS_PASS else asks,
+        )
 
 
 def load(site: Path | None = None, packs: Path | None = None) -> Library:
@@ -462,6 +528,16 @@ def load(site: Path | None = None, packs: Path | None = None) -> Library:
     return load_shipped(site, packs)
 
 
+def load_kept(packed: bytes) -> Library:
+    """A library of the past from the bytes of its `texts.packed`: to explain old findings, not to judge.
+
+    Checks that this version of the program does not have any more do not stop it. Raises ValueError.
+    """
+    from mappings.library_files import read_kept
+
+    return read_kept(packed)
+
+
 def _never(_situation: object) -> bool:
     return False
 
@@ -470,4 +546,4 @@ def _unknown(id: str) -> Rule:
     raise KeyError(f"no rule {id}; `peerchart rules list` shows them all")
 
 
-__all__ = ["Library", "LibraryError", "load"]
+__all__ = ["Library", "LibraryError", "load", "load_kept"]

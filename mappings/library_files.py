@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,8 @@ from mappings.checks.registry import CHOSEN_OF, SETTINGS_OF
 from mappings.findings import SEVERITIES, STAGES, Citation, Severity
 from mappings.layering import LAYERS, TIGHTER
 from mappings.library import Code, Library, Pack, Parameter, Rule, RuleVersion, Source, Table, Value
-from mappings.library_sheet import DATE_FORM, LibraryError, Sheet, file_name
+from mappings.library_sheet import DATE_FORM, LibraryError, Sheet
+from mappings.library_texts import PACKS, SITE, TABLES, LibraryTexts, TextFile, unpacked
 from mappings.pack_checks import check_packs
 from mappings.site_overlay import read_overlay
 from mappings.units import ROUNDINGS
@@ -79,17 +79,29 @@ def read_library(
     `more_packs` and `more_tables` are folders read after the first ones; they add and never replace.
     """
     homes, shelves = [guidance, *more_packs], [tables, *more_tables]
-    files = [path for home in homes for path in sorted(home.glob("*/*.toml"))]
-    files += [path for shelf in shelves for path in sorted(shelf.glob("*.toml"))]
-    digest = hashlib.sha256()
-    sheets = [(path, _sheet(path, digest.update)) for path in files]
-    found = _read(sheets, homes)
-    check_packs(found.packs, found.rules, found.parameters)
-    for item, name in found.settings:
-        if name not in found.tables:
-            item.refuse(f"unknown table `{name}`", "one of the tables " + ", ".join(sorted(found.tables)))
+    files = [TextFile.read(PACKS, path) for home in homes for path in sorted(home.glob("*/*.toml"))]
+    files += [TextFile.read(TABLES, path) for shelf in shelves for path in sorted(shelf.glob("*.toml"))]
+    if site is not None:
+        files.append(TextFile.read(SITE, site))
+    return _library(LibraryTexts(tuple(files)), str(site))
+
+
+@lru_cache(maxsize=8)
+def read_kept(packed: bytes) -> Library:
+    """A library of the past from its kept texts (`LibraryTexts.packed`), to explain with and not to judge:
+    checks and keys that this version of the program does not know (any more) do not stop it. Raises
+    ValueError for bytes that are no such texts."""
+    return _library(unpacked(packed), "the site's overlay", kept=True)
+
+
+def _library(texts: LibraryTexts, site: str, kept: bool = False) -> Library:
+    sheets = [(file, _sheet(file, kept)) for file in texts.files if file.part != SITE]
+    found = _read(sheets)
+    if not kept:
+        _check(found)
     below = Library(found.packs, {}, found.parameters, found.rules, {}, None, "")
-    overlay = None if site is None else read_overlay(site, below, digest.update)
+    overlays = [read_overlay(site, file.data, below, kept) for file in texts.files if file.part == SITE]
+    overlay = overlays[0] if overlays else None
     return Library(
         found.packs,
         found.sources,
@@ -97,27 +109,35 @@ def read_library(
         found.rules,
         found.tables,
         overlay,
-        digest.hexdigest(),
+        texts.digest,
         tuple(sorted(set(_breaks(found.packs, found.parameters, found.rules, overlay)))),
+        texts,
     )
 
 
-def _read(sheets: Sequence[tuple[Path, Sheet]], homes: Sequence[Path]) -> _Found:
+def _check(found: _Found) -> None:
+    check_packs(found.packs, found.rules, found.parameters)
+    for item, name in found.settings:
+        if name not in found.tables:
+            item.refuse(f"unknown table `{name}`", "one of the tables " + ", ".join(sorted(found.tables)))
+
+
+def _read(sheets: Sequence[tuple[TextFile, Sheet]]) -> _Found:
     found = _Found()
-    for path, sheet in sheets:
-        if path.parent.parent in homes and sheet.has("pack"):
-            _add(found.packs, sheet, _pack(sheet, path.parent.name))
+    for file, sheet in sheets:
+        if file.part == PACKS and sheet.has("pack"):
+            _add(found.packs, sheet, _pack(sheet, file.folder))
         for item in sheet.sheets("source", "source"):
             _add(found.sources, item, _source(item))
     found.parameters.update({id: {} for id in found.packs})
-    for path, sheet in sheets:
+    for file, sheet in sheets:
         for item in sheet.sheets("parameter", "parameter"):
-            own = found.parameters[_pack_of(path, found.packs, item)]
-            _add(own, item, _parameter(item, found.sources, path.parent.name))
+            own = found.parameters[_pack_of(file, found.packs, item)]
+            _add(own, item, _parameter(item, found.sources, file.folder))
     known = [id for own in found.parameters.values() for id in own]
-    for path, sheet in sheets:
+    for file, sheet in sheets:
         for item in sheet.sheets("rule", "rule"):
-            rule = _rule(item, found.sources, _pack_of(path, found.packs, item), known)
+            rule = _rule(item, found.sources, _pack_of(file, found.packs, item), known)
             _add(found.rules, item, rule)
             tables = {str(v.settings["table"]) for v in rule.versions if "table" in v.settings}
             found.settings += [(item, name) for name in sorted(tables)]
@@ -130,7 +150,7 @@ def _read(sheets: Sequence[tuple[Path, Sheet]], homes: Sequence[Path]) -> _Found
 
 
 def _add_table(tables: dict[str, Table], sheet: Sheet, table: Table) -> None:
-    inner = Sheet(sheet.file, f"table {table.id}", {})
+    inner = sheet.inner(f"table {table.id}", {})
     if not table.adds_to:
         _add(tables, inner, table)
         return
@@ -143,13 +163,11 @@ def _add_table(tables: dict[str, Table], sheet: Sheet, table: Table) -> None:
     tables[base.id] = replace(base, codes={**base.codes, **table.codes})
 
 
-def _sheet(path: Path, digest: Any) -> Sheet:
-    data = path.read_bytes()
-    digest(file_name(path).encode() + b"\0" + data + b"\0")
+def _sheet(file: TextFile, kept: bool) -> Sheet:
     try:
-        return Sheet(file_name(path), "", tomllib.loads(data.decode("utf-8")))
+        return Sheet(file.label, "", tomllib.loads(file.data.decode("utf-8")), kept)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LibraryError(file_name(path), "the file", f"not TOML ({error})", "TOML 1.0 in UTF-8") from None
+        raise LibraryError(file.label, "the file", f"not TOML ({error})", "TOML 1.0 in UTF-8") from None
 
 
 def _add(into: dict[str, Any], sheet: Sheet, item: Any) -> None:
@@ -158,14 +176,14 @@ def _add(into: dict[str, Any], sheet: Sheet, item: Any) -> None:
     into[item.id] = item
 
 
-def _pack_of(path: Path, packs: Mapping[str, Pack], sheet: Sheet) -> str:
-    if path.parent.name not in packs:
-        sheet.refuse("its folder has no pack", 'a file with [pack] id = "' + path.parent.name + '" beside it')
-    return path.parent.name
+def _pack_of(file: TextFile, packs: Mapping[str, Pack], sheet: Sheet) -> str:
+    if file.folder not in packs:
+        sheet.refuse("its folder has no pack", 'a file with [pack] id = "' + file.folder + '" beside it')
+    return file.folder
 
 
 def _pack(outer: Sheet, folder: str) -> Pack:
-    sheet = Sheet(outer.file, "pack", outer.table("pack"))
+    sheet = outer.inner("pack", outer.table("pack"))
     pack = Pack(
         sheet.one_of("id", (folder,)),
         sheet.text("title"),
@@ -206,7 +224,7 @@ def _source(sheet: Sheet) -> Source:
 def _cite(outer: Sheet, sources: Mapping[str, Source]) -> Citation:
     if not outer.has("cite"):
         outer.refuse("the citation is missing", CITE_FORM)
-    sheet = Sheet(outer.file, f"{outer.where}, cite", outer.table("cite"))
+    sheet = outer.inner(f"{outer.where}, cite", outer.table("cite"))
     id = sheet.text("source")
     if id not in sources:
         sheet.refuse(f"unknown source `{id}`", "one of the sources " + ", ".join(sorted(sources)))
@@ -267,9 +285,9 @@ def _rule(sheet: Sheet, sources: Mapping[str, Source], pack: str, parameters: Se
     when = sheet.texts("when")
     for name in when:
         if name not in CONDITIONS:
-            sheet.refuse(f"unknown condition `{name}`", "one of " + ", ".join(sorted(CONDITIONS)))
+            sheet.doubt(f"unknown condition `{name}`", "one of " + ", ".join(sorted(CONDITIONS)))
     if when and sheet.one_of("about", ABOUT) != "contact":
-        sheet.refuse("its conditions are those of a contact", 'no `when`, or about = "contact"')
+        sheet.doubt("its conditions are those of a contact", 'no `when`, or about = "contact"')
     versions = [_version(item, sources, parameters) for item in sheet.sheets("version", "version")]
     _check_versions(sheet, versions)
     rule = Rule(
@@ -295,12 +313,25 @@ def _rule(sheet: Sheet, sources: Mapping[str, Source], pack: str, parameters: Se
 
 def _version(sheet: Sheet, sources: Mapping[str, Source], parameters: Sequence[str]) -> RuleVersion:
     name = sheet.text("check")
-    if name not in CHECKS:
-        sheet.refuse(f"unknown check `{name}`", "one of " + ", ".join(sorted(CHECKS)))
     own = sheet.texts("parameters")
     for parameter in own:
         if parameter not in parameters:
             sheet.refuse(f"unknown parameter `{parameter}`", "one of " + ", ".join(sorted(parameters)))
+    settings = sheet.table("settings")
+    if not sheet.kept:
+        _check_call(sheet, name, own, settings)
+    version = RuleVersion(
+        sheet.day("from"), sheet.maybe_day("until"), name, own, settings, _cite(sheet, sources)
+    )
+    _ordered(sheet, version.from_, version.until)
+    sheet.done()
+    return version
+
+
+def _check_call(sheet: Sheet, name: str, own: Sequence[str], settings: Mapping[str, Any]) -> None:
+    """The check must be known and be given what it needs."""
+    if name not in CHECKS:
+        sheet.refuse(f"unknown check `{name}`", "one of " + ", ".join(sorted(CHECKS)))
     absent = [parameter for parameter in PARAMETERS_OF[name] if parameter not in own]
     if absent:
         sheet.refuse(
@@ -309,18 +340,11 @@ def _version(sheet: Sheet, sources: Mapping[str, Source], parameters: Sequence[s
         )
     if len(own) < CHOSEN_OF[name]:
         sheet.refuse(f"the check `{name}` needs {CHOSEN_OF[name]} parameter(s)", 'parameters = ["..."]')
-    settings = sheet.table("settings")
     for needed in SETTINGS_OF[name]:
         if needed not in settings:
             sheet.refuse(
                 f"the check `{name}` needs the setting `{needed}`", f"settings = {{ {needed} = ... }}"
             )
-    version = RuleVersion(
-        sheet.day("from"), sheet.maybe_day("until"), name, own, settings, _cite(sheet, sources)
-    )
-    _ordered(sheet, version.from_, version.until)
-    sheet.done()
-    return version
 
 
 def _ordered(sheet: Sheet, start: date, until: date | None) -> None:
@@ -347,7 +371,7 @@ def _check_versions(sheet: Sheet, versions: Sequence[RuleVersion]) -> None:
 
 
 def _table(outer: Sheet, sources: Mapping[str, Source]) -> Table:
-    sheet = Sheet(outer.file, "table", outer.table("table"))
+    sheet = outer.inner("table", outer.table("table"))
     properties = sheet.texts("properties")
     codes: dict[str, Code] = {}
     for item in outer.sheets("code", "code"):
@@ -381,7 +405,7 @@ def _code(sheet: Sheet, properties: Iterable[str]) -> Code:
     )
     if code.from_ is not None:
         _ordered(sheet, code.from_, code.until)
-    if "unit_minutes" in properties:
+    if "unit_minutes" in properties and not sheet.kept:
         _check_encounter(sheet, own)
     sheet.done()
     return code

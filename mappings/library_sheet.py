@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, NoReturn
 
 DATE_FORM = "a date without quotation marks such as 2022-11-23"
@@ -21,14 +20,28 @@ class LibraryError(ValueError):
 
 
 class Sheet:
-    """One TOML table while it is read; every key taken is remembered, so that the rest is refused."""
+    """One TOML table while it is read; every key taken is remembered, so that the rest is refused.
 
-    def __init__(self, file: str, where: str, data: Mapping[str, Any]) -> None:
-        self.file, self.where, self._data, self._taken = file, where, data, set[str]()
+    `kept` marks the text of a library that was in use once: it is read to explain and never judged again by
+    what this version of the program knows or asks for.
+    """
+
+    def __init__(self, file: str, where: str, data: Mapping[str, Any], kept: bool = False) -> None:
+        self.file, self.where, self.kept = file, where, kept
+        self._data, self._taken = data, set[str]()
+
+    def inner(self, where: str, data: Mapping[str, Any]) -> Sheet:
+        """A table within this one, named `where`."""
+        return Sheet(self.file, where, data, self.kept)
 
     def refuse(self, problem: str, form: str) -> NoReturn:
         """Stop the library here; raises LibraryError."""
         raise LibraryError(self.file, self.where, problem, form)
+
+    def doubt(self, problem: str, form: str) -> None:
+        """Stop as `refuse` does, but for a kept text: there this version of the program may know less."""
+        if not self.kept:
+            self.refuse(problem, form)
 
     def has(self, key: str) -> bool:
         """Whether the key stands in the table."""
@@ -42,8 +55,8 @@ class Sheet:
     def text(self, key: str, default: str | None = None) -> str:
         """A text that is not blank; raises LibraryError."""
         value = self.raw(key)
-        if value is None and default is not None:
-            return default
+        if value is None and (default is not None or self.kept):
+            return default or ""
         if not isinstance(value, str) or not value.strip():
             self.refuse(f"`{key}` {_found(value)}", f"{key} = {TEXT_FORM}")
         return " ".join(value.split())
@@ -61,7 +74,7 @@ class Sheet:
         """One of the words given; raises LibraryError."""
         value = self.text(key, default)
         if value not in choices:
-            self.refuse(f"`{key}` is {value!r}", f"{key} = one of " + ", ".join(choices))
+            self.doubt(f"`{key}` is {value!r}", f"{key} = one of " + ", ".join(choices))
         return value
 
     def flag(self, key: str) -> bool:
@@ -99,7 +112,7 @@ class Sheet:
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             self.refuse(f"`{key}` {_found(value)}", f"tables headed [[{name}]]")
         return [
-            Sheet(self.file, _where(self.where, key, number, item), item)
+            self.inner(_where(self.where, key, number, item), item)
             for number, item in enumerate(value, start=1)
         ]
 
@@ -108,12 +121,7 @@ class Sheet:
         unknown = sorted(set(self._data) - self._taken)
         if unknown:
             known = ", ".join(sorted(self._taken))
-            self.refuse(f"unknown key `{unknown[0]}`", f"one of the keys {known}")
-
-
-def file_name(path: Path) -> str:
-    """A short name of a library file: its folder and name."""
-    return f"{path.parent.name}/{path.name}"
+            self.doubt(f"unknown key `{unknown[0]}`", f"one of the keys {known}")
 
 
 def _where(outer: str, key: str, number: int, item: Mapping[str, Any]) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from mappings.findings import SEVERITIES, Severity
@@ -16,17 +15,16 @@ from mappings.library_sheet import LibraryError, Sheet
 FORM = 'id = "..." then [parameters] with "name" = value and [severity] with "RULE.ID" = "block"'
 
 
-def read_overlay(path: Path, library: Library, digest: Callable[[bytes], object]) -> Overlay:
-    """The overlay of a TOML file, held against the packs of its jurisdiction (of all, where it has none).
+def read_overlay(file: str, data: bytes, library: Library, kept: bool = False) -> Overlay:
+    """The overlay of a TOML file's bytes, held against the packs of its jurisdiction (of all, where it has
+    none); one that was kept (see Sheet) is only read.
 
-    Raises LibraryError where it loosens what it may not, or is unreadable.
+    Raises LibraryError, which names `file`, where it loosens what it may not, or is unreadable.
     """
-    data = path.read_bytes()
-    digest(b"site\0" + data)
     try:
-        sheet = Sheet(str(path), "site overlay", tomllib.loads(data.decode("utf-8")))
+        sheet = Sheet(file, "site overlay", tomllib.loads(data.decode("utf-8")), kept)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LibraryError(str(path), "site overlay", f"not TOML ({error})", FORM) from None
+        raise LibraryError(file, "site overlay", f"not TOML ({error})", FORM) from None
     jurisdiction = sheet.text("jurisdiction", "")
     packs = _packs(sheet, library, jurisdiction)
     known = _known(library, jurisdiction, packs)
@@ -87,9 +85,11 @@ def _flat(table: Mapping[str, Any], known: Mapping[str, object], before: str = "
 
 
 def _parameter(sheet: Sheet, known: Mapping[str, Sequence[Parameter]], name: str, value: Any) -> Any:
+    new = tuple(value) if isinstance(value, list) else value
+    if sheet.kept:
+        return new
     if name not in known:
         sheet.refuse(f"unknown parameter `{name}`", "one of " + ", ".join(sorted(known)))
-    new = tuple(value) if isinstance(value, list) else value
     for parameter in known[name]:
         _right_type(sheet, parameter, value)
         for old in parameter.values:
@@ -124,5 +124,5 @@ def _severity(sheet: Sheet, rules: Mapping[str, Rule], name: str, value: Any) ->
         sheet.refuse(f"severity of `{name}` is {value!r}", "one of " + ", ".join(SEVERITIES))
     found = SEVERITIES[SEVERITIES.index(value)]
     if SEVERITIES.index(found) < SEVERITIES.index(rule.severity):
-        sheet.refuse(f"`{name}` may not be loosened from {rule.severity} to {found}", f'"{rule.severity}"')
+        sheet.doubt(f"`{name}` may not be loosened from {rule.severity} to {found}", f'"{rule.severity}"')
     return found
