@@ -6,11 +6,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from itertools import groupby
+from typing import Protocol, TypeVar
 
 from mappings.records import Engagement, EngagementEntry
 
 UNDECIDED, ADMITTED, DECLINED, DISCHARGED = "undecided", "admitted", "declined", "discharged"
 STATES = (UNDECIDED, ADMITTED, DECLINED, DISCHARGED)
+ENDS = (DECLINED, DISCHARGED)
+
+
+class Step(Protocol):
+    """One state with its day or time, as a record or as a row of the office's memory has it."""
+
+    @property
+    def status(self) -> str | None:
+        """The state: one of STATES."""
+
+    @property
+    def at(self) -> date | datetime | None:
+        """The day, or the aware time."""
+
+
+S = TypeVar("S", bound=Step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +61,12 @@ def state_at(engagement: Engagement | None, start: datetime, zone: tzinfo) -> St
             return State(UNDECIDED, missing=f"engagement.history[{place}].status")
     day = start.astimezone(zone).date()
     last = None
-    for entry in _in_order(history, zone):
+    for entry in in_order(history, zone):
         if _before(entry, start, day):
             last = entry
     if last is None or last.status is None:
         return State(UNDECIDED)
-    return State(last.status, _day(last, zone))
+    return State(last.status, day_of(last, zone))
 
 
 def _before(entry: EngagementEntry, start: datetime, day: date) -> bool:
@@ -62,22 +79,37 @@ def _before(entry: EngagementEntry, start: datetime, day: date) -> bool:
     return entry.at <= day if entry.status == UNDECIDED else entry.at < day
 
 
-def _day(entry: EngagementEntry, zone: tzinfo) -> date:
-    if isinstance(entry.at, datetime):
-        return entry.at.astimezone(zone).date()
-    return entry.at or date.min
+def day_of(step: Step, zone: tzinfo) -> date:
+    """The calendar day of a state where the programme is; the first of all days where it has none."""
+    if isinstance(step.at, datetime):
+        return step.at.astimezone(zone).date()
+    return step.at or date.min
 
 
-def _in_order(history: Iterable[EngagementEntry], zone: tzinfo) -> list[EngagementEntry]:
-    # Entries of one day keep the order of the list unless every one of them has its time.
-    ordered: list[EngagementEntry] = []
-    for _, group in groupby(sorted(history, key=lambda e: _day(e, zone)), key=lambda e: _day(e, zone)):
-        entries = list(group)
-        if all(isinstance(entry.at, datetime) for entry in entries):
-            entries.sort(key=_instant)
-        ordered += entries
+def in_order(history: Iterable[S], zone: tzinfo) -> list[S]:
+    """The states by their day; those of one day keep the order of the list unless all of them have a time."""
+
+    def day(step: Step) -> date:
+        return day_of(step, zone)
+
+    ordered: list[S] = []
+    for _, group in groupby(sorted(history, key=day), key=day):
+        steps = list(group)
+        if all(isinstance(step.at, datetime) for step in steps):
+            steps.sort(key=_instant)
+        ordered += steps
     return ordered
 
 
-def _instant(entry: EngagementEntry) -> float:
-    return entry.at.timestamp() if isinstance(entry.at, datetime) else 0.0
+def stretches(ordered: Iterable[S]) -> list[tuple[S, ...]]:
+    """States in order, cut into engagements: what follows a decline or a discharge begins a new one."""
+    cut: list[list[S]] = []
+    for step in ordered:
+        if not cut or cut[-1][-1].status in ENDS:
+            cut.append([])
+        cut[-1].append(step)
+    return [tuple(each) for each in cut]
+
+
+def _instant(step: Step) -> float:
+    return step.at.timestamp() if isinstance(step.at, datetime) else 0.0

@@ -132,11 +132,17 @@ def _whole_plan(entries: Sequence[PlanEntry], around: Surroundings) -> Sequence[
 
 
 def episode_bundle(
-    contact: Contact, surroundings: Surroundings, links: ChartLinks, library: Library, now: datetime
+    contact: Contact,
+    surroundings: Surroundings,
+    links: ChartLinks,
+    library: Library,
+    now: datetime,
+    place: int | None = None,
 ) -> Json:
-    """The EpisodeOfCare of the contact's engagement alone, for a state that changed without a contact."""
+    """The EpisodeOfCare of the contact's engagement alone, for a state that changed without a contact; of
+    the history's engagement at `place` (the first is 0) where given."""
     held = Judgement(contact.id, "contact", contact.version, "ready", "none", 0, 0, ())
-    scene = Scene(contact, held, surroundings, (), links, library, now, "")
+    scene = Scene(contact, held, surroundings, (), links, library, now, "", place)
     episode = episode_entry(scene.episode_key, scene.people, scene.span, scene.day, now)
     return checked(labelled(with_people([episode], scene.people), scene.people))
 

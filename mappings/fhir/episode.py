@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, tzinfo
 from itertools import pairwise
 
-from mappings.engagement import ADMITTED, DECLINED, DISCHARGED, STATES, UNDECIDED
+from mappings.engagement import (
+    ADMITTED,
+    DECLINED,
+    DISCHARGED,
+    STATES,
+    UNDECIDED,
+    day_of,
+    in_order,
+    stretches,
+)
 from mappings.fhir.elements import Json, entry, full_url, identifier, narrative, present, stamp
 from mappings.fhir.people import People
 from mappings.records import Engagement, EngagementEntry
@@ -19,13 +28,7 @@ def spans(engagement: Engagement | None, zone: tzinfo) -> list[Span]:
     """The history cut into engagements: after a decline or a discharge whatever follows begins a new one."""
     history = engagement.history if engagement else ()
     known = [each for each in history if each.at is not None and each.status in STATES]
-    cut: list[list[EngagementEntry]] = []
-    for each in sorted(known, key=lambda one: _instant(one, zone)):
-        over = bool(cut) and cut[-1][-1].status in (DECLINED, DISCHARGED)
-        if not cut or over:
-            cut.append([])
-        cut[-1].append(each)
-    return [tuple(each) for each in cut]
+    return stretches(in_order(known, zone))
 
 
 def span_at(engagement: Engagement | None, at: datetime, zone: tzinfo) -> Span:
@@ -35,10 +38,13 @@ def span_at(engagement: Engagement | None, at: datetime, zone: tzinfo) -> Span:
     return begun[-1] if begun else found[0] if found else ()
 
 
-def episode_key(program: str, individual: str, span: Span, otherwise: date, zone: tzinfo) -> str:
-    """The business key of one engagement: programme, individual and the day it began."""
-    begun = _day(span[0], zone) if span else otherwise
-    return f"{program}/{individual}/{begun}"
+def episode_key(
+    program: str, individual: str, span: Span, otherwise: date, zone: tzinfo, name: str | None = None
+) -> str:
+    """The business key of one engagement: programme, individual and its name. Where it has none, the day it
+    began is its name; an engagement whose first day was put right keeps the name it was sent under."""
+    begun = day_of(span[0], zone) if span else otherwise
+    return f"{program}/{individual}/{name or begun}"
 
 
 def episode_entry(key: str, people: People, span: Span, otherwise: date, now: datetime) -> Json:
@@ -93,7 +99,3 @@ def _instant(one: EngagementEntry, zone: tzinfo) -> float:
         return one.at.timestamp()
     day = one.at or date.min
     return datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
-
-
-def _day(one: EngagementEntry, zone: tzinfo) -> date:
-    return one.at.astimezone(zone).date() if isinstance(one.at, datetime) else one.at or date.min

@@ -60,7 +60,10 @@ _RELATIONSHIPS = {
 
 @dataclass(frozen=True)
 class ChartLinks:
-    """References to what the EHR owns ("Patient/pat-moss"); all empty: a store of the programme's own."""
+    """References to what the EHR owns ("Patient/pat-moss"); all empty: a store of the programme's own.
+
+    `episodes` are the names by which the person's engagements are known there, in order of time.
+    """
 
     patient: str | None = None
     practitioners: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +73,7 @@ class ChartLinks:
     encounter: str | None = None
     location: str | None = None
     conditions: Mapping[str, str] = field(default_factory=dict)
+    episodes: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from mappings import seal as seals_
 from mappings.engagement import State, state_at
 from mappings.fhir.elements import Json, NotFit, full_url, identifier, logical, reference
-from mappings.fhir.episode import Span, episode_key, span_at
+from mappings.fhir.episode import Span, episode_key, span_at, spans
 from mappings.fhir.people import ChartLinks, People
 from mappings.findings import Judgement
 from mappings.library import Library
@@ -44,6 +44,7 @@ class Scene:
     library: Library
     now: datetime
     text: str
+    place: int | None = None
 
     @cached_property
     def people(self) -> People:
@@ -82,7 +83,9 @@ class Scene:
 
     @cached_property
     def span(self) -> Span:
-        """The engagement the contact falls into, as a stretch of the history."""
+        """The engagement the contact falls into, as a stretch of the history; that at `place` where given."""
+        if self.place is not None:
+            return spans(self.contact.engagement, self.zone)[self.place]
         at = self.contact.start or self.now
         return span_at(self.contact.engagement, at, self.zone)
 
@@ -90,7 +93,19 @@ class Scene:
     def episode_key(self) -> str:
         """The business key of that engagement's EpisodeOfCare."""
         program = self.people.program.id if self.people.program else ""
-        return episode_key(program, whose(self.contact.individual), self.span, self.day, self.zone)
+        who = whose(self.contact.individual)
+        return episode_key(program, who, self.span, self.day, self.zone, self._episode_name)
+
+    @property
+    def _episode_name(self) -> str | None:
+        names = self.links.episodes
+        if not names or not self.span:
+            return None
+        places = [
+            at for at, each in enumerate(spans(self.contact.engagement, self.zone)) if each == self.span
+        ]
+        place = places[0] if self.place is None and places else self.place
+        return names[place] if place is not None and place < len(names) else None
 
     @property
     def related(self) -> tuple[Recipient, ...]:
