@@ -19,6 +19,11 @@ def frozen(table: str, columns: Sequence[str], when: str, why: str) -> Iterator[
     yield _trigger(f"{table}_frozen", table, f"UPDATE OF {of}", when, f"{table}: {why}")
 
 
+def kept(table: str, column: str, why: str) -> str:
+    """A `column` that was added to `table` later and never changes once its row stands."""
+    return _trigger(f"{table}_keep_{column}", table, f'UPDATE OF "{column}"', "", f"{table}: {why}")
+
+
 def _trigger(name: str, table: str, event: str, when: str, message: str) -> str:
     condition = f" WHEN {when}" if when else ""
     return (

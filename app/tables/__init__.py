@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from app.tables.audit import AuditRow
+from app.tables.authorizations import AuthorizationRow
 from app.tables.base import Table
 from app.tables.claims import ClaimHoldRow, ClaimRow, ClaimUnitRow
 from app.tables.contacts import ContactRow, DutyRow, ReviewRow, SignatureRow, VersionRow
@@ -15,6 +16,7 @@ from app.tables.plans import PlanEntryRow
 
 __all__ = [
     "AuditRow",
+    "AuthorizationRow",
     "ClaimHoldRow",
     "ClaimRow",
     "ClaimUnitRow",

@@ -48,6 +48,7 @@ class ClaimUnitRow(Table):
     day: Mapped[date]
     units: Mapped[int]
     live: Mapped[bool]
+    authorization: Mapped[str | None]
     __table_args__ = (
         ForeignKeyConstraint(
             ["issuer", "control_number"], ["claims.issuer", "claims.control_number"], name="units_of_claim"
