@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from mappings.checks.registry import PASS
 from mappings.explaining import explain, prove
 from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing
-from mappings.library import Bound, Library
+from mappings.library import Asked, Bound, DayPack, Library
 from mappings.office_subjects import ProgramSubject, StaffSubject, office_subjects
 from mappings.records import Contact, PlanEntry, Program, Record, Staff
 from mappings.sharing import ReleasedUnits, Sharing
@@ -44,15 +45,17 @@ def judge(
     return list(judged.values())
 
 
-def judge_office(records: Iterable[Record], library: Library, now: datetime) -> list[Judgement]:
+def judge_office(
+    records: Iterable[Record], library: Library, now: datetime, roles: Mapping[str, bool] | None = None
+) -> list[Judgement]:
     """The judgement of every staff and programme record of the input on the day of the clock, in input order.
 
     Contacts and plan entries among the records only tell of meetings. Nothing is signed or claimed here:
-    `signing` is always ready and `claim` none. `now` must be aware. Never raises on a record that intake
-    has accepted.
+    `signing` is always ready and `claim` none. `now` must be aware; `roles` says by staff id who has the
+    role of a peer, as far as it is known. Never raises on a record that intake has accepted.
     """
     everything = list(records)
-    return [_judge_subject(subject, library) for subject in office_subjects(everything, now)]
+    return [_judge_subject(subject, library) for subject in office_subjects(everything, now, roles)]
 
 
 def _judge_subject(s: StaffSubject | ProgramSubject, library: Library) -> Judgement:
@@ -60,7 +63,7 @@ def _judge_subject(s: StaffSubject | ProgramSubject, library: Library) -> Judgem
     program_kind = record.program_kind if isinstance(record, Program) else None
     pack = library.on(record.jurisdiction, s.day, program_kind)
     about = pack.about(record.kind) if pack is not None else ()
-    findings = tuple(_find(bound, s) for bound in about)
+    findings = tuple(find(bound, s) for bound in about)
     if pack is None:
         findings = (_no_office_pack(record, library, s.day),)
     return Judgement(record.id, record.kind, 1, "ready", "none", 0, 0, findings)
@@ -92,12 +95,12 @@ def _judge_contact(s: Situation) -> Judgement:
     contact = s.contact
     if s.pack is None:
         return _no_pack(contact, s.around.library, s.day)
-    rules = s.pack.for_contact(s) if s.happened or s.filed else ()
-    if not s.happened:
-        # What did not take place is only asked whether it was billed all the same.
-        rules = tuple((bound, applies) for bound, applies in rules if bound.version.check == STATUS_CHECK)
-    findings = tuple([_find(bound, s) if applies else bound.inapplicable for bound, applies in rules])
-    holding = [finding for finding in findings if finding.blocks]
+    asked = s.pack.for_contact(s.kind)
+    if s.happened:
+        findings, holding = _ask(s, asked)
+    else:
+        findings = _ask_status(s, s.pack, asked) if s.filed else ()
+        holding = [finding for finding in findings if finding.blocks]
     claim = _claim_state(s, holding)
     return Judgement(
         contact.id,
@@ -113,21 +116,48 @@ def _judge_contact(s: Situation) -> Judgement:
     )
 
 
+def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], list[Finding]]:
+    """All findings in order, and those that block."""
+    findings, holding = list(asked.answers), []
+    known = s.peer_day.findings
+    for place, bound in asked.of_contact:
+        finding = findings[place] = find(bound, s)
+        if finding is not bound.passed and finding.blocks:
+            holding.append(finding)
+    for place, bound in asked.of_peer:
+        if place not in known:
+            known[place] = find(bound, s.peer_day)
+        finding = findings[place] = known[place]
+        if finding.blocks:
+            holding.append(finding)
+    return tuple(findings), holding
+
+
+def _ask_status(s: Situation, pack: DayPack, asked: Asked) -> tuple[Finding, ...]:
+    """What did not take place is only asked whether it was billed all the same."""
+    applying = [bound for _, bound in asked.of_contact]
+    own = [bound for _, bound in pack.places.get(STATUS_CHECK, ())]
+    return tuple([find(bound, s) if bound in applying else bound.inapplicable for bound in own])
+
+
 def _judge_entry(s: PlanSituation) -> Judgement:
     entry, day = s.entry, plan_day(s.entry, s.now)
     kind = s.program.program_kind if s.program is not None else None
     pack = s.around.library.on(entry.jurisdiction, day, kind)
     if pack is None:
         return _no_pack(entry, s.around.library, day)
-    findings = tuple(_find(bound, s) for bound in pack.plan_entry)
+    findings = tuple(find(bound, s) for bound in pack.plan_entry)
     signing = _signing_state([finding for finding in findings if finding.blocks])
     return Judgement(entry.id, entry.kind, entry.version, signing, "none", 0, 0, findings)
 
 
-def _find(bound: Bound, s: Any) -> Finding:
+def find(bound: Bound, s: Any) -> Finding:
+    """What one rule says of one subject of its kind."""
     outcome = bound.check(s, bound)
-    if outcome.result == "pass" and not outcome.message:
+    if outcome is PASS:
         return bound.passed
+    if outcome.result == "pass":
+        return bound.passed_with(outcome.message) if outcome.message else bound.passed
     if outcome.result == "not-applicable":
         return bound.inapplicable
     return Finding(
@@ -136,7 +166,7 @@ def _find(bound: Bound, s: Any) -> Finding:
         outcome.severity or bound.severity,
         bound.rule.stage,
         outcome.message,
-        outcome.fix or ("" if outcome.result == "pass" else bound.rule.fix),
+        outcome.fix or bound.rule.fix,
         bound.version.cite,
         outcome.fields or bound.rule.fields,
         bound.version.from_,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta, timezone, tzinfo
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from mappings.encounters import awaits_table, rows_for, table_of
 from mappings.engagement import State, state_at
+from mappings.findings import Finding
 from mappings.language import Hit
+from mappings.once import once
 from mappings.records import (
     AuthorizationFields,
     Contact,
@@ -67,8 +69,31 @@ def age_on(birth: date, day: date) -> int:
     return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
 
 
+class Kind(NamedTuple):
+    """What conditions of rules look at; contacts alike in it are asked the same rules."""
+
+    enrolled: bool
+    type: str | None
+    basis: str | None
+    format: str | None
+    place: str | None
+    accompanied: bool
+
+
+class PeerOnDay:
+    """A peer on a day, for one type of service: all that the rules about peers ask for. It knows nothing of
+    any contact, so that what they find holds for each of the peer's contacts of that day."""
+
+    def __init__(self, peer: StaffFields | None, day: date, service_type: str | None) -> None:
+        self.peer, self.day, self.service_type = peer, day, service_type
+        self.peer_known = peer is not None and not only_id(peer)
+        self.findings: dict[int, Finding] = {}
+
+
 class Situation:
     """A contact with everything its rules ask for."""
+
+    asks, certificate = False, ""
 
     def __init__(self, contact: Contact, around: Surrounding, now: datetime, doubled: bool = False) -> None:
         self.contact, self.around, self.now, self.doubled = contact, around, now, doubled
@@ -77,12 +102,12 @@ class Situation:
         self.peer: StaffFields | None = around.staff(contact.peer, contact.jurisdiction)
         self.zone = zone_of(self.program, contact.start)
 
-    @cached_property
+    @once
     def day(self) -> date:
         """The calendar day of `start` where the programme is; without a start the day of the clock."""
         return (self.contact.start or self.now).astimezone(self.zone).date()
 
-    @cached_property
+    @once
     def pack(self) -> DayPack | None:
         """What is in force where and when the contact took place, and for its payer; None without a pack."""
         kind = self.program.program_kind if self.program is not None else None
@@ -92,22 +117,27 @@ class Situation:
         """The value of a parameter of the pack, or None where it has none."""
         return self.pack.value(name) if self.pack is not None else None
 
-    @cached_property
+    @once
     def coverage(self) -> Coverage | None:
         """The coverage that the claim goes to on the day."""
         return coverage_of(self.contact, self.pack, self.day)
 
-    @cached_property
+    @once
     def authorization(self) -> AuthorizationFields | None:
         """The authorization the contact names: as given when given whole, else the record of that id."""
         return self.around.authorization(self.contact.authorization, self.contact.jurisdiction)
 
-    @cached_property
+    @property
+    def asked_on(self) -> date | None:
+        """The day on which the payer was asked; a contact knows the first day of the authorization alone."""
+        return self.authorization.from_ if self.authorization is not None else None
+
+    @once
     def code(self) -> str | None:
         """The procedure code: the contact's own, else the pack's."""
         return self.service.code or self.pack_value("code.individual")
 
-    @cached_property
+    @once
     def encounter_rows(self) -> list[Code]:
         """The rows of the place's table of service encounters that fit; empty where it has none loaded."""
         if self.pack is None or not awaits_table(self.pack):
@@ -116,42 +146,42 @@ class Situation:
         table = table_of(self.around.library, self.pack)
         return rows_for(table, self.code, self.service.format, self.day, filed)
 
-    @cached_property
+    @once
     def state(self) -> State:
         """The engagement at the start of the contact."""
         return state_at(self.contact.engagement, self.contact.start or self.now, self.zone)
 
-    @cached_property
+    @once
     def entry(self) -> PlanEntry | None:
         """The plan entry the contact names, where it is known."""
         return self.around.entries.get(self.service.plan_entry or "")
 
-    @cached_property
+    @once
     def gross(self) -> int | None:
         """Full minutes from start to end; None while one of them is missing."""
         if self.contact.start is None or self.contact.end is None:
             return None
         return minutes_between(self.contact.start, self.contact.end)
 
-    @cached_property
+    @once
     def travel(self) -> int:
         """Minutes of travel without support."""
         going = self.service.accompaniment
         return (going.travel_minutes or 0) if going is not None else 0
 
-    @cached_property
+    @once
     def minutes(self) -> int | None:
         """Minutes that count: without excluded ones and without travel; None while times are missing."""
         if self.gross is None:
             return None
         return counted_minutes(self.gross, self.contact.excluded_minutes, self.travel)
 
-    @cached_property
+    @once
     def no_connection(self) -> bool:
         """Whether a telehealth contact could not be delivered."""
         return self.contact.technical_failure is True and self.service.place == "telehealth"
 
-    @cached_property
+    @once
     def unit(self) -> tuple[int, str] | None:
         """Minutes of one unit and their rounding; None where neither the pack nor its table says."""
         if self.pack is None:
@@ -162,12 +192,12 @@ class Situation:
         per_unit = self.pack.value("unit.minutes")
         return (per_unit, self.pack.value("unit.rounding") or "floor") if per_unit else None
 
-    @cached_property
+    @once
     def pooled(self) -> bool:
         """Whether the minutes of all contacts of a day make units together."""
         return bool(self.pack_value("unit.pooling") == "per-day")
 
-    @cached_property
+    @once
     def units(self) -> int:
         """Units of this contact before any cap; where a day is pooled, those that it adds to the day's."""
         if self.minutes is None or self.no_connection or self.unit is None:
@@ -176,12 +206,12 @@ class Situation:
             return self.around.pool_of(self).get(self.contact.id, 0)
         return units_of(self.minutes, *self.unit)
 
-    @cached_property
+    @once
     def happened(self) -> bool:
         """Whether the contact took place or is taking place; one of unknown status is judged in full."""
         return self.contact.status not in DID_NOT_HAPPEN
 
-    @cached_property
+    @once
     def wording(self) -> Mapping[str, list[Hit]]:
         """What the language help finds in the peer's text, by word list; own words are left alone."""
         lists = self.pack.word_lists() if self.pack is not None else None
@@ -192,26 +222,39 @@ class Situation:
         texts = [(f"note.{part}", getattr(note, part)) for part in parts]
         return lists.hits([*texts, ("service.rationale", self.service.rationale)])
 
-    @cached_property
+    @once
     def note_words(self) -> tuple[str, ...]:
         """The words of response, progress and outcome in small letters, to compare notes by."""
         note = self.contact.note
         parts = (note.response, note.progress, note.outcome) if note is not None else ()
         return tuple(word for part in parts if part for word in part.casefold().split())
 
-    @cached_property
+    @once
+    def peer_day(self) -> PeerOnDay:
+        """The peer on the day, shared with the other contacts of that day."""
+        return self.around.peer_on(self.peer, self.day, self.service.type, self.pack)
+
+    @once
     def peer_known(self) -> bool:
         """Whether more than the peer's id is known."""
-        return self.peer is not None and not only_id(self.peer)
+        return self.peer_day.peer_known
 
-    @cached_property
+    @once
+    def kind(self) -> Kind:
+        """What decides which rules apply."""
+        service = self.service
+        accompanied = service.accompaniment is not None
+        enrolled = self.state.enrolled
+        return Kind(enrolled, service.type, service.basis, service.format, service.place, accompanied)
+
+    @once
     def is_group(self) -> bool:
         """Whether it is, or looks like, a group of people of different records."""
         group = self.contact.group
         together = group is not None and (len(set(group.recipients)) > 1 or (group.attendees or 0) > 1)
         return self.service.format == "group" or together
 
-    @cached_property
+    @once
     def filed(self) -> bool:
         """Whether units were filed elsewhere for this contact."""
         return self.contact.claim is not None and (self.contact.claim.units or 0) > 0
@@ -275,9 +318,7 @@ def zone_of(program: ProgramFields | None, start: datetime | None) -> tzinfo:
 
 def only_id(fields: StaffFields | ProgramFields | AuthorizationFields) -> bool:
     """Whether a staff member, programme or authorization is given by id alone."""
-    if len(fields.model_fields_set - {"id"}) == 0:
-        return True
-    return all(not getattr(fields, name) for name in type(fields).model_fields if name != "id")
+    return not any(value for name, value in vars(fields).items() if name != "id")
 
 
 def _instant(moment: datetime | None) -> float:

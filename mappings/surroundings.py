@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property
 
-from mappings.library import Library
+from mappings.library import DayPack, Library
+from mappings.once import once
 from mappings.records import (
     Authorization,
     AuthorizationFields,
@@ -20,7 +20,7 @@ from mappings.records import (
     Staff,
     StaffFields,
 )
-from mappings.situation import Situation, only_id
+from mappings.situation import PeerOnDay, Situation, only_id
 from mappings.units import pooled_units
 
 # More contacts of one peer at one moment than any group has; the ones that end last are kept.
@@ -63,6 +63,7 @@ class Surrounding:
         self._pools: dict[tuple[str, date, str], dict[str, int]] = {}
         self._teams: dict[str, Team] = {}
         self._starts: dict[str, dict[str, list[datetime]]] = {}
+        self._peer_days: dict[tuple[int, date, str | None, int], PeerOnDay] = {}
 
     def staff(self, given: StaffFields | None, jurisdiction: str) -> StaffFields | None:
         """A staff member: as given when given whole, else the record of that id, else the id alone."""
@@ -73,6 +74,17 @@ class Surrounding:
     def staff_by_id(self, id: str | None, jurisdiction: str) -> StaffFields | None:
         """The staff record of an id, that of the same jurisdiction first."""
         return self._staff.get(f"{jurisdiction}|{id}") or self._staff.get(id or "")
+
+    def peer_on(
+        self, peer: StaffFields | None, day: date, service_type: str | None, pack: DayPack | None
+    ) -> PeerOnDay:
+        """A peer on a day for a type of service under a pack: one and the same for all contacts of it."""
+        # Comparing whole records costs more than it saves. All of them live as long as the input does, so
+        # that no two have one identity.
+        key = id(peer), day, service_type, id(pack)
+        if key not in self._peer_days:
+            self._peer_days[key] = PeerOnDay(peer, day, service_type)
+        return self._peer_days[key]
 
     def program(self, given: ProgramFields | None, jurisdiction: str) -> ProgramFields | None:
         """A programme: as given when given whole, else the record of that id, else the id alone."""
@@ -154,14 +166,14 @@ class Surrounding:
             self._starts[individual] = {key: sorted(own) for key, own in found.items()}
         return self._starts[individual].get(peer, ())
 
-    @cached_property
+    @once
     def _entries_by_person(self) -> Mapping[str, Sequence[PlanEntry]]:
         found: dict[str, list[PlanEntry]] = defaultdict(list)
         for entry in self.entries.values():
             found[entry.individual.id].append(entry)
         return found
 
-    @cached_property
+    @once
     def note_texts(self) -> Mapping[tuple[str, str, tuple[str, ...]], Sequence[Situation]]:
         """The contacts that took place by person or peer and the words of their note, in order of start."""
         found: dict[tuple[str, str, tuple[str, ...]], list[Situation]] = defaultdict(list)

@@ -3,82 +3,82 @@
 from __future__ import annotations
 
 from mappings.checks.registry import condition
-from mappings.situation import Situation
+from mappings.situation import Kind
 
 
 @condition("pre-admission")
-def pre_admission(s: Situation) -> bool:
+def pre_admission(kind: Kind) -> bool:
     """No admission is in force at the start."""
-    return not s.state.enrolled
+    return not kind.enrolled
 
 
 @condition("enrolled")
-def enrolled(s: Situation) -> bool:
+def enrolled(kind: Kind) -> bool:
     """An admission is in force at the start."""
-    return s.state.enrolled
+    return kind.enrolled
 
 
 @condition("adult")
-def adult(s: Situation) -> bool:
+def adult(kind: Kind) -> bool:
     """Adult peer support."""
-    return s.service.type == "adult"
+    return kind.type == "adult"
 
 
 @condition("family")
-def family(s: Situation) -> bool:
+def family(kind: Kind) -> bool:
     """Family peer support."""
-    return s.service.type == "family"
+    return kind.type == "family"
 
 
 @condition("youth")
-def youth(s: Situation) -> bool:
+def youth(kind: Kind) -> bool:
     """Youth peer support."""
-    return s.service.type == "youth"
+    return kind.type == "youth"
 
 
 @condition("planned")
-def planned(s: Situation) -> bool:
+def planned(kind: Kind) -> bool:
     """A service that the plan lists."""
-    return s.service.basis == "planned"
+    return kind.basis == "planned"
 
 
 @condition("targeted")
-def targeted(s: Situation) -> bool:
+def targeted(kind: Kind) -> bool:
     """Targeted short-term use after an event."""
-    return s.service.basis == "targeted"
+    return kind.basis == "targeted"
 
 
 @condition("ad-hoc")
-def ad_hoc(s: Situation) -> bool:
+def ad_hoc(kind: Kind) -> bool:
     """A single contact outside the plan."""
-    return s.service.basis == "ad-hoc"
+    return kind.basis == "ad-hoc"
 
 
 @condition("group")
-def group(s: Situation) -> bool:
+def group(kind: Kind) -> bool:
     """A group service."""
-    return s.service.format == "group"
+    return kind.format == "group"
 
 
 @condition("onsite")
-def onsite(s: Situation) -> bool:
+def onsite(kind: Kind) -> bool:
     """At the programme's site."""
-    return s.service.place == "onsite"
+    return kind.place == "onsite"
 
 
 @condition("offsite")
-def offsite(s: Situation) -> bool:
+def offsite(kind: Kind) -> bool:
     """Away from the programme's site."""
-    return s.service.place == "offsite"
+    return kind.place == "offsite"
 
 
 @condition("telehealth")
-def telehealth(s: Situation) -> bool:
+def telehealth(kind: Kind) -> bool:
     """By telehealth."""
-    return s.service.place == "telehealth"
+    return kind.place == "telehealth"
 
 
 @condition("accompanied")
-def accompanied(s: Situation) -> bool:
+def accompanied(kind: Kind) -> bool:
     """The peer went along with the individual."""
-    return s.service.accompaniment is not None
+    return kind.accompanied

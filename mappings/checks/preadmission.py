@@ -9,7 +9,7 @@ from mappings.library import Bound
 from mappings.situation import Situation
 
 
-@check("information")
+@check("information", always_passes=True)
 def information(s: Situation, b: Bound) -> Outcome:
     """A sentence that never holds anything: it passes and says itself."""
     return PASS

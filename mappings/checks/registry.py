@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mappings.findings import Result, Severity
 
 if TYPE_CHECKING:
-    from mappings.situation import Situation
+    from mappings.situation import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,10 @@ class Outcome:
 PASS = Outcome("pass")
 NOT_APPLICABLE = Outcome("not-applicable")
 
-# A check of contacts takes a Situation, one of plan entries a PlanSituation; both a Bound after it.
+# A check of contacts takes a Situation, one of their peers a PeerOnDay, one of plan entries a PlanSituation;
+# all a Bound after it.
 Check = Callable[..., Outcome]
-Condition = Callable[["Situation"], bool]
+Condition = Callable[["Kind"], bool]
 
 CHECKS: dict[str, Check] = {}
 CONDITIONS: dict[str, Condition] = {}
@@ -40,6 +42,10 @@ CHOSEN_OF: dict[str, int] = {}
 OFFERED: set[str] = set()
 # Checks that are off while all the parameters of their rule are unset; they are then not even called.
 OFF_WHEN_UNSET: set[str] = set()
+# Checks of peers: they see a PeerOnDay, and are asked once for all contacts of a peer and a day.
+OF_PEERS: set[str] = set()
+# Checks that always pass: there is nothing to ask.
+ALWAYS_PASS: set[str] = set()
 
 
 def check(
@@ -49,12 +55,15 @@ def check(
     chosen: int = 0,
     offered: bool = False,
     off_when_unset: bool = False,
+    of_peer: bool = False,
+    always_passes: bool = False,
 ) -> Callable[[Check], Check]:
     """Register a check under the name a rule uses.
 
     `parameters` are those that the rule must list, `settings` those it must give; of `chosen` parameters
     only the number is fixed, the rule lists them first. `offered` is for packs to come: no shipped rule need
-    name it. `off_when_unset` says that the rule does not apply while all its parameters are unset.
+    name it. `off_when_unset` says that the rule does not apply while all its parameters are unset,
+    `of_peer` that the check takes a PeerOnDay, `always_passes` that it need not be called.
     """
 
     def register(function: Check) -> Check:
@@ -66,9 +75,16 @@ def check(
             OFFERED.add(name)
         if off_when_unset:
             OFF_WHEN_UNSET.add(name)
+        if of_peer:
+            OF_PEERS.add(name)
+        if always_passes:
+            ALWAYS_PASS.add(name)
         return function
 
     return register
+
+
+peer_check = partial(check, of_peer=True)
 
 
 def condition(name: str) -> Callable[[Condition], Condition]:

@@ -10,20 +10,20 @@ from mappings.checks.registry import (
     PASS,
     Outcome,
     advises,
-    check,
     fails,
     missing,
     passes,
+    peer_check,
 )
 from mappings.checks.texts import listed
 from mappings.library import Bound
 from mappings.records import Credential
-from mappings.situation import Situation, age_on, covers, plus_months
+from mappings.situation import PeerOnDay, age_on, covers, plus_months
 
 CREDENTIAL_LISTS = ("credentials.adult", "credentials.family", "credentials.youth")
 
 
-def unknown_peer(s: Situation) -> Outcome | None:
+def unknown_peer(s: PeerOnDay) -> Outcome | None:
     """What to answer when nothing is known of the peer, or None when something is."""
     if s.peer is None:
         return missing("the peer", "peer")
@@ -32,7 +32,7 @@ def unknown_peer(s: Situation) -> Outcome | None:
     return None
 
 
-def held_on_day(s: Situation, b: Bound, accepted: Collection[str]) -> tuple[Credential | None, str, str]:
+def held_on_day(s: PeerOnDay, b: Bound, accepted: Collection[str]) -> tuple[Credential | None, str, str]:
     """The first accepted credential in force on the day; else the reason and, if one, the missing datum."""
     reason, datum = "", ""
     for place, credential in enumerate(s.peer.credentials if s.peer else ()):
@@ -54,10 +54,10 @@ def held_on_day(s: Situation, b: Bound, accepted: Collection[str]) -> tuple[Cred
     return None, reason, datum
 
 
-def grace(s: Situation, b: Bound) -> Literal["", "within", "over", "no-hire-date"]:
+def grace(s: PeerOnDay, b: Bound) -> Literal["", "within", "over", "no-hire-date"]:
     """Where a peer with another credential stands in the months after being hired that the place gives."""
     other, _, _ = held_on_day(s, b, b["grace.credentials"])
-    if other is None or s.peer is None or s.service.type not in b["grace.service_types"]:
+    if other is None or s.peer is None or s.service_type not in b["grace.service_types"]:
         return ""
     if s.peer.hired is None:
         return "no-hire-date"
@@ -65,23 +65,23 @@ def grace(s: Situation, b: Bound) -> Literal["", "within", "over", "no-hire-date
     return "within" if s.peer.hired <= s.day <= last else "over"
 
 
-@check(
+@peer_check(
     "credential-in-force",
     "credentials.issuers",
     "grace.credentials",
     "grace.months",
     "grace.service_types",
 )
-def credential_in_force(s: Situation, b: Bound) -> Outcome:
+def credential_in_force(s: PeerOnDay, b: Bound) -> Outcome:
     """The peer holds one of the credentials of a list, from an accepted issuer, on the day of service."""
     unknown = unknown_peer(s)
     if unknown is not None:
         return unknown
-    if b.settings.get("by_service_type") and f"credentials.{s.service.type}" not in CREDENTIAL_LISTS:
+    if b.settings.get("by_service_type") and f"credentials.{s.service_type}" not in CREDENTIAL_LISTS:
         return missing("the service type (adult, family or youth)", "service.type")
     names = [name for name in b.version.parameters if name in CREDENTIAL_LISTS]
     if b.settings.get("by_service_type"):
-        names = [f"credentials.{s.service.type}"]
+        names = [f"credentials.{s.service_type}"]
     accepted = [code for name in names for code in b[name]]
     credential, reason, datum = held_on_day(s, b, accepted)
     if credential is not None:
@@ -102,33 +102,33 @@ def credential_in_force(s: Situation, b: Bound) -> Outcome:
     )
 
 
-@check("credential-fits-service", *CREDENTIAL_LISTS, "credentials.issuers")
-def credential_fits_service(s: Situation, b: Bound) -> Outcome:
+@peer_check("credential-fits-service", *CREDENTIAL_LISTS, "credentials.issuers")
+def credential_fits_service(s: PeerOnDay, b: Bound) -> Outcome:
     """The service type is one that a credential held on the day covers (R011)."""
-    if s.service.type is None:
+    if s.service_type is None:
         return missing("the service type", "service.type")
-    if f"credentials.{s.service.type}" not in CREDENTIAL_LISTS:
+    if f"credentials.{s.service_type}" not in CREDENTIAL_LISTS:
         return fails(
-            f"The service type {s.service.type!r} is none of adult, family and youth.", "service.type"
+            f"The service type {s.service_type!r} is none of adult, family and youth.", "service.type"
         )
     unknown = unknown_peer(s)
     if unknown is not None:
         return unknown
-    own = b[f"credentials.{s.service.type}"]
+    own = b[f"credentials.{s.service_type}"]
     held = [c for name in CREDENTIAL_LISTS for c in [held_on_day(s, b, b[name])[0]] if c is not None]
     if not held:
         return NOT_APPLICABLE
     if any(credential.code in own for credential in held):
         return PASS
     return fails(
-        f"{listed(c.code or '' for c in held)} does not cover {s.service.type} peer support, "
+        f"{listed(c.code or '' for c in held)} does not cover {s.service_type} peer support, "
         f"which asks for {listed(own, 'or')}.",
         "service.type",
         "peer",
     )
 
 
-@check(
+@peer_check(
     "grace-after-hiring",
     *CREDENTIAL_LISTS,
     "credentials.issuers",
@@ -136,7 +136,7 @@ def credential_fits_service(s: Situation, b: Bound) -> Outcome:
     "grace.months",
     "grace.service_types",
 )
-def grace_after_hiring(s: Situation, b: Bound) -> Outcome:
+def grace_after_hiring(s: PeerOnDay, b: Bound) -> Outcome:
     """A peer with another credential gets the place's own within the grace; a countdown until then (R009)."""
     unknown = unknown_peer(s)
     if unknown is not None:
@@ -166,8 +166,10 @@ def grace_after_hiring(s: Situation, b: Bound) -> Outcome:
     )
 
 
-@check("provisional-for-long", "credentials.provisional", "credentials.full", "provisional.review_months")
-def provisional_for_long(s: Situation, b: Bound) -> Outcome:
+@peer_check(
+    "provisional-for-long", "credentials.provisional", "credentials.full", "provisional.review_months"
+)
+def provisional_for_long(s: PeerOnDay, b: Bound) -> Outcome:
     """A provisional credential is followed by the full one within a reasonable time (R010)."""
     if not s.peer_known or s.peer is None:
         return NOT_APPLICABLE
@@ -186,14 +188,15 @@ def provisional_for_long(s: Situation, b: Bound) -> Outcome:
     return NOT_APPLICABLE
 
 
-@check("attested", "attestation.kinds")
-def attested(s: Situation, b: Bound) -> Outcome:
+@peer_check("attested", "attestation.kinds")
+def attested(s: PeerOnDay, b: Bound) -> Outcome:
     """A dated attestation of lived experience stands on file before the service; never a diagnosis."""
     unknown = unknown_peer(s)
     if unknown is not None:
         return unknown
-    attestations = s.peer.attestations if s.peer else ()
-    if any(a.kind is not None and a.kind not in b["attestation.kinds"] for a in attestations):
+    said = s.peer.attestations if s.peer else ()
+    attestations = [each for each in said if each.affirmed]
+    if any(a.kind is not None and a.kind not in b["attestation.kinds"] for a in said):
         return fails(
             "An attestation holds something other than a kind, a day and who attested it; "
             "health details of the peer are never stored.",
@@ -210,8 +213,8 @@ def attested(s: Situation, b: Bound) -> Outcome:
     return fails("No attestation of lived experience is on file.", "peer.attestations")
 
 
-@check("age-between", "ypa.min_age", "ypa.max_age")
-def age_between(s: Situation, b: Bound) -> Outcome:
+@peer_check("age-between", "ypa.min_age", "ypa.max_age")
+def age_between(s: PeerOnDay, b: Bound) -> Outcome:
     """The peer's age on the day of service lies within both ages, which count (R005, AMB-10)."""
     if s.peer is None or not s.peer_known or s.peer.birth_date is None:
         return missing("the peer's birth date", "peer.birth_date")
@@ -225,13 +228,13 @@ def age_between(s: Situation, b: Bound) -> Outcome:
     )
 
 
-@check("supervised", "supervisor.categories")
-def supervised(s: Situation, b: Bound) -> Outcome:
+@peer_check("supervised", "supervisor.categories")
+def supervised(s: PeerOnDay, b: Bound) -> Outcome:
     """A supervisor of the professional staff is assigned to the peer on the day of service (R008)."""
     unknown = unknown_peer(s)
     if unknown is not None:
         return unknown
-    supervisor = s.peer.supervisor if s.peer else None
+    supervisor = s.peer.supervisor_on(s.day) if s.peer else None
     if supervisor is None:
         return missing("the peer's supervisor", "peer.supervisor")
     assigned = covers(supervisor.from_, supervisor.to, s.day)
@@ -246,13 +249,13 @@ def supervised(s: Situation, b: Bound) -> Outcome:
     return _category(supervisor.category, b)
 
 
-@check("supervisor-category", "supervisor.categories")
-def supervisor_category(s: Situation, b: Bound) -> Outcome:
+@peer_check("supervisor-category", "supervisor.categories")
+def supervisor_category(s: PeerOnDay, b: Bound) -> Outcome:
     """The supervisor's category is one that the place accepts (R120)."""
     unknown = unknown_peer(s)
     if unknown is not None:
         return unknown
-    supervisor = s.peer.supervisor if s.peer else None
+    supervisor = s.peer.supervisor_on(s.day) if s.peer else None
     if supervisor is None:
         return missing("the peer's supervisor", "peer.supervisor")
     return _category(supervisor.category, b)

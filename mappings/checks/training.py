@@ -6,17 +6,26 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 
-from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, passes
+from mappings.checks.registry import (
+    NOT_APPLICABLE,
+    PASS,
+    Outcome,
+    advises,
+    fails,
+    missing,
+    passes,
+    peer_check,
+)
 from mappings.checks.rendering import unknown_peer
 from mappings.checks.texts import listed
 from mappings.library import Bound
 from mappings.records import Credential, Education
-from mappings.situation import Situation, age_on, covers, plus_months
+from mappings.situation import PeerOnDay, age_on, covers, plus_months
 
 SOON = timedelta(days=60)
 
 
-def _own(s: Situation, codes: Iterable[str]) -> tuple[int, Credential] | None:
+def _own(s: PeerOnDay, codes: Iterable[str]) -> tuple[int, Credential] | None:
     """The credential of these codes in force on the day, else the last of them, with its place."""
     wanted = tuple(codes)
     held = [(n, c) for n, c in enumerate(s.peer.credentials if s.peer else ()) if c.code in wanted]
@@ -24,8 +33,8 @@ def _own(s: Situation, codes: Iterable[str]) -> tuple[int, Credential] | None:
     return next(iter([*in_force, *reversed(held)]), None)
 
 
-@check("training-complete", "training.hours", settings=("credentials",))
-def training_complete(s: Situation, b: Bound) -> Outcome:
+@peer_check("training-complete", "training.hours", settings=("credentials",))
+def training_complete(s: PeerOnDay, b: Bound) -> Outcome:
     """The credential's file has the hours, the day of the test and the number of the certificate (R021)."""
     unknown = unknown_peer(s)
     if unknown is not None:
@@ -48,8 +57,8 @@ def training_complete(s: Situation, b: Bound) -> Outcome:
     return PASS
 
 
-@check("age-at-certification", "age.min", settings=("credentials",))
-def age_at_certification(s: Situation, b: Bound) -> Outcome:
+@peer_check("age-at-certification", "age.min", settings=("credentials",))
+def age_at_certification(s: PeerOnDay, b: Bound) -> Outcome:
     """The peer was old enough on the first day of the credential (R022); the issuer decides, not we."""
     own = _own(s, b.settings["credentials"]) if s.peer_known else None
     born = s.peer.birth_date if s.peer is not None else None
@@ -63,8 +72,8 @@ def age_at_certification(s: Situation, b: Bound) -> Outcome:
     )
 
 
-@check("credential-ages", "credentials.min_age", "credentials.max_age", offered=True)
-def credential_ages(s: Situation, b: Bound) -> Outcome:
+@peer_check("credential-ages", "credentials.min_age", "credentials.max_age", offered=True)
+def credential_ages(s: PeerOnDay, b: Bound) -> Outcome:
     """The peer's age on the day lies within those of a credential held that day; both ages count."""
     unknown = unknown_peer(s)
     if unknown is not None:
@@ -84,8 +93,8 @@ def credential_ages(s: Situation, b: Bound) -> Outcome:
     return fails(f"The peer is {age} on {s.day}; {code} is {span} years old.", "peer.birth_date")
 
 
-@check("education-each-certification-year", "ceu.hours", settings=("credentials",))
-def education_each_certification_year(s: Situation, b: Bound) -> Outcome:
+@peer_check("education-each-certification-year", "ceu.hours", settings=("credentials",))
+def education_each_certification_year(s: PeerOnDay, b: Bound) -> Outcome:
     """The hours of the certification year that ended stand in the ledger; a countdown in the running one
     (R023)."""
     unknown = unknown_peer(s)
@@ -119,7 +128,7 @@ def education_each_certification_year(s: Situation, b: Bound) -> Outcome:
 
 
 def _running_year(
-    s: Situation, ledger: tuple[Education, ...], start: date, first: date, asked: int
+    s: PeerOnDay, ledger: tuple[Education, ...], start: date, first: date, asked: int
 ) -> Outcome:
     end = plus_months(first, _months(first, start) + 12) - timedelta(days=1)
     done = hours_between(ledger, start, min(end, s.day))
@@ -153,7 +162,7 @@ def hours_between(ledger: Iterable[Education], start: date, end: date, topic: st
             if entry.hours is not None
             and entry.on is not None
             and start <= entry.on <= end
-            and topic in (None, entry.topic)
+            and (topic is None or entry.on_topic(topic))
         ),
         Decimal(0),
     )
@@ -163,8 +172,8 @@ def _plain(hours: Decimal) -> str:
     return f"{hours.normalize():f}"
 
 
-@check("education-in-year", "employer.posts", settings=("post", "period", "topic"), chosen=2)
-def education_in_year(s: Situation, b: Bound) -> Outcome:
+@peer_check("education-in-year", "employer.posts", settings=("post", "period", "topic"), chosen=2)
+def education_in_year(s: PeerOnDay, b: Bound) -> Outcome:
     """An employer's hours of a year and those of one topic (R026, R027): the calendar year of the day, or the
     twelve months until it."""
     if b.settings["post"] not in b["employer.posts"] or not s.peer_known or s.peer is None:
@@ -184,8 +193,8 @@ def education_in_year(s: Situation, b: Bound) -> Outcome:
     return fails(words, "peer.education")
 
 
-@check("experienced", "employer.posts", "employer.years", settings=("credentials",))
-def experienced(s: Situation, b: Bound) -> Outcome:
+@peer_check("experienced", "employer.posts", "employer.years", settings=("credentials",))
+def experienced(s: PeerOnDay, b: Bound) -> Outcome:
     """The years since the credential began, beside those an employer asks for a post (R028)."""
     own = _own(s, b.settings["credentials"]) if s.peer_known else None
     if own is None:
@@ -200,10 +209,10 @@ def experienced(s: Situation, b: Bound) -> Outcome:
     return advises(f"Certified for {years} years; the employer asks for {asked}.", "peer.credentials")
 
 
-@check("supervisor-ops-training", "ops.required_categories")
-def supervisor_ops_training(s: Situation, b: Bound) -> Outcome:
+@peer_check("supervisor-ops-training", "ops.required_categories")
+def supervisor_ops_training(s: PeerOnDay, b: Bound) -> Outcome:
     """A supervisor who must take the state's training has attended it by the day (R031)."""
-    supervisor = s.peer.supervisor if s.peer is not None and s.peer_known else None
+    supervisor = s.peer.supervisor_on(s.day) if s.peer is not None and s.peer_known else None
     if supervisor is None or supervisor.category not in b["ops.required_categories"]:
         return NOT_APPLICABLE
     if supervisor.ops is not None and supervisor.ops <= s.day:
