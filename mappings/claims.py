@@ -214,7 +214,7 @@ def _attending(parts: Sequence[_Part], around: Surroundings, library: Library) -
 
 def _supervisor(part: _Part, around: Surroundings) -> str | None:
     peer = part.contact.peer
-    who = around.member(peer.id, peer).supervisor if peer else None
+    who = around.member(peer.id, peer).supervisor_on(part.day) if peer else None
     if who is None or (who.from_ and part.day < who.from_) or (who.to and who.to < part.day):
         return None
     return who.id

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
 
-from mappings.records import Collaboration, Contact, PlanEntry, Program, Record, Staff
+from mappings.records import PEER_SUPPORT, Collaboration, Contact, PlanEntry, Program, Record, Staff
 from mappings.situation import zone_named
 
 
@@ -36,10 +36,13 @@ class Meetings:
 
 
 class StaffSubject:
-    """A staff record with everything the rules about staff ask for."""
+    """A staff record with everything the rules about staff ask for.
 
-    def __init__(self, record: Staff, meetings: Meetings, now: datetime) -> None:
-        self.record, self.meetings, self.now = record, meetings, now
+    `role` tells whether the member has the role of a peer, None where nobody says so.
+    """
+
+    def __init__(self, record: Staff, meetings: Meetings, now: datetime, role: bool | None = None) -> None:
+        self.record, self.meetings, self.now, self.role = record, meetings, now, role
 
     @property
     def day(self) -> date:
@@ -47,9 +50,21 @@ class StaffSubject:
         return self.now.date()
 
     def is_peer(self, credentials: Sequence[str]) -> bool:
-        """Whether the staff member is a peer: by a credential, or with none by having a supervisor."""
-        held = any(c.code in credentials for c in self.record.credentials)
-        return held or (self.record.supervisor is not None and not self.record.credentials)
+        """Whether the staff member is a peer: by a credential, else by the role where it is known, else by
+        what is on file of peers alone. A supervisor is no sign: everybody may have one."""
+        if any(c.code in credentials for c in self.record.credentials):
+            return True
+        if self.role is not None:
+            return self.role
+        return not self.record.credentials and self._works_as_peer
+
+    @property
+    def _works_as_peer(self) -> bool:
+        return (
+            self.record.id in self.meetings.people_of
+            or any(each.affirmed for each in self.record.attestations)
+            or any(each.on_topic(PEER_SUPPORT) for each in self.record.education)
+        )
 
 
 class ProgramSubject:
@@ -65,12 +80,15 @@ class ProgramSubject:
         return (self.now.astimezone(zone) if zone is not None else self.now).date()
 
 
-def office_subjects(records: Sequence[Record], now: datetime) -> list[StaffSubject | ProgramSubject]:
-    """Every staff and programme record of the input as a subject of rules, in input order."""
+def office_subjects(
+    records: Sequence[Record], now: datetime, roles: Mapping[str, bool] | None = None
+) -> list[StaffSubject | ProgramSubject]:
+    """Every staff and programme record of the input as a subject of rules, in input order; `roles` says by
+    staff id who has the role of a peer, as far as it is known."""
     meetings, found = Meetings(records), list[StaffSubject | ProgramSubject]()
     for record in records:
         if isinstance(record, Staff):
-            found.append(StaffSubject(record, meetings, now))
+            found.append(StaffSubject(record, meetings, now, (roles or {}).get(record.id)))
         elif isinstance(record, Program):
             found.append(ProgramSubject(record, now))
     return found

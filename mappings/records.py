@@ -28,6 +28,8 @@ DAY_FORM = 'a day such as "2026-03-04"'
 MOMENT_FORM = 'a time with its offset such as "2026-03-04T10:00:00-05:00"'
 DAY_OR_MOMENT_FORM = f"{DAY_FORM} or {MOMENT_FORM}"
 NUMBER_FORM = "a number such as 2 or 1.5"
+# The topic of the education ledger that means hours specific to peer support.
+PEER_SUPPORT = "peer-support"
 
 
 def _in_our_time(value: date) -> bool:
@@ -211,6 +213,12 @@ class Education(Part):
     topic: Text = None
     specific: Flag = None
 
+    def on_topic(self, topic: str) -> bool:
+        """Whether the hours are on a topic; on peer support also when they are said to be specific to it."""
+        if topic == PEER_SUPPORT and self.specific is not None:
+            return self.specific
+        return self.topic == topic
+
 
 class SupervisionSession(Part):
     """One session of supervision or of support in the own discipline: with whom (`by`), minutes, kind."""
@@ -230,6 +238,11 @@ class Supervisor(Part):
     to: Day = None
     ops: Day = None
 
+    def covers(self, day: date) -> bool:
+        """Whether the assignment is in force on the day; both ends count, and one of them must be known."""
+        known = self.from_ is not None or self.to is not None
+        return known and (self.from_ is None or self.from_ <= day) and (self.to is None or day <= self.to)
+
 
 class StaffFields(Part):
     """A staff member as other records carry it: whole, or by id alone."""
@@ -247,6 +260,11 @@ class StaffFields(Part):
     supervision: Annotated[tuple[SupervisionSession, ...], BeforeValidator(_none_is_empty)] = ()
     supervisor: Supervisor | None = None
     earlier_supervisors: Annotated[tuple[Supervisor, ...], BeforeValidator(_none_is_empty)] = ()
+
+    def supervisor_on(self, day: date) -> Supervisor | None:
+        """The assignment in force on the day; without one `supervisor` as it stands, in force or not."""
+        every = (self.supervisor, *reversed(self.earlier_supervisors))
+        return next((each for each in every if each is not None and each.covers(day)), self.supervisor)
 
 
 class Licence(Part):

@@ -13,6 +13,7 @@ from mappings.records import Credential
 from mappings.situation import age_on, covers, plus_months
 
 PEERS = "credentials.peers"
+IN_DISCIPLINE = "in-discipline-support"
 
 
 def _peer_credentials(s: StaffSubject, b: Bound) -> list[Credential]:
@@ -20,7 +21,7 @@ def _peer_credentials(s: StaffSubject, b: Bound) -> list[Credential]:
 
 
 def _attested(s: StaffSubject, kinds: tuple[str, ...]) -> date | None:
-    days = [a.on for a in s.record.attestations if a.kind in kinds and a.on is not None]
+    days = [a.on for a in s.record.attestations if a.kind in kinds and a.affirmed and a.on]
     return min((day for day in days if day <= s.day), default=None)
 
 
@@ -154,7 +155,9 @@ def supervised_weekly(s: StaffSubject, b: Bound) -> Outcome:
 def _gap(s: StaffSubject, b: Bound, limit: str, without: str) -> Outcome:
     if not s.is_peer(b[PEERS]) or (b[limit] is None and not without):
         return NOT_APPLICABLE
-    last = max((m.on for m in s.record.supervision if m.on is not None and m.on <= s.day), default=None)
+    # Support by fellow peers is asked for beside supervision, not instead of it.
+    held = (m.on for m in s.record.supervision if m.kind != IN_DISCIPLINE)
+    last = max((on for on in held if on is not None and on <= s.day), default=None)
     ago = f"The last session was on {last}, {(s.day - last).days} days ago." if last else ""
     if b[limit] is None:
         return advises(f"{ago or 'No session is on file.'} {without}", "supervision", severity="info")
@@ -185,7 +188,7 @@ def supervisor_assigned(s: StaffSubject, b: Bound) -> Outcome:
     """A peer has a supervisor today, and the assignment does not end unseen."""
     if not s.is_peer(b[PEERS]):
         return NOT_APPLICABLE
-    supervisor = s.record.supervisor
+    supervisor = s.record.supervisor_on(s.day)
     if supervisor is None or not (supervisor.id or "").strip():
         return fails("No supervisor is assigned; claims of the peer are held.", "supervisor")
     assigned = covers(supervisor.from_, supervisor.to, s.day)
