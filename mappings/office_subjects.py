@@ -51,7 +51,8 @@ class StaffSubject:
 
     def is_peer(self, credentials: Sequence[str]) -> bool:
         """Whether the staff member is a peer: by a credential, else by the role where it is known, else by
-        what is on file of peers alone. A supervisor is no sign: everybody may have one."""
+        contacts or by a supervisor together with what is on file of peers alone: a supervisor by itself is no
+        sign, since everybody may have one."""
         if any(c.code in credentials for c in self.record.credentials):
             return True
         if self.role is not None:
@@ -60,11 +61,11 @@ class StaffSubject:
 
     @property
     def _works_as_peer(self) -> bool:
-        return (
-            self.record.id in self.meetings.people_of
-            or any(each.affirmed for each in self.record.attestations)
-            or any(each.on_topic(PEER_SUPPORT) for each in self.record.education)
-        )
+        if self.record.id in self.meetings.people_of:
+            return True
+        attested = any(each.affirmed for each in self.record.attestations)
+        taught = any(each.on_topic(PEER_SUPPORT) for each in self.record.education)
+        return self.record.supervisor is not None and (attested or taught)
 
 
 class ProgramSubject:

@@ -206,7 +206,7 @@ class Attestation(Part):
 
 
 class Education(Part):
-    """Hours of continuing education on a day, with the topic, and whether they were specific to peer support."""
+    """Hours of continuing education on a day: the topic, and whether they were specific to peer support."""
 
     on: Day = None
     hours: Number = None
