@@ -11,17 +11,19 @@ import rfc8785
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
-from app import history, staff
+from app import authorized_units, history, staff
 from app.problems import Held
 from app.tables import (
     ClaimRow,
     ClaimUnitRow,
     ContactRow,
+    IndividualRow,
     PlanEntryRow,
     SignatureRow,
     VersionRow,
 )
 from app.words import DISCARDED, DRAFT, ENDED, SIGNED
+from mappings.authorizing import Grant, judge_authorized
 from mappings.fhir import gate
 from mappings.fhir.elements import NotFit
 from mappings.findings import Judgement
@@ -49,13 +51,16 @@ CONTACT, PLAN_ENTRY = "contact", "plan-entry"
 
 @dataclass(frozen=True)
 class Around:
-    """What stands around one person's records at one issuer."""
+    """What stands around one person's records at one issuer; `individual` is the id by which records name
+    the person, `grants` what payers granted to them."""
 
     staff: tuple[Staff, ...]
     program: Program | None
     plan_entries: tuple[PlanEntry, ...]
     contacts: tuple[Contact, ...]
     released: tuple[ReleasedUnits, ...]
+    individual: str = ""
+    grants: tuple[Grant, ...] = ()
 
     def surroundings(self) -> Surroundings:
         """The same for the Bundles and the text of the note."""
@@ -77,28 +82,44 @@ class Around:
     def judged_entry(self, entry: PlanEntry, library: Library, now: datetime) -> Judgement:
         """What the rules say of a plan entry."""
         others = [each for each in self.plan_entries if each.id != entry.id]
-        return judge([*self._people(), *others, entry], library, now)[-1]
+        return judge([*self.people(), *others, entry], library, now)[-1]
 
     def judged_together(
         self, contacts: Sequence[Contact], library: Library, now: datetime
     ) -> list[Judgement]:
         """What the rules say of these contacts, each in the sight of the others, in the order given."""
-        records: list[Record] = [*self._people(), *self.plan_entries, *contacts]
-        return judge(records, library, now, self.released)[len(self.plan_entries) :]
+        return self.authorized(contacts, library, now)[1]
 
-    def _people(self) -> list[Record]:
+    def authorized(
+        self, contacts: Sequence[Contact], library: Library, now: datetime
+    ) -> tuple[list[Contact], list[Judgement]]:
+        """These contacts with the authorization that each takes its units from, and what the rules say of
+        them so, each in the sight of the others, in the order given."""
+        beside = [*self.people(), *self.plan_entries]
+        if self.grants:
+            return judge_authorized(
+                beside, contacts, self.individual, self.grants, library, now, self.released
+            )
+        judged = judge([*beside, *contacts], library, now, self.released)
+        return list(contacts), judged[len(self.plan_entries) :]
+
+    def people(self) -> list[Record]:
+        """The records of the staff and the programme."""
         return [*self.staff, *([self.program] if self.program else [])]
 
 
 def around(session: Session, issuer: str, patient: str, contact: Contact | None = None) -> Around:
     """What stands around the person's records, or around one contact of theirs: then other contacts too, of
     the person within 45 days and of the peer within a day of its start. Others' drafts stay out of it."""
+    individual = session.get(IndividualRow, (issuer, patient))
     return Around(
         staff=tuple(member.record for member in staff.everyone(session, issuer)),
         program=staff.program_of(session, issuer),
         plan_entries=plan_entries(session, issuer, patient),
         contacts=_others(session, issuer, patient, contact) if contact is not None else (),
         released=_released(session, issuer, patient),
+        individual=individual.record.id if individual is not None else "",
+        grants=authorized_units.grants(session, issuer, patient),
     )
 
 
@@ -256,7 +277,8 @@ def _released(session: Session, issuer: str, patient: str) -> tuple[ReleasedUnit
         .order_by(ClaimUnitRow.id)
     )
     return tuple(
-        ReleasedUnits(row.contact, individual, row.program, row.day, row.units) for row, individual in rows
+        ReleasedUnits(row.contact, individual, row.program, row.day, row.units, row.authorization or "")
+        for row, individual in rows
     )
 
 

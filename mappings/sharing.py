@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
-from mappings.checks.authorization import granted
+from mappings.checks.authorization import BENEFITS_CHECK, counts_units, granted, required_by
 from mappings.checks.limits import LIMITS, PERIODS, period_of
 from mappings.findings import ClaimState, Finding, Judgement
 from mappings.library import Bound, DayPack
@@ -19,6 +19,7 @@ from mappings.units import share_cap, units_of
 CAP = "cap.units_per_day"
 CAP_CHECK, MINIMUM_CHECK = "day-cap", "at-least-one-unit"
 LIMIT_CHECK, AUTHORIZATION_CHECK = "payer-limits", "authorization-units"
+EXTEND = "Ask the payer for an extension and record its answer."
 DayKey = tuple[str, str, date]
 
 
@@ -137,20 +138,27 @@ class Sharing:
     def _passes_authorization(self, s: Situation, share: int) -> tuple[int, str, Bound] | None:
         for place, bound, units, used in self._authorizations(s):
             left = units - used
-            if share > left and bound.severity == "block":
+            if share > left and (bound.severity == "block" or bound.version.check == BENEFITS_CHECK):
                 message = (
-                    f"{share} units are asked of authorization {_name(s)}; {max(0, left)} of {units} are left"
-                    f"{_until(s, bound)}."
+                    f"{share} units are asked of authorization {_name(s)}, which grants {units}: {used} are "
+                    f"used and {max(0, left)} of {units} are left{_until(s, bound)}."
                 )
                 return place, message, bound
         return None
 
     def _authorizations(self, s: Situation) -> Iterator[tuple[int, Bound, int, int]]:
         authorization = s.authorization
-        for place, bound in _bounds(s.pack, AUTHORIZATION_CHECK) if authorization is not None else ():
+        if authorization is None or s.pack is None:
+            return
+        used = (authorization.used or 0) + self.authorized[authorization.id]
+        for place, bound in _bounds(s.pack, AUTHORIZATION_CHECK):
             units, _ = granted(s, bound)
-            if authorization is not None and units is not None and s.code in bound.settings["codes"]:
-                yield place, bound, units, (authorization.used or 0) + self.authorized[authorization.id]
+            if units is not None and s.code in bound.settings["codes"]:
+                yield place, bound, units, used
+        if authorization.units is None or counts_units(s.pack, s.code) or not required_by(s.pack, s.code):
+            return
+        for place, bound in _bounds(s.pack, BENEFITS_CHECK):
+            yield place, bound, authorization.units, used
 
     def _say_what_is_left(self, number: int, s: Situation) -> None:
         for place, bound, units, used in self._authorizations(s):
@@ -220,6 +228,10 @@ def _held(judgement: Judgement, place: int, message: str, bound: Bound) -> Judge
 
 
 def _failed(finding: Finding, bound: Bound, message: str) -> Finding:
+    if bound.version.check == BENEFITS_CHECK:
+        # The rule itself only warns of benefits; units that nobody granted are not billed.
+        fix, fields = EXTEND, ("authorization",)
+        return replace(finding, result="fail", severity="block", message=message, fix=fix, fields=fields)
     return replace(finding, result="fail", message=message, fix=bound.rule.fix, fields=bound.rule.fields)
 
 
@@ -234,7 +246,10 @@ def _name(s: Situation) -> str:
 
 
 def _until(s: Situation, bound: Bound) -> str:
-    _, last = granted(s, bound)
+    if bound.version.check == BENEFITS_CHECK:
+        last = s.authorization.to if s.authorization is not None else None
+    else:
+        _, last = granted(s, bound)
     return f" until {last}" if last is not None else ""
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, passes
 from mappings.checks.texts import listed
-from mappings.library import Bound
-from mappings.records import AuthorizationFields
+from mappings.library import Bound, DayPack
+from mappings.records import AuthorizationFields, Credential
 from mappings.situation import Situation, covers, only_id
 
 APPROVED = "approved"
@@ -21,8 +22,21 @@ FORM_FIELDS = {
 }
 
 
+UNITS_CHECK, BENEFITS_CHECK = "authorization-units", "authorization-and-benefits"
+
+
 def _concerns(s: Situation, b: Bound) -> bool:
     return s.code in b.settings["codes"]
+
+
+def counts_units(pack: DayPack, code: str | None) -> bool:
+    """Whether a rule of the pack counts the units of an authorization of this code (R084, R085)."""
+    return any(code in bound.settings["codes"] for _, bound in pack.places.get(UNITS_CHECK, ()))
+
+
+def required_by(pack: DayPack, code: str | None) -> bool:
+    """Whether the payer asks for an authorization of this code (R090)."""
+    return code in (pack.value("auth.required") or ())
 
 
 def is_extension(s: Situation, authorization: AuthorizationFields) -> bool:
@@ -210,19 +224,39 @@ def _required(s: Situation) -> Outcome:
             severity="block",
             fix="Request the authorization and record it.",
         )
-    if not only_id(authorization) and not (authorization.number or "").strip():
+    if only_id(authorization):
+        return PASS
+    outside = _outside_its_days(s, authorization)
+    if outside is None and not (authorization.number or "").strip():
         return fails(
             "The authorization has no number; the claim would go without it.",
             "authorization.number",
             severity="warn",
             fix="Record the payer's number.",
         )
-    return PASS
+    return outside or PASS
+
+
+def _outside_its_days(s: Situation, authorization: AuthorizationFields) -> Outcome | None:
+    """What is wrong with the day where no rule of its own counts the authorization's days and units."""
+    known = covers(authorization.from_, authorization.to, s.day)
+    if known is not False or (s.pack is not None and counts_units(s.pack, s.code)):
+        return None
+    begun = authorization.from_ is None or authorization.from_ <= s.day
+    word = f"ended on {authorization.to}" if begun else f"begins on {authorization.from_}"
+    return fails(
+        f"The authorization {word}.",
+        "authorization.to" if begun else "authorization.from",
+        "start",
+        severity="block",
+        fix="Ask the payer for an extension and record its answer.",
+    )
 
 
 @check("request-form", "auth.form_fields")
 def request_form(s: Situation, b: Bound) -> Outcome:
-    """A request for units is complete before it is sent, with the peer's certificate number (R087)."""
+    """A request for units is complete and accurate before it is sent: its fields are there, and the
+    certificate number on it is one of the peer's that is in force (R087)."""
     authorization = s.authorization
     if authorization is None or only_id(authorization):
         return NOT_APPLICABLE
@@ -234,10 +268,26 @@ def request_form(s: Situation, b: Bound) -> Outcome:
     if s.peer_known and not any((c.number or "").strip() for c in certificates):
         lacking.append("the peer's certificate number")
         paths.append("peer.credentials")
-    if not lacking:
+    elif s.asks and not s.certificate:
+        lacking.append("the peer's certificate number")
+        paths.append("authorization.certificate")
+    wrong = _wrong_certificate(s, certificates) if s.certificate and s.peer_known else ""
+    if wrong:
+        paths.append("authorization.certificate")
+    if not lacking and not wrong:
         return PASS
     verb = "is" if len(lacking) == 1 else "are"
-    return fails(f"The form would be returned: {listed(lacking)} {verb} missing.", *paths)
+    said = [f"{listed(lacking)} {verb} missing"] if lacking else []
+    return fails(f"The form would be returned: {'; '.join([*said, *([wrong] if wrong else [])])}.", *paths)
+
+
+def _wrong_certificate(s: Situation, certificates: Iterable[Credential]) -> str:
+    same = [c for c in certificates if (c.number or "").strip() == s.certificate]
+    if not same:
+        return f"certificate {s.certificate} is none of the peer's"
+    if any(covers(c.from_, c.to, s.day) is not False for c in same):
+        return ""
+    return f"certificate {s.certificate} is not in force on {s.day}"
 
 
 @check("request-answered", "auth.answer_business_days")
@@ -245,9 +295,9 @@ def request_answered(s: Situation, b: Bound) -> Outcome:
     """When the payer's answer to a request is expected; only Saturdays and Sundays are left out (R088)."""
     authorization = s.authorization
     waiting = authorization is not None and authorization.review == "pending"
-    if authorization is None or not waiting or authorization.from_ is None:
+    if not waiting or s.asked_on is None:
         return NOT_APPLICABLE
-    expected = business_days_after(authorization.from_, b["auth.answer_business_days"])
+    expected = business_days_after(s.asked_on, b["auth.answer_business_days"])
     if s.day_of(s.now) <= expected:
         return passes(f"An answer is expected by {expected}.")
     return advises(
