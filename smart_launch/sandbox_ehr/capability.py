@@ -24,12 +24,11 @@ CAPABILITIES = [
     "context-ehr-patient",
     "context-ehr-encounter",
     "context-standalone-patient",
+    "context-standalone-encounter",
     "permission-offline",
     "permission-online",
     "permission-patient",
     "permission-user",
-    "permission-v1",
-    "permission-v2",
 ]
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
@@ -66,22 +65,28 @@ def capability_statement(config: Config, started: datetime) -> dict[str, Any]:
 
 def smart_configuration(config: Config) -> dict[str, Any]:
     """Return the SMART discovery document (SMART App Launch 2.2, Conformance)."""
-    return {
+    document = {
         **_endpoints(config),
-        "scopes_supported": [
-            *LAUNCH_SCOPES,
-            "patient/*.cruds",
-            "patient/*.read",
-            "patient/*.write",
-            "user/*.cruds",
-            "user/*.read",
-            "user/*.write",
-            "system/*.cruds",
-            "system/*.read",
-            "system/*.write",
-        ],
-        "capabilities": CAPABILITIES,
+        "management_endpoint": f"{config.base_url}/manage",
+        "scopes_supported": [*LAUNCH_SCOPES, *_resource_scopes(config)],
+        "capabilities": _capabilities(config),
     }
+    if config.app_state:
+        state = {"url": config.state_base, "capabilities": ["smart-app-state"]}
+        document["associated_endpoints"] = [state]
+    return document
+
+
+def _capabilities(config: Config) -> list[str]:
+    offered = [f"permission-{version}" for version in sorted(config.permissions)]
+    offered += ["context-style"] if config.style else []
+    return [*CAPABILITIES, *offered, *(["smart-app-state"] if config.app_state else [])]
+
+
+def _resource_scopes(config: Config) -> list[str]:
+    forms = [("v2", ("cruds",)), ("v1", ("read", "write"))]
+    actions = [action for version, known in forms if version in config.permissions for action in known]
+    return [f"{context}/*.{action}" for context in ("patient", "user", "system") for action in actions]
 
 
 def openid_configuration(config: Config) -> dict[str, Any]:
@@ -90,7 +95,7 @@ def openid_configuration(config: Config) -> dict[str, Any]:
         **_endpoints(config),
         "scopes_supported": ["openid", "fhirUser", "profile", "offline_access", "online_access"],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256"],
+        "id_token_signing_alg_values_supported": [config.id_token_algorithm],
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "fhirUser", "name"],
     }
 

@@ -32,6 +32,7 @@ class Client(BaseModel, ClientMixin):  # type: ignore[misc]  # Authlib ships no 
     launch_uri: str | None = None
     grant_types: tuple[str, ...] = ("authorization_code",)
     scope: str = ""
+    client_id_in_body: Literal["refused", "ignored"] = "refused"
 
     @model_validator(mode="after")
     def _has_what_its_method_needs(self) -> Self:
@@ -81,7 +82,10 @@ class Client(BaseModel, ClientMixin):  # type: ignore[misc]  # Authlib ships no 
 
 @dataclass(frozen=True)
 class Config:
-    """One sandbox EHR. `base_url` has no trailing slash; `clock` returns an aware time."""
+    """One sandbox EHR. `base_url` has no trailing slash; `clock` returns an aware time.
+
+    `permissions` are the versions of scopes that it grants, `app_state` and `style` whether it offers them.
+    """
 
     base_url: str
     database: str
@@ -90,6 +94,10 @@ class Config:
     today: date
     zone: ZoneInfo = NEW_YORK
     faults: bool = False
+    permissions: frozenset[str] = frozenset({"v1", "v2"})
+    id_token_algorithm: str = "RS256"  # noqa: S105  an algorithm
+    app_state: bool = False
+    style: bool = True
     launch_seconds: int = 300
     code_seconds: int = 60
     token_seconds: int = 3600
@@ -105,6 +113,11 @@ class Config:
     def token_url(self) -> str:
         """The token endpoint: the audience of every client assertion."""
         return f"{self.base_url}/auth/token"
+
+    @property
+    def state_base(self) -> str:
+        """The address of the FHIR server that keeps the state of apps (SMART's smart-app-state)."""
+        return f"{self.base_url}/appstate"
 
     def client(self, client_id: str | None) -> Client | None:
         """Return the registered client of this id, or None."""

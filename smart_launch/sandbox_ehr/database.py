@@ -84,6 +84,11 @@ class Database:
             row = connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
             return str(row["value"])
 
+    def store_setting(self, name: str, value: str) -> None:
+        """Store a setting in place of the one before."""
+        with self.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:

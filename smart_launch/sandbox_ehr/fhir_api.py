@@ -1,8 +1,5 @@
 """The FHIR R4 server over HTTP (FHIR R4, 3.1.0)."""
 
-import socket
-import time
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,15 +8,18 @@ from flask import Blueprint, Response, request
 from werkzeug.http import http_date
 
 from .capability import capability_statement, smart_configuration
+from .document_faults import spoiled_configuration, spoiled_metadata
 from .outcomes import FhirError
 from .parameters import PARAMETERS
-from .records import Records
+from .records import Records, beyond_scope
 from .results import find_bundle, history_bundle
 from .sandbox import current_ehr
 from .store import Stored
 from .strict_json import read_json, write_json
+from .striking import strike
 from .tokens import BearerRefused
 from .transaction import run_bundle
+from .transport_faults import closed
 
 fhir_api = Blueprint("fhir", __name__, url_prefix="/fhir")
 FHIR_JSON = "application/fhir+json"
@@ -28,17 +28,15 @@ _JSON_TYPES = (FHIR_JSON, "application/json", "text/json")
 
 
 @fhir_api.before_request
-def _planned_faults() -> Response | None:
-    ehr = current_ehr()
-    if slow := ehr.faults.strike("slow"):
-        time.sleep(slow.seconds)
-    if ehr.faults.strike("down"):
-        raise FhirError(503, "transient", "The EHR is down for maintenance.", headers={"Retry-After": "1"})
-    if ehr.faults.strike("html"):
-        return Response("<!doctype html><title>Sign in</title><p>Please sign in.", mimetype="text/html")
-    if _writes() and (refused := ehr.faults.strike("refuse")):
-        raise FhirError(422, "business-rule", refused.text)
-    return None
+def _planned_refusals() -> None:
+    if _writes() and (refused := strike("refuse")):
+        raise FhirError(422, "business-rule", refused["text"])
+    if request.endpoint in _OPEN:
+        return
+    if strike("token-refused"):
+        raise _unauthorized(BearerRefused("The access token is over, says a planned fault.", "invalid_token"))
+    if strike("scope-refused"):
+        raise beyond_scope("The token carries no scope for this, says a planned fault.")
 
 
 @fhir_api.before_request
@@ -56,11 +54,10 @@ def _speaks_json() -> None:
 def _planned_loss(response: Response) -> Response:
     if not _writes() or response.status_code >= 300:
         return response
-    faults = current_ehr().faults
-    if faults.strike("fail-after-commit"):
+    if strike("fail-after-commit"):
         return _refusal(FhirError(500, "exception", "The server failed after it had stored the request."))
-    if faults.strike("drop-after-commit"):
-        return Response(_closed(request.environ["werkzeug.socket"]))
+    if strike("drop-after-commit"):
+        return Response(closed())
     return response
 
 
@@ -73,13 +70,14 @@ def _refusal(error: FhirError) -> Response:
 def metadata() -> Response:
     """What this server can do, asked without a token."""
     ehr = current_ehr()
-    return _json(capability_statement(ehr.config, ehr.started))
+    return _json(spoiled_metadata(capability_statement(ehr.config, ehr.started)))
 
 
 @fhir_api.get("/.well-known/smart-configuration")
 def well_known() -> Response:
     """SMART's discovery document."""
-    response = Response(write_json(smart_configuration(current_ehr().config)), mimetype="application/json")
+    document = spoiled_configuration(smart_configuration(current_ehr().config))
+    response = Response(write_json(document), mimetype="application/json")
     response.headers["Cache-Control"] = "public, max-age=60"
     return response
 
@@ -162,8 +160,11 @@ def _records() -> Records:
     try:
         return Records(ehr.store, ehr.tokens.grant_of(request.headers.get("Authorization")))
     except BearerRefused as error:
-        headers = {"WWW-Authenticate": error.challenge}
-        raise FhirError(401, "login", str(error), headers=headers) from error
+        raise _unauthorized(error) from error
+
+
+def _unauthorized(error: BearerRefused) -> FhirError:
+    return FhirError(401, "login", str(error), headers={"WWW-Authenticate": error.challenge})
 
 
 def _served(resource_type: str) -> str:
@@ -226,13 +227,6 @@ def _version_headers(stored: Stored) -> dict[str, str]:
         "ETag": f'W/"{stored.version}"',
         "Last-Modified": http_date(datetime.fromisoformat(stored.updated)),
     }
-
-
-def _closed(connection: socket.socket) -> Iterator[bytes]:
-    """Close the connection in place of an answer."""
-    connection.shutdown(socket.SHUT_RDWR)
-    raise ConnectionResetError("planned fault: the answer is lost after the commit")
-    yield b""
 
 
 def refuse_unrouted(status: int, sentence: str) -> Response:

@@ -7,15 +7,14 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 
-from .faults import read_fault
+from .asked import json_object
 from .index import folded
 from .launches import make_launch, users
-from .outcomes import FhirError
 from .parameters import PARAMETERS
 from .sandbox import Ehr, current_ehr
 from .search import in_compartment
 from .store import Stored, Window
-from .strict_json import pretty_json, read_json
+from .strict_json import pretty_json
 
 launch_pages = Blueprint("pages", __name__)
 
@@ -103,44 +102,16 @@ def resource_page(patient_id: str, resource_type: str, resource_id: str) -> str:
 @launch_pages.post("/launches")
 def launches() -> tuple[Response, int]:
     """Start a launch for a script: JSON in, the address that opens the app out."""
-    asked = _json_object()
-    if isinstance(asked, str):
-        return jsonify({"error": asked}), 400
     try:
-        return jsonify({"launch_url": make_launch(current_ehr(), asked)}), 201
+        return jsonify({"launch_url": make_launch(current_ehr(), json_object())}), 201
     except ValueError as error:
         return jsonify({"error": str(error)}), 400
-
-
-@launch_pages.post("/_faults")
-def faults() -> tuple[Response, int]:
-    """Plan a fault; only where the EHR was started with faults."""
-    ehr = current_ehr()
-    if not ehr.config.faults:
-        abort(404)
-    asked = _json_object()
-    try:
-        fault = read_fault(asked)
-    except ValueError as error:
-        return jsonify({"error": str(error)}), 400
-    ehr.faults.plan(fault)
-    return jsonify({"planned": fault.name, "count": fault.count}), 200
 
 
 @launch_pages.app_template_global("person_label")
 def _label(resource: dict[str, Any]) -> str:
     identifiers = resource.get("identifier") or [{}]
     return f"{resource['name'][0]['text']} {identifiers[0].get('value', '')}".strip()
-
-
-def _json_object() -> dict[str, Any] | str:
-    if request.mimetype != "application/json":
-        return "send Content-Type: application/json"
-    try:
-        value = read_json(request.get_data())
-    except FhirError as error:
-        return str(error)
-    return value if isinstance(value, dict) else "send a JSON object"
 
 
 def _chosen() -> dict[str, Any]:

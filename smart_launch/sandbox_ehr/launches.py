@@ -4,11 +4,20 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from .faults import Fault, read_faults
+from .launch_context import check_fhir_context, of_task
 from .sandbox import Ehr
 from .store import Window
 
-_FIELDS = {"user", "patient", "encounter", "client_id"}
-_EXTRAS = {"fhirContext": list, "intent": str, "tenant": str, "smart_style_url": str, "appContext": str}
+_FIELDS = {"user", "patient", "encounter", "client_id", "task", "faults"}
+_EXTRAS = {
+    "fhirContext": list,
+    "intent": str,
+    "tenant": str,
+    "smart_style_url": str,
+    "appContext": str,
+    "need_patient_banner": bool,
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,8 @@ def users(ehr: Ehr) -> list[User]:
 def make_launch(ehr: Ehr, asked: dict[str, Any]) -> str:
     """Start a launch and return the address that opens the app.
 
-    `asked` has user, and optionally patient, encounter, client_id and SMART's further context fields.
+    `asked` has user, and optionally patient, encounter, client_id, SMART's further context fields, task (the
+    id of a Task whose patient, visit and application context are taken) and faults (names, or objects).
     Raises ValueError when something named does not exist.
     """
     unknown = set(asked) - _FIELDS - set(_EXTRAS)
@@ -47,8 +57,11 @@ def make_launch(ehr: Ehr, asked: dict[str, Any]) -> str:
         raise ValueError(f"unknown field {sorted(unknown)[0]}")
     client = _client(ehr, asked.get("client_id"))
     user = _login(ehr, asked.get("user"))
-    context = _context(ehr, asked.get("patient"), asked.get("encounter")) | _extras(asked)
+    faults = _faults(ehr, asked)
+    asked = of_task(ehr, asked) if "task" in asked else asked
+    context = style(ehr) | _context(ehr, asked.get("patient"), asked.get("encounter")) | _extras(asked)
     token = ehr.tokens.new_launch(client.client_id, user, context, ehr.config.launch_seconds)
+    ehr.faults.begin(ehr.tokens.digest(token), faults)
     query = urlencode({"iss": ehr.config.fhir_base, "launch": token})
     joint = "&" if "?" in str(client.launch_uri) else "?"
     return f"{client.launch_uri}{joint}{query}"
@@ -85,6 +98,19 @@ def _client(ehr: Ehr, client_id: str | None) -> Any:
     return client
 
 
+def _faults(ehr: Ehr, asked: dict[str, Any]) -> tuple[Fault, ...]:
+    if "faults" not in asked:
+        return ()
+    if not ehr.config.faults:
+        raise ValueError("this EHR was started without faults")
+    return read_faults(asked["faults"])
+
+
+def style(ehr: Ehr) -> dict[str, Any]:
+    """Return the context that names the style of the EHR, where it has one."""
+    return {"smart_style_url": f"{ehr.config.base_url}/style.json"} if ehr.config.style else {}
+
+
 def _context(ehr: Ehr, patient: object, encounter: object) -> dict[str, Any]:
     if not patient:
         if encounter:
@@ -106,4 +132,5 @@ def _extras(asked: dict[str, Any]) -> dict[str, Any]:
     wrong = [name for name, value in found.items() if not isinstance(value, _EXTRAS[name])]
     if wrong:
         raise ValueError(f"{wrong[0]} has the wrong type")
+    check_fhir_context(found.get("fhirContext", []))
     return found

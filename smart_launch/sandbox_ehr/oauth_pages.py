@@ -1,20 +1,20 @@
 """The addresses of the authorization server: authorize, token, keys, introspection, revocation."""
 
-from typing import Any
+import json
 
 from authlib.oauth2 import OAuth2Error
 from flask import Blueprint, Response, jsonify, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from .authorize_faults import spoiled as spoiled_redirect
 from .capability import openid_configuration
-from .launches import known_login, known_patient, users
-from .oauth_server import SignedIn
+from .document_faults import spoiled_keys, spoiled_openid
+from .grants import SignedIn
 from .sandbox import Ehr, current_ehr
-from .store import Window
+from .sign_in import sign_in_page, signed_in_by
+from .token_faults import spoiled
 
 oauth_pages = Blueprint("oauth", __name__)
-
-_ANSWERS = ("user", "patient", "decision")
 
 
 @oauth_pages.route("/auth/authorize", methods=["GET", "POST"])
@@ -29,17 +29,19 @@ def authorize() -> AnyResponse | tuple[str, int] | str:
         grant = ehr.authorization.get_consent_grant(end_user=launched and launched.user)
     except OAuth2Error as error:
         return _refused(ehr, error)
-    signed_in = launched or _from_form(ehr, grant)
+    signed_in = launched or signed_in_by(ehr, grant)
     if signed_in is None and request.form.get("decision") != "cancel":
-        return _sign_in_page(ehr, grant)
+        return sign_in_page(ehr, grant)
     response: AnyResponse = ehr.authorization.create_authorization_response(grant=grant, grant_user=signed_in)
-    return response
+    return spoiled_redirect(response)
 
 
 @oauth_pages.post("/auth/token")
 def token() -> AnyResponse:
     """Exchange a code, a refresh token or a client assertion for an access token."""
     response: AnyResponse = current_ehr().authorization.create_token_response()
+    if response.status_code == 200:
+        response.set_data(json.dumps(spoiled(json.loads(response.get_data()))))
     return response
 
 
@@ -60,7 +62,7 @@ def revoke() -> AnyResponse:
 @oauth_pages.get("/auth/jwks")
 def keys() -> Response:
     """The public keys that verify id_tokens."""
-    response = jsonify({"keys": [current_ehr().signing_key.as_dict(private=False, use="sig", alg="RS256")]})
+    response = jsonify({"keys": spoiled_keys(current_ehr().signing_keys.published())})
     response.headers["Cache-Control"] = "public, max-age=300"
     return response
 
@@ -68,7 +70,7 @@ def keys() -> Response:
 @oauth_pages.get("/.well-known/openid-configuration")
 def openid() -> Response:
     """OpenID's discovery document."""
-    return jsonify(openid_configuration(current_ehr().config))
+    return jsonify(spoiled_openid(openid_configuration(current_ehr().config)))
 
 
 def _launched(ehr: Ehr) -> SignedIn | None:
@@ -82,31 +84,3 @@ def _refused(ehr: Ehr, error: OAuth2Error) -> AnyResponse | tuple[str, int]:
         return response
     sentence = error.description or error.error
     return render_template("sandbox/refused.html", error=error.error, sentence=sentence), 400
-
-
-def _from_form(ehr: Ehr, grant: Any) -> SignedIn | None:
-    if request.form.get("decision") != "sign-in":
-        return None
-    user = known_login(ehr, request.form.get("user"))
-    if user is None or not _wants_patient(grant):
-        return SignedIn(user, {}) if user else None
-    patient = known_patient(ehr, request.form.get("patient"))
-    return SignedIn(user, {"patient": patient, "need_patient_banner": True}) if patient else None
-
-
-def _wants_patient(grant: Any) -> bool:
-    return "launch/patient" in grant.request.scope.split()
-
-
-def _sign_in_page(ehr: Ehr, grant: Any) -> str:
-    hidden = [(key, value) for key, value in request.values.items(multi=True) if key not in _ANSWERS]
-    patients = ehr.store.find("Patient", (), Window()) if _wants_patient(grant) else []
-    return render_template(
-        "sandbox/sign_in.html",
-        client=grant.request.client,
-        scopes=grant.request.scope.split(),
-        users=users(ehr),
-        patients=[one.resource for one in patients],
-        hidden=hidden,
-        again=request.form.get("decision") == "sign-in",
-    )

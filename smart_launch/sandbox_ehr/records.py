@@ -11,7 +11,7 @@ from .parameters import PARAMETERS, SHARED
 from .references import Local, read_local, references
 from .scopes import Grant, Reach
 from .search import in_compartment, read_query
-from .store import Clause, Store, Stored, Window
+from .store import AnyOf, Clause, Store, Stored, Window
 from .validation import check_resource, check_writable
 
 _VERB = {"c": "create", "r": "read", "u": "update", "d": "delete", "s": "search"}
@@ -65,12 +65,10 @@ class Records:
                 self._visible(one, "r")
         return versions
 
-    def clauses(self, resource_type: str) -> tuple[Clause, ...]:
+    def clauses(self, resource_type: str) -> tuple[AnyOf, ...]:
         """Return what a search of this type is narrowed to by the grant."""
-        reach = self._reach(resource_type, "s")
-        if reach is Reach.ALL or resource_type in SHARED:
-            return ()
-        return (in_compartment(self.grant.patient or ""),)
+        ways = tuple(self._clauses(resource_type, reach) for reach in self._reaches(resource_type, "s"))
+        return () if () in ways else (AnyOf(ways),)
 
     def create(self, resource: Any, *, expected: str | None = None, condition: str | None = None) -> Written:
         """Store a new resource, unless `condition` (If-None-Exist) matches one already: then return that.
@@ -189,29 +187,46 @@ class Records:
             return self.store.version(local.type, local.id, local.version)
         return self.store.read(local.type, local.id)
 
-    def _reach(self, resource_type: str, action: str) -> Reach:
+    def _reach(self, resource_type: str, action: str) -> None:
+        self._reaches(resource_type, action)
+
+    def _reaches(self, resource_type: str, action: str) -> tuple[Reach, ...]:
         if resource_type not in PARAMETERS:
             raise FhirError(404, "not-supported", f"This server does not know the type {resource_type}.")
-        reach = self.grant.reach(resource_type, action)
-        if reach is Reach.NONE:
+        reaches = self.grant.reaches(resource_type, action)
+        if not reaches:
             raise beyond_scope(f"The token carries no scope to {_VERB[action]} {resource_type}.")
-        return reach
+        return reaches
 
     def _visible(self, stored: Stored, action: str) -> Stored:
-        if self._within(stored.resource, self._reach(stored.type, action)):
+        if self._within(stored.resource, action):
             return stored
-        raise beyond_scope(f"{stored.type}/{stored.id} is not of the patient this token was given for.")
+        raise beyond_scope(f"{stored.type}/{stored.id} is beyond the patient or the scopes of this token.")
 
     def _may_write(self, resource: dict[str, Any], action: str) -> None:
-        if not self._within(resource, self._reach(resource["resourceType"], action)):
-            raise beyond_scope(
-                f"This {resource['resourceType']} is not of the patient this token was given for."
-            )
+        if not self._within(resource, action):
+            kind = resource["resourceType"]
+            raise beyond_scope(f"This {kind} is beyond the patient or the scopes of this token.")
 
-    def _within(self, resource: dict[str, Any], reach: Reach) -> bool:
-        if reach is Reach.ALL or resource["resourceType"] in SHARED:
-            return True
-        return self.store.patients_of(resource) == {self.grant.patient}
+    def _within(self, resource: dict[str, Any], action: str) -> bool:
+        resource_type = resource["resourceType"]
+        return any(self._carries(resource, one) for one in self._reaches(resource_type, action))
+
+    def _carries(self, resource: dict[str, Any], reach: Reach) -> bool:
+        resource_type = resource["resourceType"]
+        own = not reach.patient_only or resource_type in SHARED
+        if not own and self.store.patients_of(resource) != {self.grant.patient}:
+            return False
+        return reach.query is None or self.store.matches(resource, self._asked(resource_type, reach.query))
+
+    def _clauses(self, resource_type: str, reach: Reach) -> tuple[Clause, ...]:
+        narrowed = reach.patient_only and resource_type not in SHARED
+        own = (in_compartment(self.grant.patient or ""),) if narrowed else ()
+        return own + (self._asked(resource_type, reach.query) if reach.query else ())
+
+    def _asked(self, resource_type: str, query: str) -> tuple[Clause, ...]:
+        pairs = parse_qsl(query, keep_blank_values=True)
+        return read_query(resource_type, pairs, self.store.base, self.store.zone).clauses
 
 
 def check_version(stored: Stored, if_match: str | None) -> None:

@@ -10,7 +10,7 @@ from .index import index_rows
 from .outcomes import FhirError
 from .records import Records
 from .search import Pairs, Query, read_query
-from .store import Stored, Window
+from .store import AnyOf, Clause, Stored, Window
 
 
 def find_bundle(records: Records, resource_type: str, pairs: Pairs) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def find_bundle(records: Records, resource_type: str, pairs: Pairs) -> dict[str,
     narrowed = records.clauses(resource_type)
     asked, after = _asked(store.page_secret, resource_type, pairs)
     query = read_query(resource_type, asked, store.base, store.zone)
-    clauses = (*query.clauses, *narrowed)
+    clauses: tuple[Clause | AnyOf, ...] = (*query.clauses, *narrowed)
     window = Window(query.by, query.descending, after, query.count + 1)
     with store.database.transaction():
         found = store.find(resource_type, clauses, window) if query.count else []

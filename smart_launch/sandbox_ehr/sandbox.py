@@ -8,6 +8,7 @@ from flask import current_app
 
 from .config import Config
 from .faults import Faults
+from .signing_keys import SigningKeys
 from .store import Store
 from .tokens import Tokens
 
@@ -16,7 +17,7 @@ EXTENSION = "sandbox-ehr"
 
 @dataclass(frozen=True)
 class Ehr:
-    """One running EHR. `authorization` is Authlib's server, `signing_key` the private key of id_tokens."""
+    """One running EHR. `authorization` is Authlib's server, `signing_keys` sign its id_tokens."""
 
     config: Config
     store: Store
@@ -24,7 +25,7 @@ class Ehr:
     faults: Faults
     started: datetime
     authorization: Any
-    signing_key: Any
+    signing_keys: SigningKeys
 
     def close(self) -> None:
         """Close the file."""

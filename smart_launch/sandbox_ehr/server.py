@@ -1,15 +1,14 @@
 """Puts the pieces of the sandbox EHR together; the only place where they are joined."""
 
-import json
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template, request
-from joserfc.jwk import RSAKey
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge, SecurityError
 
 from .config import MAX_BODY, Config
 from .database import Database
+from .fault_pages import fault_pages
 from .faults import Faults
 from .fhir_api import fhir_api, refuse_unrouted
 from .launch_pages import launch_pages
@@ -17,8 +16,11 @@ from .oauth_pages import oauth_pages
 from .oauth_server import make_server
 from .people import seed
 from .sandbox import EXTENSION, Ehr, current_ehr
+from .signing_keys import SigningKeys
 from .store import Store
+from .style import style_page
 from .tokens import Tokens
+from .transport_faults import after_answer, before_answer
 
 
 def create_app(config: Config) -> Flask:
@@ -33,20 +35,16 @@ def create_app(config: Config) -> Flask:
     database = Database(config.database)
     store = Store(database, config.fhir_base, config.zone, config.clock)
     seed(store, config.today, config.zone)
-    tokens, faults, key = Tokens(database, config.clock), Faults(), _signing_key(database)
-    authorization = make_server(app, config, tokens, key, faults)
-    app.extensions[EXTENSION] = Ehr(config, store, tokens, faults, config.clock(), authorization, key)
-    for blueprint in (fhir_api, oauth_pages, launch_pages):
+    tokens, keys = Tokens(database, config.clock), SigningKeys(database, config.id_token_algorithm)
+    authorization = make_server(app, config, tokens)
+    app.extensions[EXTENSION] = Ehr(config, store, tokens, Faults(), config.clock(), authorization, keys)
+    for blueprint in (fhir_api, oauth_pages, launch_pages, fault_pages, style_page):
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _error_page)
+    app.before_request(before_answer)
+    app.after_request(after_answer)
     app.after_request(_with_headers)
     return app
-
-
-def _signing_key(database: Database) -> RSAKey:
-    fresh = RSAKey.generate_key(2048, auto_kid=True)
-    stored = json.loads(database.setting("signing-key", json.dumps(fresh.as_dict(private=True))))
-    return RSAKey.import_key(stored)
 
 
 def _error_page(error: HTTPException) -> Any:

@@ -43,6 +43,13 @@ class Clause:
 
 
 @dataclass(frozen=True)
+class AnyOf:
+    """Alternatives: a resource must meet every clause of one of them."""
+
+    alternatives: tuple[tuple[Clause, ...], ...]
+
+
+@dataclass(frozen=True)
 class Window:
     """Which part of a result is wanted: the order, what was already seen, and how many."""
 
@@ -86,7 +93,7 @@ class Store:
         with self.database.transaction() as connection:
             return self._append(connection, resource_type, resource_id, None)
 
-    def find(self, resource_type: str, clauses: Sequence[Clause], window: Window) -> list[Stored]:
+    def find(self, resource_type: str, clauses: Sequence[Clause | AnyOf], window: Window) -> list[Stored]:
         """Return the live resources that meet every clause, in the order of the window."""
         where, values = _where(resource_type, clauses)
         # The plus sign keeps SQLite from walking the whole type in order instead of looking up the few ids.
@@ -98,7 +105,7 @@ class Store:
         with self.database.transaction() as connection:
             return [_stored(row) for row in connection.execute(sql, (*values, window.count))]
 
-    def count(self, resource_type: str, clauses: Sequence[Clause]) -> int:
+    def count(self, resource_type: str, clauses: Sequence[Clause | AnyOf]) -> int:
         """Return how many live resources meet every clause."""
         where, values = _where(resource_type, clauses)
         sql = f"SELECT count(*) FROM resource WHERE {where}"  # noqa: S608  bound values only
@@ -118,6 +125,21 @@ class Store:
         element = resource.get(PATIENT_ELEMENT.get(resource_type, ""), {})
         local = read_local(element.get("reference", ""), self.base)
         return {local.id} if local and local.type == "Patient" else set()
+
+    def matches(self, resource: dict[str, Any], clauses: Sequence[Clause]) -> bool:
+        """Say whether a resource, stored or not, meets every clause."""
+        stamped = _stamped(resource, resource.get("id", "new"), 1, instant(self._clock()))
+        rows = [
+            (row.name, row.system, row.value, row.low, row.high)
+            for row in index_rows(stamped, self.base, self.zone)
+        ]
+        held = "WITH search_row (name, system, value, low, high) AS (VALUES {})".format(
+            ", ".join(["(?, ?, ?, ?, ?)"] * len(rows))
+        )
+        met = " AND ".join(f"EXISTS (SELECT 1 FROM search_row WHERE {one.sql})" for one in clauses)  # noqa: S608
+        bound = [value for row in rows for value in row] + [value for one in clauses for value in one.values]
+        with self.database.transaction() as connection:
+            return bool(connection.execute(f"{held} SELECT {met}", bound).fetchone()[0])
 
     def _patients_of_targets(self, provenance: dict[str, Any]) -> set[str]:
         found: set[str] = set()
@@ -186,14 +208,18 @@ def _stamped(resource: dict[str, Any], resource_id: str, version: int, updated: 
     return {"resourceType": resource["resourceType"], "id": resource_id, "meta": meta, **rest}
 
 
-def _where(resource_type: str, clauses: Sequence[Clause]) -> tuple[str, list[Any]]:
-    where = "type = ? AND latest = 1 AND deleted = 0"
+def _where(resource_type: str, clauses: Sequence[Clause | AnyOf]) -> tuple[str, list[Any]]:
+    parts = ["type = ? AND latest = 1 AND deleted = 0"]
     values: list[Any] = [resource_type]
     for clause in clauses:
-        found = f"SELECT id FROM search_row WHERE type = ? AND ({clause.sql})"  # noqa: S608  bound values only
-        where += f" AND id IN ({found})"
-        values += [resource_type, *clause.values]
-    return where, values
+        ways = clause.alternatives if isinstance(clause, AnyOf) else ((clause,),)
+        parts.append(" OR ".join(" AND ".join(map(_met, way)) for way in ways))
+        values += [value for way in ways for one in way for value in (resource_type, *one.values)]
+    return " AND ".join(f"({part})" for part in parts), values
+
+
+def _met(clause: Clause) -> str:
+    return f"id IN (SELECT id FROM search_row WHERE type = ? AND ({clause.sql}))"  # noqa: S608  bound values
 
 
 def _stored(row: Any) -> Stored:

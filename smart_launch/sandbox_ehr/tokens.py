@@ -216,6 +216,18 @@ class Tokens:
             ended,
         )
 
+    def family(self, text: str) -> str | None:
+        """Return the family that a code or token belongs to, also one that is over."""
+        values = (_digest(text), _digest(text))
+        row = self._row(
+            "SELECT family FROM token WHERE token = ? UNION SELECT family FROM code WHERE code = ?", values
+        )
+        return str(row["family"]) if row else None
+
+    def digest(self, text: str) -> str:
+        """Return the form in which a launch, code or token is stored."""
+        return _digest(text)
+
     def use_refresh_token(self, token: Token) -> bool:
         """Use up a refresh token; False when it was used before, and then its whole family is ended."""
         if self._changed("UPDATE token SET used = 1 WHERE token = ? AND used = 0", (token.digest,)):
