@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import audit, individuals, judging, outbox
+from app import audit, decisions, individuals, judging, outbox
 from app.actor import ADMINISTRATOR, BILLER, SUPERVISOR, Actor, not_here, require
-from app.claim_drafts import CORRECTION, draft, live_units
+from app.claim_drafts import CORRECTION, Drafted, draft, drafted, live_units
 from app.columns import compact
 from app.findings_kept import Reason, read_kept
 from app.problems import MendInput, Stale
@@ -129,7 +129,8 @@ def release(
     that is released already, and Held where it cannot be written."""
     row = _claim(session, actor, control_number)
     shown = _content(row)
-    fresh = {each.control_number: each for each in draft(session, actor.issuer, row.patient, library, now)}
+    anew = drafted(session, actor.issuer, row.patient, library, now)
+    fresh = {each.control_number: each for each in anew.claims}
     session.refresh(row)
     names = individuals.names(session, actor.issuer)
     claim = fresh.get(control_number)
@@ -140,6 +141,7 @@ def release(
         words = "The claim has changed since it was shown."
         return Release(False, _view(session, row, names), words, "Look at it and release it again.")
     _send(session, actor, row, claim, library, now)
+    _keep(session, actor, row, claim, anew, library, now)
     return Release(True, _view(session, row, names))
 
 
@@ -207,6 +209,32 @@ def _send(
         units=row.units,
         day=row.day.isoformat(),
     )
+
+
+def _keep(
+    session: Session,
+    actor: Actor,
+    row: ClaimRow,
+    claim: ClaimDraft,
+    anew: Drafted,
+    library: Library,
+    now: datetime,
+) -> None:
+    """What the rules said of each contact when the claim was released."""
+    for contact_id in dict.fromkeys(id for line in claim.lines for id, _, _ in line.contacts):
+        contact, judgement = anew.contacts[contact_id], anew.judged[contact_id]
+        decided = decisions.of_contact(contact, row.patient, anew.around, library, now)
+        decisions.keep_decision(
+            session,
+            row.issuer,
+            actor.staff_id,
+            decisions.RELEASED,
+            decided,
+            judgement,
+            library,
+            now,
+            row.control_number,
+        )
 
 
 def _digest(lines: Sequence[Mapping[str, Any]], diagnoses: Sequence[str], units: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -37,9 +38,25 @@ SAME_NUMBER: Why = (
 )
 
 
+@dataclass(frozen=True)
+class Drafted:
+    """What a drafting came to: the claims that may be released, the final contacts and the judgement of
+    each, by id."""
+
+    claims: tuple[ClaimDraft, ...]
+    contacts: Mapping[str, Contact]
+    judged: Mapping[str, Judgement]
+    around: judging.Around
+
+
 def draft(session: Session, issuer: str, patient: str, library: Library, now: datetime) -> list[ClaimDraft]:
+    """Draft the person's claims anew as `drafted` does. Answers the claims that may be released."""
+    return list(drafted(session, issuer, patient, library, now).claims)
+
+
+def drafted(session: Session, issuer: str, patient: str, library: Library, now: datetime) -> Drafted:
     """Draft the person's claims anew from the final notes; released ones are never touched. A final contact
-    that cannot be claimed is held with its findings. Answers the claims that may be released."""
+    that cannot be claimed is held with its findings."""
     around = judging.around(session, issuer, patient)
     gone = _released_versions(session, issuer, patient)
     finals = _finals(session, issuer, patient, gone)
@@ -51,8 +68,8 @@ def draft(session: Session, issuer: str, patient: str, library: Library, now: da
     whys = {each.id: _why_held(each, judged[each.id], gone, barred) for each in finals}
     in_change = _in_change(session, issuer, patient, gone)
     whys |= {each.id: IN_CHANGE for each in in_change}
-    _hold_again(session, issuer, patient, [*finals, *in_change], whys, around, now)
-    return fresh
+    _hold_again(session, issuer, patient, [*finals, *in_change], whys, around, library, now)
+    return Drafted(tuple(fresh), {each.id: each for each in finals}, judged, around)
 
 
 def _finals(session: Session, issuer: str, patient: str, gone: Mapping[str, int]) -> list[Contact]:
@@ -222,6 +239,7 @@ def _hold_again(
     finals: Sequence[Contact],
     whys: Mapping[str, Why | None],
     around: judging.Around,
+    library: Library,
     now: datetime,
 ) -> None:
     """Say of every final contact that is in no claim why not; what was held before is held since then."""
@@ -238,9 +256,10 @@ def _hold_again(
         if why is None:
             continue
         reason, what_to_do, findings = why
+        kept = keep(session, findings, library, now)
         held = ClaimHoldRow(issuer=issuer, contact=contact.id, version=contact.version, patient=patient)
         held.day, held.reason, held.what_to_do = surroundings.day_of(contact), reason, what_to_do
-        held.findings, held.since = keep(findings), since.get(contact.id, now)
+        held.findings, held.since = kept, since.get(contact.id, now)
         session.add(held)
     session.flush()
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy.orm import Session
+
+from app import library_shelf
 from mappings.findings import Finding
+from mappings.library import Library
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,12 @@ class Reason:
     library: str
 
 
-def keep(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """The findings as JSON data, with rule version and library digest."""
+def keep(
+    session: Session, findings: Iterable[Finding], library: Library, now: datetime
+) -> list[dict[str, Any]]:
+    """The findings as JSON data, with rule version and library digest; the texts of the library are kept
+    with them in this transaction, so that they can be explained whatever the rules become."""
+    library_shelf.put(session, library, now)
     return [
         {
             **finding.to_json(),

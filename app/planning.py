@@ -10,7 +10,7 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import audit, billing, individuals, judging, outbox, staff
+from app import audit, billing, decisions, individuals, judging, outbox, staff
 from app.actor import Actor, not_here, person_of, require
 from app.findings_kept import keep
 from app.judging import PLAN_ENTRY, Around
@@ -141,10 +141,15 @@ def sign_entry(
     if judgement.signing != "ready":
         raise Held("The rules hold this entry.", "Mend what the findings name.", judgement.holding("signing"))
     _replace_signed(session, row)
+    kept = keep(session, judgement.shown, library, now)
     row.text, row.digest, row.state, row.frozen_at = text, digest, SIGNED, now
-    row.findings, row.library = keep(judgement.shown), library.digest
+    row.findings, row.library = kept, library.digest
     session.flush()
     _seal(session, actor, row, keyring, now)
+    decided = decisions.of_plan_entry(row.record, row.patient, around, library, now)
+    decisions.keep_decision(
+        session, row.issuer, actor.staff_id, decisions.SIGNED, decided, judgement, library, now
+    )
     audit.did(session, actor, "plan entry signed", now, subject=row.id, version=row.version, sha256=digest)
     _send(session, row, f"plan/{row.id}/{row.version}", library, now)
     billing.draft(session, row.issuer, row.patient, library, now)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import audit, billing, charting, engagement, individuals, judging, outbox, reviews, staff
+from app import audit, billing, charting, decisions, engagement, individuals, judging, outbox, reviews, staff
 from app.actor import LPHA, Actor, person_of, require
 from app.cosign_queue import QueueItem, open_from_queue, queue
 from app.findings_kept import keep
@@ -68,9 +68,11 @@ def sign(
     signature = Signature(meaning=AUTHOR, by=actor.staff_id, at=now, version=version.version)
     signed = record.model_copy(update={"signatures": (signature,)})
     waits = _cosignature_asked(signed, around, library, now)
-    _freeze(version, record, text, around.judged(signed, library, now), library, now)
+    judged = around.judged(signed, library, now)
+    _freeze(session, version, record, text, judged, library, now)
     session.flush()
     _seal(session, actor, row, version, record, signature, keyring)
+    _keep(session, actor, row, decisions.SIGNED, signed, judged, around, library, now)
     audit.did(
         session, actor, "note signed", now, subject=row.id, version=version.version, sha256=version.digest
     )
@@ -112,6 +114,7 @@ def cosign(
     _stands(judgement)
     _may_sign(judgement)
     _seal(session, actor, row, version, record, signature, keyring)
+    _keep(session, actor, row, decisions.COSIGNED, would_be, judgement, around, library, now)
     reviews.close(session, version, COSIGNED, actor.staff_id, now)
     audit.did(
         session, actor, "note co-signed", now, subject=row.id, version=version.version, sha256=version.digest
@@ -242,11 +245,33 @@ def _reviewable(session: Session, actor: Actor, contact_id: str) -> tuple[Contac
 
 
 def _freeze(
-    version: VersionRow, record: Contact, text: str, judgement: Judgement, library: Library, now: datetime
+    session: Session,
+    version: VersionRow,
+    record: Contact,
+    text: str,
+    judgement: Judgement,
+    library: Library,
+    now: datetime,
 ) -> None:
+    kept = keep(session, judgement.shown, library, now)
     version.record, version.text, version.digest = record, text, text_digest(text)
-    version.findings, version.library = keep(judgement.shown), library.digest
+    version.findings, version.library = kept, library.digest
     version.state, version.frozen_at, version.units = AWAITING, now, judgement.units
+
+
+def _keep(
+    session: Session,
+    actor: Actor,
+    row: ContactRow,
+    occasion: str,
+    contact: Contact,
+    judgement: Judgement,
+    around: Around,
+    library: Library,
+    now: datetime,
+) -> None:
+    decided = decisions.of_contact(contact, row.patient, around, library, now)
+    decisions.keep_decision(session, row.issuer, actor.staff_id, occasion, decided, judgement, library, now)
 
 
 def _seal(

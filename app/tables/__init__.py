@@ -8,6 +8,7 @@ from app.tables.authorizations import AuthorizationRow
 from app.tables.base import Table
 from app.tables.claims import ClaimHoldRow, ClaimRow, ClaimUnitRow
 from app.tables.contacts import ContactRow, DutyRow, ReviewRow, SignatureRow, VersionRow
+from app.tables.decisions import DecisionRow, LibraryRow
 from app.tables.deliveries import OutboxRow, OutboxStepRow
 from app.tables.engagement import EngagementGoalRow, EngagementRow
 from app.tables.issuers import IssuerRow, KeyRow, Launch, PendingLaunch
@@ -21,6 +22,7 @@ __all__ = [
     "ClaimRow",
     "ClaimUnitRow",
     "ContactRow",
+    "DecisionRow",
     "DutyRow",
     "EngagementGoalRow",
     "EngagementRow",
@@ -28,6 +30,7 @@ __all__ = [
     "IssuerRow",
     "KeyRow",
     "Launch",
+    "LibraryRow",
     "OutboxRow",
     "OutboxStepRow",
     "PendingLaunch",

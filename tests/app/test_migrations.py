@@ -59,7 +59,7 @@ def test_an_upgrade_that_stops_in_the_middle_leaves_the_empty_database(tmp_path,
 
 def test_every_table_of_people_carries_the_issuer():
     without = {table.name for table in Table.metadata.sorted_tables if "issuer" not in table.columns}
-    assert without == set()
+    assert without == {"libraries"}  # the rules, not people
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,12 @@ FROZEN = [
     "DELETE FROM outbox",
     "UPDATE duties_seen SET event = 'withdrawn'",
     "DELETE FROM duties_seen",
+    "UPDATE libraries SET texts = x'00'",
+    "DELETE FROM libraries",
+    "UPDATE decisions SET findings = '[]'",
+    "UPDATE decisions SET at = '2020-01-01T00:00:00+00:00'",
+    "DELETE FROM decisions",
+    "UPDATE contact_versions SET library = 'another' WHERE frozen_at IS NULL",
 ]
 
 
