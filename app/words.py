@@ -31,3 +31,11 @@ HELD = "held"
 RELEASED = "released"
 VOID = "void"
 CLAIM_WORDS = {READY: "ready", HELD: "held", RELEASED: "released", VOID: "withdrawn"}
+
+ANSWER_WORDS = {
+    "pending": "not answered yet",
+    "approved": "approved",
+    "denied": "denied",
+    "returned": "returned as incomplete",
+    "withdrawn": "withdrawn by us",
+}
