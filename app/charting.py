@@ -321,9 +321,7 @@ def _as_decided(
             # EHRs hold problems that nobody is named for. They are no reason to keep a peer from signing;
             # a claim asks for a diagnosis that a clinician recorded, and says so where there is none.
             "diagnoses": tuple(each for each in person.diagnoses if each.by),
-            "engagement": history.begun_by(
-                history.of(session, row.issuer, row.patient), given, history.zone(session, row.issuer)
-            ),
+            "engagement": history.with_beginning(session, row.issuer, row.patient, given),
             "program": None if program is None else ProgramFields(id=program.id),
             "peer": StaffFields(id=row.author),
             "ehr": EhrLinks(encounter=row.encounter),

@@ -1,30 +1,44 @@
-"""Engagement: admission, decline, discharge and re-engagement of a person, each a line that stays."""
+"""Engagement: admission, decline, discharge and re-engagement of a person, each a line that stays.
+
+A state that was not written on its day is put in later, and a wrong day is put right, by a line of its own.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
+from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import audit, billing, individuals, judging, outbox
-from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR, Actor, person_of, require
-from app.history import of, zone
-from app.problems import MendInput
+from app import audit, billing, history, individuals, judging, outbox
+from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR, Actor, not_here, person_of, require
+from app.engagement_change import (
+    NEXT,
+    Change,
+    Step,
+    Written,
+    between,
+    impossible,
+    in_time,
+    instant,
+    possible,
+    put_in,
+    reasoned,
+)
+from app.history import Entry, of, zone
+from app.problems import MendInput, Stale
 from app.registry import jurisdiction_of
-from app.tables import EngagementGoalRow, EngagementRow
+from app.tables import ContactRow, EngagementGoalRow, EngagementRow, VersionRow
 from app.typed_text import sendable
-from mappings.engagement import ADMITTED, DECLINED, DISCHARGED, UNDECIDED
+from app.words import DISCARDED, DRAFT
+from mappings.engagement import ADMITTED, DECLINED, DISCHARGED, ENDS, UNDECIDED, state_at, stretches
 from mappings.fhir.bundle import episode_bundle
 from mappings.library import Library
 from mappings.records import Contact, Engagement, ProgramFields
 
-NEXT: dict[str | None, tuple[str, ...]] = {
-    None: (UNDECIDED, ADMITTED, DECLINED),
-    UNDECIDED: (ADMITTED, DECLINED),
-    ADMITTED: (DISCHARGED,),
-    DECLINED: (UNDECIDED,),
-    DISCHARGED: (UNDECIDED,),
-}
 # A peer opens and closes the talk before admission; admission and discharge are the programme's decision.
 MAY = {
     UNDECIDED: (PEER, LPHA, CLINICIAN, SUPERVISOR),
@@ -34,50 +48,122 @@ MAY = {
 }
 
 
+@dataclass(frozen=True)
+class Outside:
+    """A signed contact on a day for which nothing says that it could go on: before everything recorded
+    (`since` None), or after a decline or a discharge of the day `since`. `start` aware."""
+
+    contact: str
+    start: datetime
+    status: str
+    since: date | None
+
+
 def record(
-    session: Session, actor: Actor, status: str, at: date | datetime, library: Library, now: datetime
+    session: Session,
+    actor: Actor,
+    status: str,
+    at: date | datetime,
+    library: Library,
+    now: datetime,
+    reason: str = "",
 ) -> Engagement:
-    """Add a state to the history of this launch's person: `at` a day, or an aware time where it is known.
-    The state goes to the chart and the person's claims are drafted anew. Raises NotAllowed, and MendInput
-    for a step that is not possible, a time before the last entry's or one in the future."""
+    """Add a state to the history of this launch's person: `at` a day, or an aware time where it is known; of
+    a day before the last entry's with the `reason` why it is written late. The state goes to the chart and
+    the person's claims are drafted anew. Raises NotAllowed, and MendInput for a step that is not possible,
+    one in the future, or a late one without its reason."""
+    return record_steps(session, actor, [(status, at)], library, now, reason)
+
+
+def record_steps(
+    session: Session, actor: Actor, steps: Sequence[Step], library: Library, now: datetime, reason: str = ""
+) -> Engagement:
+    """Add several states at once, such as an end and the new beginning after it that nobody wrote down. Only
+    the whole has to be possible; else as `record`."""
     patient = person_of(actor)
-    if status not in MAY:
-        raise MendInput(f"{status!r} is no state of an engagement.", f"Use {', '.join(MAY)}.", {"status": ""})
-    require(actor, *MAY[status], to=f"record that a person is {status}")
-    before = of(session, actor.issuer, patient)
-    _possible(session, actor.issuer, before, status, at, now)
-    number = _add(session, actor.issuer, patient, status, at, actor.staff_id, now)
-    audit.did(
-        session, actor, "engagement recorded", now, subject=patient, status=status, since=at.isoformat()
-    )
-    known = of(session, actor.issuer, patient)
-    _send(session, actor.issuer, patient, known, f"episode/{patient}/{number}", library, now)
-    billing.draft(session, actor.issuer, patient, library, now)
-    return known
+    for status, _ in steps:
+        _may(actor, status)
+    held, here = history.entries(session, actor.issuer, patient), zone(session, actor.issuer)
+    why = sendable(reason, "reason")
+    in_time(steps, here, now)
+    reasoned(held, steps, why, here)
+    change = put_in(held, steps, Written(actor.staff_id, now, why), here)
+    possible(change.after(held, here), steps)
+    _write(session, actor, patient, held, change, now)
+    _begin(session, actor, patient, None, now)
+    return _told(session, actor, patient, held, library, now)
+
+
+def put_right(
+    session: Session,
+    actor: Actor,
+    number: int,
+    at: date | datetime,
+    reason: str,
+    library: Library,
+    now: datetime,
+) -> Engagement:
+    """State the true day of an entry; the wrong one stays in memory. It cannot pass another entry. Raises
+    NotAllowed, NotFound, Stale for a day that is so already, and MendInput for a day that cannot be or a
+    blank reason."""
+    patient = person_of(actor)
+    held, here = history.entries(session, actor.issuer, patient), zone(session, actor.issuer)
+    entry = next((each for each in held if each.number == number), None)
+    if entry is None:
+        raise not_here("entry")
+    _may(actor, entry.status)
+    why = sendable(reason, "reason")
+    if not why:
+        blank = "Say why the day is another one"
+        raise MendInput("The reason is blank.", f"{blank}.", {"why": blank})
+    if entry.at == at:
+        raise Stale(f"The entry ({entry.status}) is of {at} already.", "Look at the history again.")
+    in_time([(entry.status, at)], here, now)
+    change = Change(((entry.number, at),), (), Written(actor.staff_id, now, why))
+    between(held, change.after(held, here), entry)
+    _write(session, actor, patient, held, change, now)
+    _begin(session, actor, patient, None, now)
+    return _told(session, actor, patient, held, library, now)
 
 
 def begin(session: Session, actor: Actor, contact: Contact, library: Library, now: datetime) -> None:
-    """Record what the first contact that is signed begins (`history.begun_by`): the person is undecided from
-    its day on. Nothing happens where a state is recorded already."""
-    first = contact.engagement.history[0] if contact.engagement and contact.engagement.history else None
-    if first is None or of(session, actor.issuer, person_of(actor)).history:
-        return
-    if first.status == UNDECIDED and first.at is not None:
-        record(session, actor, UNDECIDED, first.at, library, now)
+    """Record what a contact that is signed says of the beginning (`history.beginning`): the first begins the
+    history, and one of an earlier day moves a beginning that nobody but a contact stated. Nothing happens
+    where the history says it already."""
+    patient, here = person_of(actor), zone(session, actor.issuer)
+    held = history.entries(session, actor.issuer, patient)
+    if _begin(session, actor, patient, history.day_of_contact(contact, here), now):
+        _told(session, actor, patient, held, library, now)
+
+
+def outside(session: Session, actor: Actor) -> tuple[Outside, ...]:
+    """The signed contacts of this launch's person on days for which the history holds nothing that lets
+    contacts go on, oldest first: somebody has to look whether a day is wrong or a step is missing."""
+    patient = person_of(actor)
+    known, here = of(session, actor.issuer, patient), zone(session, actor.issuer)
+    found = []
+    for row, start in _signed_contacts(session, actor.issuer, patient):
+        state = state_at(known, start, here)
+        if known.history and (state.since is None or state.status in ENDS):
+            found.append(Outside(row, start, state.status, state.since))
+    return tuple(found)
 
 
 def adopt(
     session: Session, issuer: str, patient: str, status: str, at: date | datetime, source: str, now: datetime
 ) -> bool:
     """Take over a state that the EHR's own chart shows (`source` is its reference) where it says more than
-    the history does; nothing is sent. False when it is known already or cannot follow what is known."""
-    before = of(session, issuer, patient)
-    last = before.history[-1] if before.history else None
-    if status not in NEXT[last.status if last else None]:
+    the history does; nothing is sent. A beginning that only a contact stated gives way to it. False when it
+    is known already or cannot follow what is known."""
+    held, here = history.entries(session, issuer, patient), zone(session, issuer)
+    if any((each.by, each.status, each.first_at) == (source, status, at) for each in held):
         return False
-    if last is not None and _instant(at, UTC) < _instant(last.at, UTC):
+    change = put_in(held, [(status, at)], Written(source, now, ""), here)
+    stated = [each for each in held if not each.automatic]
+    late = bool(stated) and instant(at, UTC) < instant(stated[-1].at, UTC)
+    if late or impossible(change.after(held, here)) is not None:
         return False
-    _add(session, issuer, patient, status, at, source, now)
+    _keep(session, issuer, patient, change)
     audit.write(
         session,
         issuer,
@@ -123,61 +209,133 @@ def next_steps(known: Engagement) -> tuple[str, ...]:
     return NEXT[known.history[-1].status if known.history else None]
 
 
-def _possible(
-    session: Session, issuer: str, before: Engagement, status: str, at: date | datetime, now: datetime
-) -> None:
-    here = zone(session, issuer)
-    last = before.history[-1] if before.history else None
-    if status not in next_steps(before):
-        state = last.status if last else "not recorded"
-        may = " or ".join(next_steps(before))
-        raise MendInput(
-            f"The person is {state}; {status} cannot follow.", f"Record {may}.", {"status": f"expected {may}"}
+def any_step() -> tuple[str, ...]:
+    """Every state there is; which may be put in where, the history decides."""
+    return tuple(MAY)
+
+
+def _begin(session: Session, actor: Actor, patient: str, day: date | None, now: datetime) -> bool:
+    """Write the beginning of which the person's signed contacts, and one of `day`, tell; False for none."""
+    here = zone(session, actor.issuer)
+    held = history.entries(session, actor.issuer, patient)
+    signed = _signed_contacts(session, actor.issuer, patient)
+    days = [start.astimezone(here).date() for _, start in signed[:1]] + ([day] if day else [])
+    step = history.beginning(held, min(days, default=None), here)
+    if step is None:
+        return False
+    written = Written(actor.staff_id, now, "")
+    moves = ((step.corrects, step.at),) if step.corrects else ()
+    steps = () if step.corrects else ((UNDECIDED, step.at),)
+    _write(session, actor, patient, held, Change(moves, steps, written, automatic=True), now)
+    return True
+
+
+def _signed_contacts(session: Session, issuer: str, patient: str) -> list[tuple[str, datetime]]:
+    rows = session.scalars(
+        select(VersionRow)
+        .join(ContactRow, judging.current_version())
+        .where(
+            VersionRow.issuer == issuer,
+            ContactRow.patient == patient,
+            VersionRow.state.not_in((DRAFT, DISCARDED)),
+            VersionRow.start.is_not(None),
         )
-    if isinstance(at, datetime) and at.tzinfo is None:
-        raise MendInput("The time has no time zone.", "Give the day alone, or the time with its offset.")
-    if _instant(at, here) > now:
-        raise MendInput(
-            "This day is still to come.", "Record it when it has happened.", {"at": "in the future"}
-        )
-    if last is not None and _before(at, last.at, here):
-        raise MendInput(
-            f"The last entry ({last.status}) is of {last.at}.",
-            "Give a day or a time that is not before it.",
-            {"at": f"before {last.at}"},
-        )
-
-
-def _before(at: date | datetime, last: date | datetime | None, zone: tzinfo) -> bool:
-    if isinstance(at, datetime) and isinstance(last, datetime):
-        return at < last
-    return _day(at, zone) < _day(last, zone)
-
-
-def _day(at: date | datetime | None, zone: tzinfo) -> date:
-    return at.astimezone(zone).date() if isinstance(at, datetime) else at or date.min
-
-
-def _instant(at: date | datetime | None, zone: tzinfo) -> datetime:
-    if isinstance(at, datetime):
-        return at
-    day = at or date.min
-    return datetime(day.year, day.month, day.day, tzinfo=zone)
-
-
-def _add(
-    session: Session, issuer: str, patient: str, status: str, at: date | datetime, by: str, now: datetime
-) -> int:
-    row = EngagementRow(
-        issuer=issuer, patient=patient, status=status, at=at.isoformat(), recorded_by=by, recorded_at=now
+        .order_by(VersionRow.start, VersionRow.contact)
     )
-    session.add(row)
+    return [(row.contact, row.start) for row in rows if row.start and row.record.status == "finished"]
+
+
+def _may(actor: Actor, status: str) -> None:
+    if status not in MAY:
+        raise MendInput(f"{status!r} is no state of an engagement.", f"Use {', '.join(MAY)}.", {"status": ""})
+    require(actor, *MAY[status], to=f"record that a person is {status}")
+
+
+def _write(
+    session: Session, actor: Actor, patient: str, held: Sequence[Entry], change: Change, now: datetime
+) -> None:
+    """Add the lines of a change, each with its line in the trail."""
+    _keep(session, actor.issuer, patient, change)
+    were = {each.number: each for each in held}
+    for number, at in change.moves:
+        was = were[number]
+        detail: dict[str, Any] = {"entry": number, "status": was.status, "was": was.at.isoformat()}
+        detail |= {"since": at.isoformat()} | _mark(change.by_itself(number))
+        audit.did(session, actor, "engagement put right", now, subject=patient, **detail)
+    for status, at in change.steps:
+        detail = {"status": status, "since": at.isoformat()} | _mark(change.automatic)
+        audit.did(session, actor, "engagement recorded", now, subject=patient, **detail)
+
+
+def _mark(automatic: bool) -> dict[str, Any]:
+    return {"automatic": True} if automatic else {}
+
+
+def _keep(session: Session, issuer: str, patient: str, change: Change) -> None:
+    statuses = {each.number: each.status for each in history.entries(session, issuer, patient)}
+    for number, at in change.moves:
+        _line(session, issuer, patient, change, statuses[number], at, number)
+    for status, at in change.steps:
+        _line(session, issuer, patient, change, status, at, None)
     session.flush()
-    return row.id
+
+
+def _line(
+    session: Session,
+    issuer: str,
+    patient: str,
+    change: Change,
+    status: str,
+    at: date | datetime,
+    corrects: int | None,
+) -> None:
+    session.add(
+        EngagementRow(
+            issuer=issuer,
+            patient=patient,
+            status=status,
+            at=at.isoformat(),
+            recorded_by=change.written.by,
+            recorded_at=change.written.at,
+            corrects=corrects,
+            reason=change.written.reason or None,
+            automatic=change.automatic if corrects is None else change.by_itself(corrects),
+        )
+    )
+
+
+def _told(
+    session: Session, actor: Actor, patient: str, held: Sequence[Entry], library: Library, now: datetime
+) -> Engagement:
+    """Send what changed of the engagements to the chart and draft the person's claims anew."""
+    here = zone(session, actor.issuer)
+    after = history.entries(session, actor.issuer, patient)
+    before = _as_sent(held, here)
+    changed = [
+        (place, name)
+        for place, (name, content) in enumerate(_as_sent(after, here).items())
+        if before.get(name) != content
+    ]
+    for count, (place, name) in enumerate(changed):
+        key = f"episode/{patient}/{_last_line(session, actor.issuer, patient)}"
+        _send(session, actor.issuer, patient, key if not count else f"{key}/{name}", place, library, now)
+    billing.draft(session, actor.issuer, patient, library, now)
+    return of(session, actor.issuer, patient)
+
+
+def _as_sent(held: Sequence[Entry], here: tzinfo) -> dict[str, tuple[Step, ...]]:
+    names = history.episode_names(held, here)
+    content = (tuple((each.status, each.at) for each in stretch) for stretch in stretches(held))
+    return dict(zip(names, content, strict=True))
+
+
+def _last_line(session: Session, issuer: str, patient: str) -> int:
+    query = select(EngagementRow.id).where(EngagementRow.issuer == issuer, EngagementRow.patient == patient)
+    return int(session.scalars(query.order_by(EngagementRow.id.desc()).limit(1)).one())
 
 
 def _send(
-    session: Session, issuer: str, patient: str, known: Engagement, key: str, library: Library, now: datetime
+    session: Session, issuer: str, patient: str, key: str, place: int, library: Library, now: datetime
 ) -> None:
     around = judging.around(session, issuer, patient)
     # The Bundle of an engagement hangs on a contact; where there is none yet, one of this moment stands in.
@@ -187,14 +345,28 @@ def _send(
         jurisdiction=jurisdiction_of(session, issuer),
         individual=individuals.find(session, issuer, patient).record,
         program=None if around.program is None else ProgramFields(id=around.program.id),
-        engagement=known,
+        engagement=of(session, issuer, patient),
         start=now,
     )
-    links = individuals.chart_links(session, issuer, patient, None)
+    links = history.chart_links(session, issuer, patient, None)
     payload = judging.payload(
-        "engagement", lambda: episode_bundle(moment, around.surroundings(), links, library, now)
+        "engagement", lambda: episode_bundle(moment, around.surroundings(), links, library, now, place)
     )
     outbox.add(session, issuer, outbox.CHART, outbox.EPISODE, key, patient, patient, payload, now)
 
 
-__all__ = ["MAY", "NEXT", "adopt", "next_steps", "of", "record", "set_goal"]
+__all__ = [
+    "MAY",
+    "NEXT",
+    "Outside",
+    "adopt",
+    "any_step",
+    "begin",
+    "next_steps",
+    "of",
+    "outside",
+    "put_right",
+    "record",
+    "record_steps",
+    "set_goal",
+]

@@ -1,46 +1,146 @@
-"""The history of a person's engagement as it is kept, for whoever judges or shows it."""
+"""The history of a person's engagement as it is kept, for whoever judges or shows it.
+
+Entries are only ever added: one that puts another right names it and its true day, and what counts is read
+by the day on which it took effect.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import individuals
 from app.staff import program_of
 from app.tables import EngagementGoalRow, EngagementRow
-from mappings.engagement import UNDECIDED
+from mappings.engagement import ADMITTED, DECLINED, UNDECIDED, day_of, in_order, stretches
+from mappings.fhir.people import ChartLinks
 from mappings.records import Contact, Engagement, EngagementEntry
 from mappings.situation import zone_of
 
 
+@dataclass(frozen=True)
+class Correction:
+    """A day that was put right: the true one, by whom and when (aware) it was written, and why. `automatic`
+    where a signed contact did it and nobody said so."""
+
+    number: int
+    at: date | datetime
+    by: str
+    recorded_at: datetime
+    reason: str
+    automatic: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One state as it counts now: `at` its day or aware time, `first_at` as it was written at first, `late`
+    why it was written after a later one. `automatic` where a contact began it and nobody said so."""
+
+    number: int
+    status: str
+    at: date | datetime
+    first_at: date | datetime
+    by: str
+    recorded_at: datetime
+    automatic: bool
+    late: str = ""
+    corrections: tuple[Correction, ...] = ()
+
+    def put_right(self, correction: Correction) -> Entry:
+        """The same state on the day of the correction; what a person says is no longer automatic."""
+        return replace(
+            self,
+            at=correction.at,
+            automatic=self.automatic and correction.automatic,
+            corrections=(*self.corrections, correction),
+        )
+
+
+def entries(session: Session, issuer: str, patient: str) -> tuple[Entry, ...]:
+    """The history of one person by the days that count, each state with its corrections."""
+    rows = session.scalars(
+        select(EngagementRow)
+        .where(EngagementRow.issuer == issuer, EngagementRow.patient == patient)
+        .order_by(EngagementRow.id)
+    ).all()
+    later: dict[int, list[Correction]] = defaultdict(list)
+    for row in rows:
+        if row.corrects is not None:
+            later[row.corrects].append(_correction(row))
+    found = [_entry(row, later[row.id]) for row in rows if row.corrects is None]
+    return tuple(in_order(found, zone(session, issuer)))
+
+
 def of(session: Session, issuer: str, patient: str) -> Engagement:
-    """The engagement of one person: the goal as last worded, and the whole history in order of recording."""
+    """The engagement of one person: the goal as last worded, and the whole history by the days that count."""
     goal = session.scalars(
         select(EngagementGoalRow)
         .where(EngagementGoalRow.issuer == issuer, EngagementGoalRow.patient == patient)
         .order_by(EngagementGoalRow.id.desc())
         .limit(1)
     ).first()
-    rows = session.scalars(
-        select(EngagementRow)
-        .where(EngagementRow.issuer == issuer, EngagementRow.patient == patient)
-        .order_by(EngagementRow.id)
-    )
     return Engagement(
         goal=goal.goal if goal else None,
         goal_on=goal.on if goal else None,
-        history=tuple(EngagementEntry(status=row.status, at=_read(row.at)) for row in rows),
+        history=_told(entries(session, issuer, patient)),
     )
 
 
-def begun_by(known: Engagement, contact: Contact, here: tzinfo) -> Engagement:
-    """The engagement as the first contact begins it: of whom nothing is recorded yet is undecided from the
-    day of that contact on (`here` is the programme's zone). Signing the contact records it."""
-    if known.history or contact.start is None or contact.status != "finished":
+def with_beginning(session: Session, issuer: str, patient: str, contact: Contact) -> Engagement:
+    """The engagement as it is once this contact is signed: its day may be the first of all (`beginning`).
+    Signing the contact records it."""
+    known, here = of(session, issuer, patient), zone(session, issuer)
+    held = entries(session, issuer, patient)
+    step = beginning(held, day_of_contact(contact, here), here)
+    if step is None:
         return known
-    first = EngagementEntry(status=UNDECIDED, at=contact.start.astimezone(here).date())
-    return known.model_copy(update={"history": (first,)})
+    moved = [replace(each, at=step.at) if each.number == step.corrects else each for each in held]
+    begun = [] if step.corrects else [EngagementEntry(status=UNDECIDED, at=step.at)]
+    return known.model_copy(update={"history": (*begun, *_told(moved))})
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A first day that a contact tells of: of the entry that it `corrects`, None for an entry of its own."""
+
+    at: date
+    corrects: int | None
+
+
+def beginning(held: Sequence[Entry], day: date | None, here: tzinfo) -> Beginning | None:
+    """What a contact of `day` says of the beginning: of whom nothing is recorded before is undecided from
+    then on. A beginning that a person stated is not touched: that is a person's to put right."""
+    if day is None or (held and day >= day_of(held[0], here)):
+        return None
+    if not held or held[0].status in (ADMITTED, DECLINED):
+        return Beginning(day, None)
+    return Beginning(day, held[0].number) if held[0].automatic else None
+
+
+def day_of_contact(contact: Contact, here: tzinfo) -> date | None:
+    """The day of a contact that took place, where the programme is; None for any other."""
+    if contact.start is None or contact.status != "finished":
+        return None
+    return contact.start.astimezone(here).date()
+
+
+def episode_names(held: Sequence[Entry], here: tzinfo) -> tuple[str, ...]:
+    """The names by which the person's engagements are known in the EHR, in order of time: the day as it was
+    first written of the entry that was written first. So it stays when a day is put right or an entry is
+    written late, and no two are alike."""
+    names = _labels(held, here)
+    return tuple(names[min(each.number for each in stretch)] for stretch in stretches(held))
+
+
+def chart_links(session: Session, issuer: str, patient: str, encounter: str | None) -> ChartLinks:
+    """References to what the EHR owns, and the names of the person's engagements there. Raises NotFound."""
+    names = episode_names(entries(session, issuer, patient), zone(session, issuer))
+    return replace(individuals.chart_links(session, issuer, patient, encounter), episodes=names)
 
 
 def zone(session: Session, issuer: str) -> tzinfo:
@@ -48,5 +148,40 @@ def zone(session: Session, issuer: str) -> tzinfo:
     return zone_of(program_of(session, issuer), None)
 
 
-def _read(at: str) -> date | datetime:
+def read_at(at: str) -> date | datetime:
+    """The day or the aware time of a stored entry."""
     return datetime.fromisoformat(at) if len(at) > 10 else date.fromisoformat(at)
+
+
+def _told(held: Iterable[Entry]) -> tuple[EngagementEntry, ...]:
+    return tuple(EngagementEntry(status=each.status, at=each.at) for each in held)
+
+
+def _labels(held: Sequence[Entry], here: tzinfo) -> dict[int, str]:
+    # What opens an engagement is an undecided entry or the very first; others only lead one that was cut
+    # apart later. They are counted apart, so that no entry ever changes the name of one before it.
+    first = min((each.number for each in held), default=0)
+    seen: dict[str, int] = defaultdict(int)
+    labels = {}
+    for each in sorted(held, key=lambda one: one.number):
+        day = each.first_at.astimezone(here).date() if isinstance(each.first_at, datetime) else each.first_at
+        opens = each.number == first or each.status == UNDECIDED
+        name = f"{day}" if opens else f"{day}-{each.status}"
+        seen[name] += 1
+        labels[each.number] = name if seen[name] == 1 else f"{name}-{seen[name]}"
+    return labels
+
+
+def _entry(row: EngagementRow, later: Sequence[Correction]) -> Entry:
+    at = read_at(row.at)
+    late = row.reason or ""
+    entry = Entry(row.id, row.status, at, at, row.recorded_by, row.recorded_at, row.automatic, late)
+    for correction in later:
+        entry = entry.put_right(correction)
+    return entry
+
+
+def _correction(row: EngagementRow) -> Correction:
+    return Correction(
+        row.id, read_at(row.at), row.recorded_by, row.recorded_at, row.reason or "", row.automatic
+    )

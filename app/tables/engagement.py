@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import Index
+from sqlalchemy import Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.tables.base import Table
 
 
 class EngagementRow(Table):
-    """One step of a person's engagement; only ever added."""
+    """One step of a person's engagement; only ever added. A row that `corrects` another states its true day;
+    `automatic` is what a signed contact began and nobody said."""
 
     __tablename__ = "engagement_entries"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -21,6 +22,9 @@ class EngagementRow(Table):
     at: Mapped[str]
     recorded_by: Mapped[str]
     recorded_at: Mapped[datetime]
+    corrects: Mapped[int | None]
+    reason: Mapped[str | None]
+    automatic: Mapped[bool] = mapped_column(server_default=false())
     __table_args__ = (
         Index("engagement_of", "issuer", "patient"),
         {"sqlite_autoincrement": True},
