@@ -97,6 +97,7 @@ class Situation:
 
     def __init__(self, contact: Contact, around: Surrounding, now: datetime, doubled: bool = False) -> None:
         self.contact, self.around, self.now, self.doubled = contact, around, now, doubled
+        self.shared: dict[object, Any] = {}
         self.service = contact.service or _NO_SERVICE
         self.program: ProgramFields | None = around.program(contact.program, contact.jurisdiction)
         self.peer: StaffFields | None = around.staff(contact.peer, contact.jurisdiction)
@@ -223,11 +224,12 @@ class Situation:
         return lists.hits([*texts, ("service.rationale", self.service.rationale)])
 
     @once
-    def note_words(self) -> tuple[str, ...]:
-        """The words of response, progress and outcome in small letters, to compare notes by."""
+    def note_words(self) -> str:
+        """The words of response, progress and outcome in small letters, a blank between them, to compare
+        notes by."""
         note = self.contact.note
         parts = (note.response, note.progress, note.outcome) if note is not None else ()
-        return tuple(word for part in parts if part for word in part.casefold().split())
+        return " ".join(" ".join([part for part in parts if part]).casefold().split())
 
     @once
     def peer_day(self) -> PeerOnDay:
@@ -265,7 +267,9 @@ class Situation:
 
     def latest(self, signatures: Iterable[Signature]) -> Signature | None:
         """The latest of these signatures on this version, else the latest of them at all."""
-        found = sorted(signatures, key=lambda s: (s.version == self.contact.version, _instant(s.at)))
+        found = list(signatures)
+        if len(found) > 1:
+            found.sort(key=lambda s: (s.version == self.contact.version, _instant(s.at)))
         return found[-1] if found else None
 
     def day_of(self, moment: datetime) -> date:

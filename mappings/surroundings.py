@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import accumulate
 
 from mappings.library import DayPack, Library
 from mappings.once import once
@@ -35,6 +37,9 @@ class Team:
     days: tuple[date, ...]
 
 
+_NOBODY = Team(frozenset(), ())
+
+
 class Surrounding:
     """Staff, programmes and plan entries by id, which version of a record counts, and its neighbours."""
 
@@ -61,8 +66,7 @@ class Surrounding:
         self._by_session: dict[str, list[Situation]] = defaultdict(list)
         self._by_day: dict[tuple[str, date], list[Situation]] = defaultdict(list)
         self._pools: dict[tuple[str, date, str], dict[str, int]] = {}
-        self._teams: dict[str, Team] = {}
-        self._starts: dict[str, dict[str, list[datetime]]] = {}
+        self._placed: list[Situation] = []
         self._peer_days: dict[tuple[int, date, str | None, int], PeerOnDay] = {}
 
     def staff(self, given: StaffFields | None, jurisdiction: str) -> StaffFields | None:
@@ -112,6 +116,7 @@ class Surrounding:
         for situation in situations:
             if not situation.happened:
                 continue
+            self._placed.append(situation)
             self._by_person[situation.contact.individual.id].append(situation)
             self._by_day[situation.contact.individual.id, situation.day].append(situation)
             group = situation.contact.group
@@ -147,24 +152,34 @@ class Surrounding:
 
     def team_of(self, id: str) -> Team:
         """Who works with one individual together: the plan's contributors, and meetings with their days."""
-        if id not in self._teams:
-            told = [c for s in self.of_person(id) for c in s.contact.collaboration]
-            own = self._entries_by_person.get(id, ())
-            told += [c for entry in own for c in entry.collaboration]
-            members = {member for c in told for member in c.with_}
-            members.update(m for entry in own if entry.plan is not None for m in entry.plan.contributors)
-            self._teams[id] = Team(frozenset(members), tuple(sorted(c.on for c in told if c.on is not None)))
-        return self._teams[id]
+        return self._teams.get(id, _NOBODY)
 
     def starts(self, individual: str, peer: str) -> Sequence[datetime]:
         """When the contacts of one individual with one peer that took place began, in order."""
-        if individual not in self._starts:
-            found: dict[str, list[datetime]] = defaultdict(list)
-            for s in self.of_person(individual):
-                if s.contact.peer is not None and s.contact.start is not None:
-                    found[s.contact.peer.id].append(s.contact.start)
-            self._starts[individual] = {key: sorted(own) for key, own in found.items()}
-        return self._starts[individual].get(peer, ())
+        return self._starts.get((individual, peer), ())
+
+    def since(self, individual: str, first: date, last: datetime) -> Iterator[Situation]:
+        """The contacts of one individual that took place on a day or later and began by a moment."""
+        starts, own = self._by_start.get(individual, ((), ()))
+        # A day lies in its own time zone: up to a day off from any other.
+        begin = bisect_left(starts, datetime.combine(first, time(), UTC) - timedelta(days=1))
+        near = own[begin : bisect_right(starts, last)]
+        return (s for s in near if first <= s.day)
+
+    def before_admission(self, individual: str, last: datetime) -> tuple[int, date | None]:
+        """How many contacts of one individual without an admission began by a moment, and the first day."""
+        starts, first_days = self._not_admitted.get(individual, ((), ()))
+        count = bisect_right(starts, last)
+        return count, first_days[count - 1] if count else None
+
+    def began_before(self, individual: str, moment: datetime) -> bool:
+        """Whether an earlier contact of the individual took place."""
+        starts, _ = self._by_start.get(individual, ((), ()))
+        return bool(starts) and starts[0] < moment
+
+    def entries_of(self, individual: str) -> Sequence[PlanEntry]:
+        """The plan entries of one individual that count."""
+        return self._entries_by_person.get(individual, ())
 
     @once
     def _entries_by_person(self) -> Mapping[str, Sequence[PlanEntry]]:
@@ -174,18 +189,58 @@ class Surrounding:
         return found
 
     @once
-    def note_texts(self) -> Mapping[tuple[str, str, tuple[str, ...]], Sequence[Situation]]:
-        """The contacts that took place by person or peer and the words of their note, in order of start."""
-        found: dict[tuple[str, str, tuple[str, ...]], list[Situation]] = defaultdict(list)
-        for own in self._by_person.values():
-            for s in own:
-                if s.contact.start is not None and s.note_words:
-                    found["person", s.contact.individual.id, s.note_words].append(s)
+    def _teams(self) -> Mapping[str, Team]:
+        members: dict[str, set[str]] = defaultdict(set)
+        days: dict[str, list[date]] = defaultdict(list)
+        records: list[Contact | PlanEntry] = [s.contact for s in self._placed]
+        for record in (*records, *self.entries.values()):
+            for told in record.collaboration:
+                members[record.individual.id].update(told.with_)
+                days[record.individual.id] += [told.on] if told.on is not None else []
+        for entry in self.entries.values():
+            if entry.plan is not None and entry.plan.contributors:
+                members[entry.individual.id].update(entry.plan.contributors)
+        both = members.keys() | days.keys()
+        return {id: Team(frozenset(members[id]), tuple(sorted(days[id]))) for id in both}
+
+    @once
+    def _starts(self) -> Mapping[tuple[str, str], Sequence[datetime]]:
+        found: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+        for s in self._placed:
+            if s.contact.peer is not None and s.contact.start is not None:
+                found[s.contact.individual.id, s.contact.peer.id].append(s.contact.start)
+        return {key: sorted(own) for key, own in found.items()}
+
+    @once
+    def _by_start(self) -> Mapping[str, tuple[Sequence[datetime], Sequence[Situation]]]:
+        found: dict[str, list[Situation]] = defaultdict(list)
+        for s in sorted((s for s in self._placed if s.contact.start is not None), key=_began):
+            found[s.contact.individual.id].append(s)
+        return {id: ([_began(s) for s in own], own) for id, own in found.items()}
+
+    @once
+    def _not_admitted(self) -> Mapping[str, tuple[Sequence[datetime], Sequence[date]]]:
+        found = {}
+        for id, (_, own) in self._by_start.items():
+            waiting = [s for s in own if not s.state.enrolled]
+            found[id] = [_began(s) for s in waiting], list(accumulate((s.day for s in waiting), min))
+        return found
+
+    @once
+    def note_texts(self) -> Mapping[tuple[str, str, str], Sequence[Situation]]:
+        """The contacts that took place by person or peer and the words of their note, in order of start;
+        words that only one note has are left out."""
+        same: dict[str, list[Situation]] = defaultdict(list)
+        for s in self._placed:
+            if s.contact.start is not None and s.note_words:
+                same[s.note_words].append(s)
+        found: dict[tuple[str, str, str], list[Situation]] = defaultdict(list)
+        for words, own in same.items():
+            if len(own) > 1:
+                for s in sorted(own, key=lambda s: (_utc(s.contact.start), s.contact.id)):
+                    found["person", s.contact.individual.id, words].append(s)
                     if s.contact.peer is not None:
-                        found["peer", s.contact.peer.id, s.note_words].append(s)
-        for same in found.values():
-            if len(same) > 1:
-                same.sort(key=lambda s: (_utc(s.contact.start), s.contact.id))
+                        found["peer", s.contact.peer.id, words].append(s)
         return found
 
     def _note_overlaps(self, own: list[Situation]) -> None:
@@ -231,6 +286,10 @@ def _same_session(one: Contact, other: Contact) -> bool:
     if one.group is None or other.group is None or not one.group.session:
         return False
     return one.group.session == other.group.session and one.individual.id != other.individual.id
+
+
+def _began(s: Situation) -> datetime:
+    return _utc(s.contact.start)
 
 
 def _utc(moment: datetime | None) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def minutes_between(start: datetime, end: datetime) -> int:
@@ -67,6 +68,7 @@ def share_cap(cap: int, taken: int, wanted: Sequence[int]) -> list[int]:
     return given
 
 
+@lru_cache(maxsize=1024)
 def units_sentence(minutes: int, per_unit: int, rounding: str = "floor") -> str:
     """The computation in words: "18 minutes make 1 unit; 12 more minutes would make 2."."""
     units = units_of(minutes, per_unit, rounding)

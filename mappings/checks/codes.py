@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 
 from mappings.checks.registry import PASS, Outcome, advises, check, fails, missing, passes
 from mappings.checks.texts import listed
@@ -99,12 +98,9 @@ def coverage_active(s: Situation, b: Bound) -> Outcome:
     coverages = s.contact.individual.coverages
     if not coverages:
         return missing("the person's coverage", "individual.coverages")
-    periods = [covers(c.from_, c.to, s.day) for c in coverages]
-    active = [(n, c) for n, c in enumerate(coverages) if periods[n]]
-    if not active and None in periods:
-        return missing("the period of the coverage", f"individual.coverages[{periods.index(None)}].from")
+    active = [(n, c) for n, c in enumerate(coverages) if covers(c.from_, c.to, s.day)]
     if not active:
-        return fails(f"No coverage is active on {s.day}: {_spans(coverages)}.", "individual.coverages")
+        return _inactive(s, coverages)
     of_class = [(n, c) for n, c in active if c.class_ in b["payer.classes"]]
     place, coverage = (of_class or active)[0]
     at = f"individual.coverages[{place}]"
@@ -122,13 +118,20 @@ def coverage_active(s: Situation, b: Bound) -> Outcome:
     return _recently_checked(s, b, coverage, at)
 
 
+def _inactive(s: Situation, coverages: tuple[Coverage, ...]) -> Outcome:
+    for place, coverage in enumerate(coverages):
+        if coverage.from_ is None and coverage.to is None:
+            return missing("the period of the coverage", f"individual.coverages[{place}].from")
+    return fails(f"No coverage is active on {s.day}: {_spans(coverages)}.", "individual.coverages")
+
+
 def _recently_checked(s: Situation, b: Bound, coverage: Coverage, at: str) -> Outcome:
     days = b["eligibility.recheck_days"]
     if coverage.checked_on is None:
         return advises(
             "When eligibility was last checked is not recorded.", f"{at}.checked_on", severity="info"
         )
-    if s.day - coverage.checked_on > timedelta(days=days):
+    if (s.day - coverage.checked_on).days > days:
         return advises(
             f"Eligibility was last checked {(s.day - coverage.checked_on).days} days before the service; "
             f"{days} is the limit{b.standing('eligibility.recheck_days')}.",

@@ -20,16 +20,17 @@ def filed_in_time(s: Situation, b: Bound) -> Outcome:
         return missing("the start of the contact", "start")
     filed = s.contact.claim.filed if s.contact.claim is not None else None
     day = filed or s.day_of(s.now)
-    gone, last = (day - s.day).days, s.day + timedelta(days=limit)
+    gone = (day - s.day).days
+    if gone <= limit and (filed is not None or limit - gone > warn):
+        return PASS
+    last = s.day + timedelta(days=limit)
     if gone > limit:
         verb = "was filed" if filed else "is not filed"
         return fails(
             f"The claim {verb} within {limit} days: {last} was the last{b.standing('claim.filing_days')}.",
             "claim.filed",
         )
-    if filed is None and limit - gone <= warn:
-        return advises(f"{limit - gone} days are left to file the claim, until {last}.", severity="warn")
-    return PASS
+    return advises(f"{limit - gone} days are left to file the claim, until {last}.", severity="warn")
 
 
 @check("collaboration-shown", "collab.required_when", "collab.window_days", "employment.contracted")

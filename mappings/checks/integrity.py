@@ -98,10 +98,11 @@ def _names(full: str, text: str) -> bool:
 @check("codes-known")
 def codes_known(s: Situation, b: Bound) -> Outcome:
     """Codes that no other rule asks for are known ones."""
+    tables = s.around.library.tables
     unknown = [
-        (path, code)
-        for path, table, code in _coded(s)
-        if code is not None and s.around.library.table(table).code(code) is None
+        (path.format(n), code)
+        for path, n, table, code in _coded(s)
+        if code is not None and tables[table].code(code) is None
     ]
     zone = s.program.time_zone if s.program is not None else None
     if zone is not None and zone_named(zone) is None:
@@ -113,19 +114,20 @@ def codes_known(s: Situation, b: Bound) -> Outcome:
     return fails(f"Unknown code: {words}.", *(path for path, _ in unknown))
 
 
-def _coded(s: Situation) -> Iterator[tuple[str, str, str | None]]:
+def _coded(s: Situation) -> Iterator[tuple[str, int, str, str | None]]:
+    """Path, place in it, table and code of whatever is coded."""
     contact = s.contact
     if s.service.location is not None:
-        yield "service.location.kind", "location-kinds", s.service.location.kind
-    yield "individual.gender", "genders", contact.individual.gender
+        yield "service.location.kind", 0, "location-kinds", s.service.location.kind
+    yield "individual.gender", 0, "genders", contact.individual.gender
     for n, coverage in enumerate(contact.individual.coverages):
-        yield f"individual.coverages[{n}].class", "coverage-classes", coverage.class_
+        yield "individual.coverages[{}].class", n, "coverage-classes", coverage.class_
     for n, present in enumerate(contact.staff):
-        yield f"staff[{n}].category", "staff-categories", present.category
+        yield "staff[{}].category", n, "staff-categories", present.category
     for n, signature in enumerate(contact.signatures):
-        yield f"signatures[{n}].meaning", "signature-meanings", signature.meaning
-        yield f"signatures[{n}].category", "staff-categories", signature.category
+        yield "signatures[{}].meaning", n, "signature-meanings", signature.meaning
+        yield "signatures[{}].category", n, "staff-categories", signature.category
     for n, credential in enumerate(s.peer.credentials if s.peer is not None else ()):
-        yield f"peer.credentials[{n}].code", "credentials", credential.code
+        yield "peer.credentials[{}].code", n, "credentials", credential.code
     if contact.relates_to is not None:
-        yield "relates_to.how", "relations", contact.relates_to.how
+        yield "relates_to.how", 0, "relations", contact.relates_to.how

@@ -138,7 +138,7 @@ def own_text(s: Situation, b: Bound) -> Outcome:
 
 def _copied_from(s: Situation, least: int) -> Situation | None:
     peer = s.contact.peer
-    if s.contact.start is None or len(s.note_words) < least:
+    if s.contact.start is None or not s.note_words or s.note_words.count(" ") + 1 < least:
         return None
     keys = [("person", s.contact.individual.id), *([("peer", peer.id)] if peer is not None else [])]
     for kind, id in keys:

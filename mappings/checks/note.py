@@ -16,12 +16,12 @@ _NO_NOTE = Note()
 
 def _absent_and_blank(s: Situation, b: Bound, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
     note = s.contact.note or _NO_NOTE
-    absent, blank = [], []
+    absent, blank, empty_words = [], [], b["note.empty_words"]
     for name in names:
         text = s.service.type if name == "type" else getattr(note, name, None)
         if text is None:
             absent.append(name)
-        elif not says_something(text, b["note.empty_words"]):
+        elif not says_something(text, empty_words):
             blank.append(name)
     return absent, blank
 
@@ -166,7 +166,6 @@ def rights_explained(s: Situation, b: Bound) -> Outcome:
     if any(c.scope in scopes and (c.from_ is None or c.from_ <= s.day) for c in s.contact.consents):
         return PASS
     start = s.contact.start
-    earlier = (o.contact.start for o in s.around.of_person(s.contact.individual.id) if o is not s)
-    if start is None or not any(other is not None and other < start for other in earlier):
+    if start is None or not s.around.began_before(s.contact.individual.id, start):
         return NOT_APPLICABLE
     return advises("That rights and responsibilities were explained is not recorded.", "consents")

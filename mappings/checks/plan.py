@@ -113,15 +113,8 @@ def ad_hoc_singular(s: Situation, b: Bound) -> Outcome:
     if s.contact.start is None:
         return NOT_APPLICABLE
     first = s.day - timedelta(days=b["adhoc.window_days"] - 1)
-    start = s.contact.start
-    count = sum(
-        1
-        for other in s.around.of_person(s.contact.individual.id)
-        if other.service.basis == "ad-hoc"
-        and other.contact.start is not None
-        and first <= other.day
-        and other.contact.start <= start
-    )
+    near = s.around.since(s.contact.individual.id, first, s.contact.start)
+    count = sum(1 for other in near if other.service.basis == "ad-hoc")
     if count <= b["adhoc.max"]:
         return PASS
     return fails(
@@ -136,11 +129,8 @@ def goal_linked(s: Situation, b: Bound) -> Outcome:
     goals = s.contact.note.goals if s.contact.note is not None else ()
     if not goals:
         return fails("The note names no goal of the plan.", "note.goals")
-    known = {
-        entry.goal.id: entry.goal
-        for entry in s.around.entries.values()
-        if entry.goal is not None and entry.individual.id == s.contact.individual.id
-    }
+    own = s.around.entries_of(s.contact.individual.id)
+    known = {entry.goal.id: entry.goal for entry in own if entry.goal is not None}
     named = [known[goal] for goal in goals if goal in known]
     if not named:
         return missing(f"the goal {goals[0]} in the person's plan", "note.goals")

@@ -85,26 +85,15 @@ def not_stand_alone(s: Situation, b: Bound) -> Outcome:
     contacts, days = b["preadmission.review_after_contacts"], b["preadmission.review_after_days"]
     if contacts is None and days is None:
         return NOT_APPLICABLE
-    earlier = _contacts_until(s)
-    if contacts is not None and len(earlier) >= contacts:
+    start = s.contact.start
+    count, since = s.around.before_admission(s.contact.individual.id, start) if start else (0, None)
+    if contacts is not None and count >= contacts:
+        return fails(f"This is contact {count} before admission and no decision is recorded.", "engagement")
+    if days is not None and since is not None and (s.day - since).days >= days:
         return fails(
-            f"This is contact {len(earlier)} before admission and no decision is recorded.", "engagement"
-        )
-    if days is not None and earlier and (s.day - earlier[0].day).days >= days:
-        return fails(
-            f"Contacts before admission go on since {earlier[0].day} and no decision is recorded.",
-            "engagement",
+            f"Contacts before admission go on since {since} and no decision is recorded.", "engagement"
         )
     return PASS
-
-
-def _contacts_until(s: Situation) -> list[Situation]:
-    start = s.contact.start
-    if start is None:
-        return []
-    same = (other for other in s.around.of_person(s.contact.individual.id) if not other.state.enrolled)
-    until = [other for other in same if other.contact.start is not None and other.contact.start <= start]
-    return sorted(until, key=lambda other: other.day)
 
 
 @check("referral")

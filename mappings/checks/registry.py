@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
+from functools import lru_cache, partial, wraps
+from typing import TYPE_CHECKING, TypeVar
 
 from mappings.findings import Result, Severity
 
 if TYPE_CHECKING:
-    from mappings.situation import Kind
+    from mappings.situation import Kind, Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Outcome:
     fix: str = ""
 
 
+Answer = TypeVar("Answer")
 PASS = Outcome("pass")
 NOT_APPLICABLE = Outcome("not-applicable")
 
@@ -87,6 +88,19 @@ def check(
 peer_check = partial(check, of_peer=True)
 
 
+def shared(find: Callable[[Situation], Answer]) -> Callable[[Situation], Answer]:
+    """Keep what a helper answers: several checks ask it of the same contact."""
+
+    @wraps(find)
+    def answer(s: Situation) -> Answer:
+        if find not in s.shared:
+            s.shared[find] = find(s)
+        found: Answer = s.shared[find]
+        return found
+
+    return answer
+
+
 def condition(name: str) -> Callable[[Condition], Condition]:
     """Register a condition under the name that a rule's `when` uses."""
 
@@ -99,6 +113,8 @@ def condition(name: str) -> Callable[[Condition], Condition]:
     return register
 
 
+# The same few sentences are said of most contacts.
+@lru_cache(maxsize=1024)
 def passes(message: str) -> Outcome:
     """The rule is kept; the message explains how."""
     return Outcome("pass", message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, fails, missing
+from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, fails, missing, shared
 from mappings.checks.texts import listed
 from mappings.library import Bound
 from mappings.records import Signature
@@ -19,9 +19,8 @@ def _place(s: Situation, signature: Signature) -> str:
 
 def _standing(s: Situation, signature: Signature, who: str) -> Outcome:
     """Whether a signature counts for this version: version, day, not before the last edit or the end."""
-    at = _place(s, signature)
     if signature.version is None:
-        return missing(f"the version that {who} signed", f"{at}.version")
+        return missing(f"the version that {who} signed", f"{_place(s, signature)}.version")
     if signature.version != s.contact.version:
         return fails(
             f"{who[0].upper()}{who[1:]} signed version {signature.version}; "
@@ -29,17 +28,19 @@ def _standing(s: Situation, signature: Signature, who: str) -> Outcome:
             "signatures",
         )
     if signature.at is None:
-        return missing(f"when {who} signed", f"{at}.at")
+        return missing(f"when {who} signed", f"{_place(s, signature)}.at")
     if signature.at > s.now:
-        return fails(f"The signature of {who} is dated in the future.", f"{at}.at")
+        return fails(f"The signature of {who} is dated in the future.", f"{_place(s, signature)}.at")
     edited = s.contact.note.edited_at if s.contact.note is not None else None
     if edited is not None and signature.at < edited:
         return fails(f"The note was changed after {who} signed.", "signatures", "note.edited_at")
     if s.contact.end is not None and signature.at < s.contact.end:
-        return fails(f"The signature of {who} is older than the end of the contact.", f"{at}.at", "end")
+        words = f"The signature of {who} is older than the end of the contact."
+        return fails(words, f"{_place(s, signature)}.at", "end")
     return PASS
 
 
+@shared
 def author_standing(s: Situation) -> Outcome:
     """Whether the rendering peer's own signature stands on this version."""
     if s.contact.peer is None:
@@ -106,16 +107,18 @@ def lpha_role(s: Situation, b: Bound, signature: Signature) -> Outcome:
 
 def cosign_needed(s: Situation, asked: Sequence[str]) -> bool:
     """Whether the conditions of `cosign.required_when` ask for a co-signature on this contact."""
-    codes = s.pack_value("credentials.provisional") or ()
-    provisional = any(
-        credential.code in codes and covers(credential.from_, credential.to, s.day)
-        for credential in (s.peer.credentials if s.peer is not None else ())
-    )
     return (
         "all" in asked
-        or ("pre-admission" in asked and not s.state.enrolled)
-        or ("enrolled" in asked and s.state.enrolled)
-        or ("provisional-peer" in asked and provisional)
+        or ("enrolled" if s.state.enrolled else "pre-admission") in asked
+        or ("provisional-peer" in asked and _provisional(s))
+    )
+
+
+def _provisional(s: Situation) -> bool:
+    codes = s.pack_value("credentials.provisional") or ()
+    return any(
+        credential.code in codes and covers(credential.from_, credential.to, s.day)
+        for credential in (s.peer.credentials if s.peer is not None else ())
     )
 
 
@@ -142,10 +145,10 @@ def peer_and_lpha_signed(s: Situation, b: Bound) -> Outcome:
 @check("cosigner-is-lpha", "cosign.required_when", "lpha.categories")
 def cosigner_is_lpha(s: Situation, b: Bound) -> Outcome:
     """Where a co-signature is asked, whoever gave it is an LPHA licensed that day (R061, AMB-09)."""
-    signature = _best_cosignature(s, b)
-    if signature is None or not cosign_needed(s, b["cosign.required_when"]):
+    if not cosign_needed(s, b["cosign.required_when"]):
         return NOT_APPLICABLE
-    return lpha_role(s, b, signature)
+    signature = _best_cosignature(s, b)
+    return NOT_APPLICABLE if signature is None else lpha_role(s, b, signature)
 
 
 @check("nothing-changed-after-signing")

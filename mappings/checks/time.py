@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, passes
+from mappings.checks.registry import (
+    NOT_APPLICABLE,
+    PASS,
+    Outcome,
+    advises,
+    check,
+    fails,
+    missing,
+    passes,
+    shared,
+)
 from mappings.library import Bound
 from mappings.situation import Situation
 from mappings.units import units_sentence
 
 
+@shared
 def times_missing(s: Situation) -> Outcome | None:
     """What to answer when the minutes cannot be known, or None when they can."""
     if s.contact.start is None:
