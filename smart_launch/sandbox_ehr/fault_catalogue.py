@@ -84,6 +84,18 @@ _FHIR = (
     Kind("fail-after-commit", "fhir", "A write is stored and answered with 500."),
     Kind("token-refused", "fhir", "401 to a call, as if its right token had been revoked."),
     Kind("scope-refused", "fhir", "403 insufficient_scope to a call that the scopes do carry."),
+    Kind(
+        "foreign-next-link",
+        "fhir",
+        "The next page of a search stands on another host.",
+        (text("url", "http://127.0.0.1:9/fhir/next", "the address of the page"),),
+    ),
+    Kind(
+        "other-patient-in-search",
+        "fhir",
+        "A search result carries a Patient that does not match.",
+        (text("patient", "pat-moss", "whose record"),),
+    ),
 )
 
 _AUTHORIZE = (

@@ -14,6 +14,7 @@ from .parameters import PARAMETERS
 from .records import Records, beyond_scope
 from .results import find_bundle, history_bundle
 from .sandbox import current_ehr
+from .search_faults import spoiled
 from .store import Stored
 from .strict_json import read_json, write_json
 from .striking import strike
@@ -94,7 +95,7 @@ def bundle() -> Response:
 @fhir_api.get("/<resource_type>")
 def search(resource_type: str) -> Response:
     """Search by the parameters of the address."""
-    return _json(find_bundle(_records(), _served(resource_type), _query()))
+    return _json(spoiled(find_bundle(_records(), _served(resource_type), _query())))
 
 
 @fhir_api.post("/<resource_type>/_search")
@@ -104,7 +105,7 @@ def search_by_form(resource_type: str) -> Response:
     if request.mimetype != "application/x-www-form-urlencoded":
         raise FhirError(415, "not-supported", "POST _search takes application/x-www-form-urlencoded.")
     pairs = parse_qsl(request.get_data(as_text=True), keep_blank_values=True)
-    return _json(find_bundle(records, _served(resource_type), [*_query(), *pairs]))
+    return _json(spoiled(find_bundle(records, _served(resource_type), [*_query(), *pairs])))
 
 
 @fhir_api.post("/<resource_type>")

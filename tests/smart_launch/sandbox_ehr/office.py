@@ -4,9 +4,10 @@ import base64
 import hashlib
 import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import requests
@@ -19,6 +20,19 @@ EVERYTHING = (
     "openid fhirUser profile launch launch/patient offline_access online_access user/*.cruds patient/*.cruds"
 )
 TODAY = date(2026, 11, 20)
+
+
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def shows(*faults: str) -> Callable[[Test], Test]:
+    """Say which faults a test shows; another test hunts for a fault that none shows."""
+
+    def marked(test: Test) -> Test:
+        test.shows = faults  # type: ignore[attr-defined]  # a mark of our own on the function
+        return test
+
+    return marked
 
 
 @dataclass
@@ -70,6 +84,9 @@ class Office:
 
     def post(self, path: str, **how: Any) -> requests.Response:
         return requests.post(f"{self.base}{path}", timeout=20, **how)
+
+    def delete(self, path: str) -> requests.Response:
+        return requests.delete(f"{self.base}{path}", timeout=20)
 
     def launch(self, **asked: Any) -> str:
         """Start a launch and return its opaque token."""
@@ -160,6 +177,25 @@ class Office:
         assert answer.status_code == 200, answer.text
         return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
+    def faulty(self, *faults: Any, **changes: Any) -> dict[str, Any]:
+        """Go through a launch that bears these faults and return the token response."""
+        return self.sign_in(launch=self.launched_with(*faults), **changes)
+
+    def launched_with(self, *faults: Any, **asked: Any) -> str:
+        """Start a launch of the public app that bears these faults; return its opaque token."""
+        usual = {"patient": "pat-lindqvist", "encounter": "enc-visit-70002", "client_id": "public"}
+        return self.launch(**(usual | asked), faults=list(faults))
+
+    def plan(self, name: str, **how: Any) -> None:
+        """Plan a fault for the whole EHR."""
+        answer = self.post("/_faults", json={"name": name, **how})
+        assert answer.status_code == 200, answer.text
+
+    def refresh(self, token: dict[str, Any], **changes: Any) -> requests.Response:
+        """Ask for new tokens by the refresh token of an answer."""
+        form = {"grant_type": "refresh_token", "client_id": "public", "refresh_token": token["refresh_token"]}
+        return self.post("/auth/token", data=form | changes)
+
     def call(
         self, method: str, path: str, bearer: dict[str, str] | None = None, **how: Any
     ) -> requests.Response:
@@ -170,6 +206,11 @@ class Office:
         return requests.request(
             method, f"{self.fhir}{path}", headers=headers, timeout=20, allow_redirects=False, **how
         )
+
+
+def bearer_of(token: dict[str, Any]) -> dict[str, str]:
+    """Return the header that carries the access token of an answer."""
+    return {"Authorization": f"Bearer {token['access_token']}"}
 
 
 def redirected(answer: requests.Response) -> dict[str, str]:

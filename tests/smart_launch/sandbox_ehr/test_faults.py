@@ -11,12 +11,7 @@ from joserfc.jwk import KeySet
 
 from smart_launch.sandbox_ehr.config import Client, Config
 from smart_launch.sandbox_ehr.serving import running
-from tests.smart_launch.sandbox_ehr.office import TODAY, Clock, Office
-
-
-def plan(office: Office, name: str, **how: Any) -> None:
-    answer = office.post("/_faults", json={"name": name, **how})
-    assert answer.status_code == 200, answer.text
+from tests.smart_launch.sandbox_ehr.office import TODAY, Clock, Office, shows
 
 
 def of_note(office: Office, bearer: dict[str, str], encounter: dict[str, Any]) -> int:
@@ -24,6 +19,7 @@ def of_note(office: Office, bearer: dict[str, str], encounter: dict[str, Any]) -
     return int(office.call("GET", f"/Encounter?identifier={value}", bearer).json()["total"])
 
 
+@shows("refuse")
 @pytest.mark.parametrize(
     ("name", "status", "kind"),
     [
@@ -37,7 +33,7 @@ def test_a_fault_before_the_commit_stores_nothing(
 ) -> None:
     bearer = office.bearer()
     said = {"text": "Not in this department."} if name == "refuse" else {}
-    plan(office, name, count=2, **said)
+    office.plan(name, count=2, **said)
     for _ in range(2):
         answer = office.call("POST", "/Encounter", bearer, json=encounter)
         assert answer.status_code == status
@@ -47,20 +43,21 @@ def test_a_fault_before_the_commit_stores_nothing(
     assert office.call("POST", "/Encounter", bearer, json=encounter).status_code == 201
 
 
+@shows("drop-after-commit", "fail-after-commit")
 def test_a_lost_answer_was_committed(office: Office, encounter: dict[str, Any]) -> None:
     bearer = office.bearer()
-    plan(office, "drop-after-commit")
+    office.plan("drop-after-commit")
     with pytest.raises(requests.ConnectionError):
         office.call("POST", "/Encounter", bearer, json=encounter)
     assert of_note(office, bearer, encounter) == 1
-    plan(office, "fail-after-commit")
+    office.plan("fail-after-commit")
     assert office.call("POST", "/Encounter", bearer, json=encounter).status_code == 500
     assert of_note(office, bearer, encounter) == 2
 
 
 def test_a_slow_server_answers_late(office: Office) -> None:
     bearer = office.bearer()
-    plan(office, "slow", seconds=1)
+    office.plan("slow", seconds=1)
     with pytest.raises(requests.ReadTimeout):
         requests.get(f"{office.fhir}/Patient", headers=bearer, timeout=0.2)
     assert office.call("GET", "/Patient", bearer).status_code == 200
@@ -74,11 +71,11 @@ def test_the_next_tokens_are_expired_or_for_another(office: Office) -> None:
         read = jwt.decode(token["id_token"], keys, algorithms=["RS256"]).claims
         return dict(read), {"Authorization": f"Bearer {token['access_token']}"}
 
-    plan(office, "expired-token")
+    office.plan("expired-token")
     expired, bearer = claims()
     assert expired["exp"] < office.clock.now.timestamp()
     assert office.call("GET", "/Patient", bearer).status_code == 401
-    plan(office, "wrong-audience")
+    office.plan("wrong-audience")
     assert claims()[0]["aud"] == "another-client"
     right, bearer = claims()
     assert right["aud"] == "public"
