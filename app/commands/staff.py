@@ -1,4 +1,4 @@
-"""`peerchart staff`: the staff registry by CSV."""
+"""`peerchart staff`: the staff registry by CSV and FHIR, and the programme."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from app.commands.installation import data_option, opened, operator, settings_of, utc_now
 from app.commands.options import REFUSED, WELL, finish, json_line, json_option, printable, say
+from app.commands.staff_fhir import import_fhir
 
 IMPORT_EXAMPLE = """\b
 Example:
@@ -69,3 +70,6 @@ def save_program(file: Path, issuer: str, data: Path | None) -> None:
     except (Problem, Refused) as problem:
         raise click.UsageError(f"{file}: {problem}") from problem
     click.echo(f"The programme of {issuer} is {record.name or record.id}.")
+
+
+staff.add_command(import_fhir)

@@ -47,7 +47,7 @@ LAUNCH_SCOPES = (
 OWNED_BY_EHR = ("Patient", "Practitioner", "Organization", "Coverage")
 BACKEND_SCOPES = (
     *(f"system/{name}.crus" for name in _WRITTEN),
-    *(f"system/{name}.rs" for name in OWNED_BY_EHR),
+    *(f"system/{name}.rs" for name in (*OWNED_BY_EHR, "PractitionerRole")),
 )
 
 
