@@ -6,6 +6,7 @@ from __future__ import annotations
 from app.tables.audit import AuditRow
 from app.tables.authorizations import AuthorizationRow
 from app.tables.base import Table
+from app.tables.beside import BesideRow, MeetingRow, StruckRow
 from app.tables.claims import ClaimHoldRow, ClaimRow, ClaimUnitRow
 from app.tables.contacts import ContactRow, DutyRow, ReviewRow, SignatureRow, VersionRow
 from app.tables.decisions import DecisionRow, LibraryRow
@@ -18,6 +19,7 @@ from app.tables.plans import PlanEntryRow
 __all__ = [
     "AuditRow",
     "AuthorizationRow",
+    "BesideRow",
     "ClaimHoldRow",
     "ClaimRow",
     "ClaimUnitRow",
@@ -31,6 +33,7 @@ __all__ = [
     "KeyRow",
     "Launch",
     "LibraryRow",
+    "MeetingRow",
     "OutboxRow",
     "OutboxStepRow",
     "PendingLaunch",
@@ -39,6 +42,7 @@ __all__ = [
     "ReviewRow",
     "SignatureRow",
     "StaffRow",
+    "StruckRow",
     "Table",
     "VersionRow",
 ]
