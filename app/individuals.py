@@ -81,6 +81,12 @@ def names(session: Session, issuer: str) -> dict[str, str]:
     return {row.patient: name_of(row.record) for row in rows}
 
 
+def by_record_number(session: Session, issuer: str) -> dict[str, str]:
+    """The EHR's ids of all known individuals of one EHR by their record number."""
+    rows = session.scalars(select(IndividualRow).where(IndividualRow.issuer == issuer))
+    return {row.record.id: row.patient for row in rows}
+
+
 def name_of(record: Individual) -> str:
     """The name as people read it, or the record number where no name is known."""
     return record.name.full if record.name and record.name.full else record.id

@@ -11,7 +11,7 @@ import rfc8785
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
-from app import authorized_units, history, staff
+from app import authorized_units, beside, history, meetings, staff
 from app.problems import Held
 from app.tables import (
     ClaimRow,
@@ -30,6 +30,8 @@ from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.office import Surroundings
 from mappings.records import (
+    Collaboration,
+    Consent,
     Contact,
     Engagement,
     PlanEntry,
@@ -61,6 +63,8 @@ class Around:
     released: tuple[ReleasedUnits, ...]
     individual: str = ""
     grants: tuple[Grant, ...] = ()
+    meetings: tuple[Collaboration, ...] = ()
+    consents: tuple[Consent, ...] = ()
 
     def surroundings(self) -> Surroundings:
         """The same for the Bundles and the text of the note."""
@@ -95,13 +99,22 @@ class Around:
     ) -> tuple[list[Contact], list[Judgement]]:
         """These contacts with the authorization that each takes its units from, and what the rules say of
         them so, each in the sight of the others, in the order given."""
-        beside = [*self.people(), *self.plan_entries]
-        if self.grants:
-            return judge_authorized(
-                beside, contacts, self.individual, self.grants, library, now, self.released
-            )
-        judged = judge([*beside, *contacts], library, now, self.released)
-        return list(contacts), judged[len(self.plan_entries) :]
+        around_ = [*self.people(), *self.plan_entries]
+        asked = [self._asked(each) for each in contacts]
+        if not self.grants:
+            judged = judge([*around_, *asked], library, now, self.released)
+            return list(contacts), judged[len(self.plan_entries) :]
+        named, judged = judge_authorized(
+            around_, asked, self.individual, self.grants, library, now, self.released
+        )
+        return [_as_written(one, as_) for one, as_ in zip(named, contacts, strict=True)], judged
+
+    def _asked(self, contact: Contact) -> Contact:
+        """The contact as the rules are asked: with what is written of its person beside the notes."""
+        if contact.individual.id != self.individual or not (self.meetings or self.consents):
+            return contact
+        told = {"collaboration": (*contact.collaboration, *self.meetings)}
+        return contact.model_copy(update=told | {"consents": (*contact.consents, *self.consents)})
 
     def people(self) -> list[Record]:
         """The records of the staff and the programme."""
@@ -120,7 +133,13 @@ def around(session: Session, issuer: str, patient: str, contact: Contact | None 
         released=_released(session, issuer, patient),
         individual=individual.record.id if individual is not None else "",
         grants=authorized_units.grants(session, issuer, patient),
+        meetings=meetings.about(session, issuer, patient),
+        consents=beside.consents(session, issuer, patient),
     )
+
+
+def _as_written(named: Contact, written: Contact) -> Contact:
+    return named.model_copy(update={"collaboration": written.collaboration, "consents": written.consents})
 
 
 def as_judged(session: Session, issuer: str, rows: Iterable[VersionRow]) -> list[Contact]:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import staff
-from app.actor import ADMINISTRATOR, SUPERVISOR, Actor, require
+from app import individuals, meetings, staff
+from app.actor import ADMINISTRATOR, PEER, SUPERVISOR, Actor, require
 from app.judging import current_version
 from app.tables import ContactRow, PlanEntryRow, VersionRow
 from app.words import DISCARDED, DRAFT, ENDED, SIGNED
 from mappings.findings import Finding, Judgement
-from mappings.library import Library
-from mappings.records import Program, Record
+from mappings.library import DayPack, Library
+from mappings.records import Contact, Program, Record, Supervisor
 from mappings.rules import judge_office
 from mappings.situation import zone_of
+from mappings.staff_times import (
+    Countdown,
+    EducationYear,
+    Gap,
+    assignments,
+    countdowns,
+    education_years,
+    gaps,
+)
 
 MEETING_DAYS = "meetings.window_days"
 
@@ -40,8 +49,41 @@ def of_staff(session: Session, actor: Actor, library: Library, now: datetime) ->
     records: list[Record] = [member.record for member in members]
     local = now.astimezone(zone_of(staff.program_of(session, actor.issuer), now))
     told = _meetings(session, actor.issuer, _since(library, now))
-    judged = {each.id: each for each in judge_office([*records, *told], library, local)}
+    peers = {member.record.id: PEER in member.roles for member in members}
+    judged = {each.id: each for each in judge_office([*records, *told], library, local, peers)}
     return {member.record.id: judged[member.record.id] for member in members if member.active}
+
+
+@dataclass(frozen=True)
+class StaffTimes:
+    """What is counted in days of one member: what ends when, days without a supervisor (of peers), hours of
+    education by year, and who supervised them when."""
+
+    countdowns: tuple[Countdown, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    years: tuple[EducationYear, ...] = ()
+    supervisors: tuple[Supervisor, ...] = ()
+
+
+def times_of_staff(
+    session: Session, actor: Actor, library: Library, now: datetime
+) -> Mapping[str, StaffTimes]:
+    """What is counted in days on the programme's day of `now` (aware) of everybody on the list, by staff id.
+    For supervisors and administrators (NotAllowed)."""
+    _may_look(actor)
+    program = staff.program_of(session, actor.issuer)
+    day = now.astimezone(zone_of(program, now)).date()
+    kind = program.program_kind if program else None
+    members = staff.everyone(session, actor.issuer)
+    packs = {each.record.jurisdiction: library.on(each.record.jurisdiction, day, kind) for each in members}
+    return {each.record.id: _times(each, packs[each.record.jurisdiction], day) for each in members}
+
+
+def _times(member: staff.StaffMember, pack: DayPack | None, day: date) -> StaffTimes:
+    record = member.record
+    without = gaps(record, day) if PEER in member.roles else ()
+    years = education_years(record, pack, day)
+    return StaffTimes(countdowns(record, pack, day), without, years, assignments(record))
 
 
 def of_program(session: Session, actor: Actor, library: Library, now: datetime) -> ProgramFindings | None:
@@ -81,4 +123,17 @@ def _meetings(session: Session, issuer: str, since: datetime) -> list[Record]:
             PlanEntryRow.issuer == issuer, PlanEntryRow.state.in_((SIGNED, ENDED))
         )
     )
-    return [*contacts, *entries]
+    return [*_with_meetings(session, issuer, list(contacts), since), *entries]
+
+
+def _with_meetings(
+    session: Session, issuer: str, contacts: Sequence[Contact], since: datetime
+) -> list[Contact]:
+    """The contacts with what is noted of meetings about their people."""
+    people = individuals.by_record_number(session, issuer)
+    noted = meetings.by_person(session, issuer, since.date())
+    told = [noted.get(people.get(each.individual.id, ""), ()) for each in contacts]
+    return [
+        each.model_copy(update={"collaboration": (*each.collaboration, *more)}) if more else each
+        for each, more in zip(contacts, told, strict=True)
+    ]
