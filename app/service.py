@@ -26,11 +26,25 @@ from app.web.planning import planning
 from app.web.rules import rules
 from app.web.signing import signing
 from app.web.staff import staff
+from app.web.staff_fhir import staff_fhir
 from mappings.library import load
 from smart_launch.fhir_client import http_session
 
 MAX_FORM_BYTES = 1024 * 1024
-BLUEPRINTS = (door, opening, charts, signing, planning, engagement, staff, claims, deliveries, duties, rules)
+BLUEPRINTS = (
+    door,
+    opening,
+    charts,
+    signing,
+    planning,
+    engagement,
+    staff,
+    staff_fhir,
+    claims,
+    deliveries,
+    duties,
+    rules,
+)
 
 
 def utc_now() -> datetime:

@@ -59,7 +59,7 @@ def preview(session: Session, actor: Actor, source: Source, library: Library, on
     """What an import of the source would change, as of the day `on`; changes nothing. For supervisors and
     administrators (NotAllowed)."""
     require(actor, SUPERVISOR, ADMINISTRATOR, to="keep the staff registry")
-    registry = _registry(session, actor, source)
+    registry = _registry(session, actor, source, library)
     program = staff.program_member(session, actor.issuer)
     organization = program.organization if program else None
     given = source.reading.given
@@ -128,7 +128,8 @@ def _save(session: Session, actor: Actor, entry: Entry, ticked: frozenset[str], 
     return True
 
 
-def _registry(session: Session, actor: Actor, source: Source) -> Registry:
+def _registry(session: Session, actor: Actor, source: Source, library: Library) -> Registry:
+    tables = (library.table(name) for name in ("credentials", "staff-categories"))
     return Registry(
         members=staff.everyone(session, actor.issuer),
         jurisdiction=jurisdiction_of(session, actor.issuer),
@@ -136,6 +137,7 @@ def _registry(session: Session, actor: Actor, source: Source) -> Registry:
         administrator=actor.is_any(ADMINISTRATOR),
         # A login opens charts: only the EHR's own word or an administrator ties one to a member.
         links=source.from_ehr or actor.is_any(ADMINISTRATOR),
+        words={code.code: code.display for table in tables for code in table.codes.values()},
     )
 
 

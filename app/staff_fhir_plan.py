@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from app.actor import ADMINISTRATOR
 from app.staff import StaffMember
@@ -50,13 +50,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Registry:
-    """The registry of one EHR and who looks at it; `links` says whether logins may be tied to members."""
+    """The registry of one EHR and who looks at it; `links` says whether logins may be tied to members,
+    `words` what credentials are called."""
 
     members: tuple[StaffMember, ...]
     jurisdiction: str
     own: str
     administrator: bool
     links: bool
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 class _No(Exception):
@@ -189,7 +191,7 @@ def _finished(
 ) -> Entry:
     if UNSENDABLE.search(repr_of(after)):
         raise _No("A text holds a character that no record may hold.", "Type that part again in the EHR.")
-    differences = [*_differences(before, after)]
+    differences = [*_differences(before, after, registry.words)]
     if link is not None:
         differences.append(Difference("Login in the EHR", "", link))
     if not registry.links and one.reference and standing == NEW:
@@ -271,7 +273,7 @@ def _completed(own: Credential, one: Credential) -> tuple[Credential, list[str]]
     return own.model_copy(update=update), said
 
 
-def _differences(before: Staff, after: Staff) -> Iterator[Difference]:
+def _differences(before: Staff, after: Staff, words: Mapping[str, str]) -> Iterator[Difference]:
     fields: tuple[tuple[str, Callable[[Staff], str]], ...] = (
         ("Name", lambda record: record.name.full if record.name else ""),
         ("NPI", lambda record: record.npi or ""),
@@ -284,10 +286,15 @@ def _differences(before: Staff, after: Staff) -> Iterator[Difference]:
     held = [*before.credentials, *[None] * (len(after.credentials) - len(before.credentials))]
     for own, one in zip(held, after.credentials, strict=True):
         if own != one:
-            yield Difference("Credential", _words(own) if own else "", _words(one))
+            yield Difference("Credential", _words(own, words) if own else "", _words(one, words))
 
 
-def _words(one: Credential) -> str:
+def _words(one: Credential, words: Mapping[str, str]) -> str:
     days = f"{one.from_ or '?'} to {one.to or 'open'}" if one.from_ or one.to else ""
-    parts = (one.code, one.number and f"number {one.number}", one.issuer and f"issued by {one.issuer}", days)
+    parts = (
+        words.get(one.code or "", one.code),
+        one.number and f"number {one.number}",
+        one.issuer and f"issued by {one.issuer}",
+        days,
+    )
     return ", ".join(filter(None, parts))

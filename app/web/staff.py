@@ -12,7 +12,8 @@ from app import office_findings, registry, staff_csv
 from app import staff as office
 from app.actor import ADMINISTRATOR, SUPERVISOR
 from app.problems import MendInput, NotFound
-from app.staff import StaffMember
+from app.staff import ImportReport, StaffMember
+from app.staff_fhir import Taken
 from app.web import choices
 from app.web.access import actor, allow
 from app.web.formkit import Errors, Values, row_numbers, values_of
@@ -104,8 +105,8 @@ def export() -> ResponseReturnValue:
 @staff.get("/import")
 @allow(*KEEPERS)
 def import_form() -> ResponseReturnValue:
-    """The page that takes a CSV file."""
-    return render_template("staff/import.html", columns=staff_csv.COLUMNS, report=None, problem=None)
+    """The page that takes a CSV file, or a FHIR file that is shown before it is saved."""
+    return import_page()
 
 
 @staff.post("/import")
@@ -117,9 +118,16 @@ def import_file() -> ResponseReturnValue:
         with kit().store.write() as session:
             report = office.import_csv(session, actor(), text, kit().now())
     except MendInput as problem:
-        page = render_template("staff/import.html", columns=staff_csv.COLUMNS, report=None, problem=problem)
-        return page, 422
-    return render_template("staff/import.html", columns=staff_csv.COLUMNS, report=report, problem=None)
+        return import_page(problem=problem), 422
+    return import_page(report=report)
+
+
+def import_page(
+    *, report: ImportReport | None = None, problem: MendInput | None = None, taken: Taken | None = None
+) -> str:
+    """The page that takes files, with what became of the last one."""
+    columns = staff_csv.COLUMNS
+    return render_template("staff/import.html", columns=columns, report=report, problem=problem, taken=taken)
 
 
 def _uploaded() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 
 from app import audit, staff
 from app.actor import LPHA, PEER, SUPERVISOR
+from app.chart.staff import read_staff_of_ehr
 from app.cli import cli
+from app.delivery.loop import worker_of
 from app.fhir_files import Reading, read_fhir
 from app.problems import NotAllowed, Stale
 from app.registry import register
@@ -24,6 +27,7 @@ from app.staff_fhir_plan import Registry, plan
 from mappings.fhir.staff import Given, read_staff
 from mappings.library import load
 from mappings.records import Credential, Staff
+from smart_launch.fhir_client import FhirClient, http_session
 from smart_launch.issuers import Issuer
 from smart_launch.sandbox_ehr.config import Client, Config
 from smart_launch.sandbox_ehr.serving import running
@@ -334,6 +338,29 @@ def test_the_staff_come_from_the_ehr_itself_and_a_second_time_nothing_changes(of
         with_roles = peerchart(office, "--from-ehr", ISSUER, "--with-roles")
         assert with_roles.exit_code == 0, with_roles.output
         assert found(office, "1900000054").roles == {PEER}
+
+
+class WithoutInclude(FhirClient):
+    """An EHR that takes the search and sends nothing along."""
+
+    def search(self, *args, **more):
+        return replace(super().search(*args, **more), included=())
+
+
+def test_an_ehr_that_sends_no_practitioners_along_is_asked_for_each(office):
+    with ehr_and_office(office), http_session() as http:
+        moment = datetime.now(UTC)
+        worker = worker_of(office.settings, office.store, office.keyring, http, lambda: moment)
+        client = worker.ehrs.open(ISSUER, moment).client
+        poor = WithoutInclude(http, client.base, client.token_provider)
+        said, whole = (
+            read_staff_of_ehr(one, organization="Organization/org-riverbend", request_id="test")
+            for one in (poor, client)
+        )
+        nobody = read_staff_of_ehr(client, organization="Organization/org-lakeside", request_id="test")
+    assert sorted(one.full_url for one in said.given) == sorted(one.full_url for one in whole.given)
+    assert len([one for one in said.given if one.resource["resourceType"] == "Practitioner"]) == 7
+    assert (said.left, nobody.given) == ((), ())
 
 
 def test_an_ehr_that_does_not_let_us_read_staff_is_named_with_the_next_step(office):
