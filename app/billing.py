@@ -41,7 +41,8 @@ class ClaimView:
     """One claim, or one held contact (then `control_number` is empty and `contacts` holds it alone).
 
     `reason` and `what_to_do` are words for people, `findings` the rules that hold it; `delivery` is the word
-    for where the released claim stands; times aware."""
+    for where the released claim stands; `authorization` is the id of the one its units are taken from, with
+    the payer's number, both blank where none is; times aware."""
 
     control_number: str
     state: str
@@ -60,11 +61,14 @@ class ClaimView:
     released_at: datetime | None
     released_by: str | None
     delivery: str | None
+    authorization: str = ""
+    authorization_number: str = ""
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of what a release would send: lines, units and diagnoses."""
-        return _digest(self.lines, self.diagnoses, self.units)
+        """The SHA-256 of what a release would send: lines, units, diagnoses and the authorization."""
+        named = f"{self.authorization}|{self.authorization_number}"
+        return _digest(self.lines, self.diagnoses, self.units, named)
 
     @property
     def reference(self) -> str:
@@ -237,8 +241,15 @@ def _keep(
         )
 
 
-def _digest(lines: Sequence[Mapping[str, Any]], diagnoses: Sequence[str], units: int) -> str:
-    said = {"lines": list(lines), "diagnoses": list(diagnoses), "units": units}
+def _digest(
+    lines: Sequence[Mapping[str, Any]], diagnoses: Sequence[str], units: int, authorization: str
+) -> str:
+    said = {
+        "lines": list(lines),
+        "diagnoses": list(diagnoses),
+        "units": units,
+        "authorization": authorization,
+    }
     return hashlib.sha256(compact(said).encode()).hexdigest()
 
 
@@ -266,6 +277,8 @@ def _view(session: Session, row: ClaimRow, names: Mapping[str, str]) -> ClaimVie
         released_at=row.released_at,
         released_by=row.released_by,
         delivery=None if sent is None else sent.word,
+        authorization=(row.draft.get("authorization") or {}).get("id") or "",
+        authorization_number=(row.draft.get("authorization") or {}).get("number") or "",
     )
 
 

@@ -17,7 +17,7 @@ from app.words import FINAL, HELD, READY, VOID
 from mappings.claims import ClaimDraft, draft_claims
 from mappings.findings import Finding, Judgement
 from mappings.library import Library
-from mappings.records import Contact
+from mappings.records import AuthorizationFields, Contact
 
 CORRECTION = "released claim needs a correction"
 Why = tuple[str, str, tuple[Finding, ...]]
@@ -60,8 +60,8 @@ def drafted(session: Session, issuer: str, patient: str, library: Library, now: 
     around = judging.around(session, issuer, patient)
     gone = _released_versions(session, issuer, patient)
     finals = _finals(session, issuer, patient, gone)
-    judged = _judged(session, issuer, patient, around, finals, library, now)
-    open_ = [contact for contact in finals if contact.id not in gone]
+    carried, judged = _judged(session, issuer, patient, around, finals, library, now)
+    open_ = [contact for contact in carried if contact.id not in gone]
     drafts = draft_claims(open_, judged.values(), around.surroundings(), library)
     fresh, barred = _split(session, issuer, patient, drafts)
     _replace(session, issuer, patient, fresh, now)
@@ -117,13 +117,15 @@ def _judged(
     finals: Sequence[Contact],
     library: Library,
     now: datetime,
-) -> dict[str, Judgement]:
-    """The judgement of every final contact in the sight of all signed ones beside it: the person's, and the
-    peers' with others (nobody can be in two contacts at once)."""
+) -> tuple[list[Contact], dict[str, Judgement]]:
+    """Every final contact with the authorization it takes its units from, and its judgement in the sight of
+    all signed ones beside it: the person's, and the peers' with others (nobody can be in two contacts at
+    once)."""
     own = {each.id: each for each in finals}
     beside = {each.id: each for each in judging.signed_near(session, issuer, patient, finals)}
-    judged = around.judged_together(list({**beside, **own}.values()), library, now)
-    return {each.id: each for each in judged if each.id in own}
+    carried, judged = around.authorized(list({**beside, **own}.values()), library, now)
+    found = {each.id: each for each in judged if each.id in own}
+    return [each for each in carried if each.id in own], found
 
 
 def _released_versions(session: Session, issuer: str, patient: str) -> dict[str, int]:
@@ -204,6 +206,7 @@ def _put(
                     day=claim.day,
                     units=units,
                     live=True,
+                    authorization=claim.authorization.id if claim.authorization else None,
                 )
             )
     session.flush()
@@ -293,4 +296,9 @@ def _as_json(claim: ClaimDraft) -> dict[str, Any]:
         "diagnoses": list(claim.diagnoses),
         "coverage": None if claim.coverage is None else claim.coverage.model_dump(mode="json", by_alias=True),
         "attending": claim.attending,
+        **({"authorization": _named(claim.authorization)} if claim.authorization else {}),
     }
+
+
+def _named(authorization: AuthorizationFields) -> dict[str, str | None]:
+    return {"id": authorization.id, "number": authorization.number}

@@ -14,6 +14,7 @@ from app.keyring import Keyring
 from app.settings import Settings
 from app.store import Store, open_store
 from app.web import access, errors, headers, pages, view
+from app.web.authorizations import authorizations
 from app.web.billing import claims
 from app.web.charting import charts
 from app.web.deliveries import deliveries
@@ -41,6 +42,7 @@ BLUEPRINTS = (
     staff,
     staff_fhir,
     claims,
+    authorizations,
     deliveries,
     duties,
     rules,

@@ -14,6 +14,7 @@ from app.web.access import actor, allow
 from app.web.formkit import Values, first, values_of
 from app.web.kit import kit
 from app.web.view import FormView
+from mappings.authorizing import concerns_units
 
 claims = Blueprint("billing", __name__, url_prefix="/l/<launch_id>/claims")
 
@@ -31,7 +32,12 @@ def listing() -> ResponseReturnValue:
         found = office.listing(session, actor())
     shown = [claim for claim in found if state in ("", claim.state)]
     return render_template(
-        "claims/list.html", claims=shown, state=state, states=STATES, any_at_all=bool(found)
+        "claims/list.html",
+        claims=shown,
+        state=state,
+        states=STATES,
+        any_at_all=bool(found),
+        asks_for_units=_asks_for_units,
     )
 
 
@@ -114,4 +120,10 @@ def _page(
         trouble=trouble,
         names=names,
         may_release=actor().is_any(BILLER),
+        asks_for_units=_asks_for_units,
     )
+
+
+def _asks_for_units(claim: ClaimView) -> bool:
+    """Whether it is held for want of an authorization, or of units of one."""
+    return any(concerns_units(each.rule, kit().library) for each in claim.findings)

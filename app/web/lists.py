@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from flask import render_template
 
-from app import charting, duties, engagement, signing, worklists
+from app import authorizations, charting, duties, engagement, signing, worklists
 from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR
 from app.web import choices
 from app.web.access import actor, launch
@@ -25,8 +25,10 @@ def person_page() -> str:
         lines = charting.of_person(session, actor()) if may_read else []
         known = engagement.of(session, actor().issuer, str(actor().patient))
         told = duties.listing(session, actor()) if actor().is_any(*duties.READERS) else None
+        units = authorizations.units_left(session, actor(), kit().library, kit().now())
     return render_template(
         "home_person.html",
+        units_left=units,
         lines=[line for line in lines if not _empty_draft(line)],
         decided=WORDS.get(known.history[-1].status or "", ("", ""))[0] if known.history else "",
         service_types=dict(choices.SERVICE_TYPES),

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, g, jsonify, make_response, redirect, render_
 from flask.typing import ResponseReturnValue
 
 from app import audit, individuals, staff
-from app.actor import ADMINISTRATOR, BILLER, LPHA, SUPERVISOR
+from app.actor import ADMINISTRATOR, BILLER, CLINICIAN, LPHA, SUPERVISOR
 from app.web import launches, lists
 from app.web.access import EVERYBODY, actor, allow, cookie_name, drop_secret, launch
 from app.web.errors import plain
@@ -143,6 +143,7 @@ SAID = {
     "plan-ended": "Ended. The entry no longer counts after that day.",
     "engagement": "Recorded.",
     "staff": "Saved. It counts from now on.",
+    "program": "Saved. What is missing was asked anew.",
     "imported": "The list was read.",
     "released": "Released. The claim goes out now.",
     "redrafted": "The rules were asked again for every claim.",
@@ -150,6 +151,8 @@ SAID = {
     "held": "Held. It will not go out until it is released.",
     "again": "It will be sent again.",
     "seen": "Recorded that you have seen it.",
+    "authorized": "Recorded. The claims were drafted anew.",
+    "authorization-ended": "Ended. Later contacts take no units of it.",
 }
 
 
@@ -174,6 +177,8 @@ def _navigation() -> list[NavItem]:
         items += [("signing.queue", "To co-sign")]
     if who.is_any(BILLER, SUPERVISOR, ADMINISTRATOR):
         items += [("billing.listing", "Claims")]
+    if who.is_any(BILLER, SUPERVISOR, ADMINISTRATOR, CLINICIAN, LPHA):
+        items += [("authorizations.listing", "Authorizations")]
     if who.is_any(ADMINISTRATOR, SUPERVISOR) and not in_chart:
         items += [("staff.listing", "Staff")]
     items += [("deliveries.listing", "Deliveries"), ("rules.listing", "Rules")]

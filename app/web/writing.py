@@ -10,7 +10,7 @@ from itertools import chain
 from flask import render_template
 from sqlalchemy.orm import Session
 
-from app import planning, staff
+from app import authorizations, planning, staff
 from app.charting import Draft
 from app.web import choices
 from app.web.access import actor
@@ -84,6 +84,8 @@ def page(
     """The whole page of the form."""
     form = view(draft.contact, values, judgement, errors or {})
     others = row_numbers("recipients", values)
+    with kit().store.read() as session:
+        units = authorizations.units_left(session, actor(), kit().library, kit().now())
     return render_template(
         "contact/edit.html",
         contact=draft.contact,
@@ -91,6 +93,7 @@ def page(
         form=form,
         judgement=judgement,
         explained=explained(draft.contact, judgement),
+        units_left=units,
         choices=offered(draft.contact),
         shown_type=first(values, "service.type") or "adult",
         preadmission=preadmission(draft.contact),

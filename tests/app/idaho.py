@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ def furnish(session: Session, office: Office) -> None:
         )
         known = (Diagnosis(code="F33.1", rank=1, by=CHEN),)
         individuals.remember(session, ISSUER, patient, individual(patient), known, links, now)
-        day = datetime(2024, 1, 5, tzinfo=UTC).date()
+        day = date(2024, 1, 5)
         for status in ("undecided", "admitted"):
             engagement.record(session, actor(CHEN, patient), status, day, office.library, now)
 
@@ -159,13 +159,13 @@ APPROVED: Mapping[str, Any] = {
     "asked": 16,
     "requested_by": "Dana Chen",
     "requester_role": "provider",
-    "requested_on": datetime(2024, 2, 28).date(),
-    "sent_on": datetime(2024, 2, 28).date(),
+    "requested_on": date(2024, 2, 28),
+    "sent_on": date(2024, 2, 28),
     "answer": "approved",
-    "answered_on": datetime(2024, 3, 1).date(),
+    "answered_on": date(2024, 3, 1),
     "number": "A123",
     "units": 16,
-    "first_day": datetime(2024, 3, 1).date(),
+    "first_day": date(2024, 3, 1),
     "member_approved": True,
 }
 

@@ -16,7 +16,7 @@ READERS = frozenset({"peer", "lpha", "clinician", "supervisor"})
 KEEPERS = frozenset({"supervisor", "administrator"})
 CLAIM_READERS = KEEPERS | {"biller"}
 PEER, LPHA, BILLER = frozenset({"peer"}), frozenset({"lpha"}), frozenset({"biller"})
-PLANNERS = frozenset({"lpha", "clinician"})
+PLANNERS, NO_PEER = frozenset({"lpha", "clinician"}), EVERYBODY - {"peer"}
 MATRIX = {
     "pages.home": EVERYBODY, "pages.sign_out": EVERYBODY,
     "charting.new": PEER, "charting.edit": PEER, "charting.save": PEER, "charting.findings": PEER,
@@ -33,6 +33,9 @@ MATRIX = {
     "staff.export": KEEPERS, "staff.import_form": KEEPERS, "staff.import_file": KEEPERS,
     "billing.listing": CLAIM_READERS, "billing.redraft": CLAIM_READERS, "billing.one": CLAIM_READERS,
     "billing.release": BILLER, "billing.hold": BILLER, "billing.unhold": BILLER,
+    "authorizations.listing": EVERYBODY, "authorizations.new": NO_PEER, "authorizations.add": NO_PEER,
+    "authorizations.one": NO_PEER, "authorizations.change": NO_PEER, "authorizations.end": NO_PEER,
+    "authorizations.extension": NO_PEER, "authorizations.extend": NO_PEER, "authorizations.form": NO_PEER,
     "deliveries.listing": EVERYBODY, "deliveries.retry": EVERYBODY - {"clinician"},
     "duties.seen": PLANNERS | {"supervisor"},
     "rules.listing": EVERYBODY, "rules.one": EVERYBODY,
