@@ -27,7 +27,10 @@ from app.web.planning import planning
 from app.web.rules import rules
 from app.web.signing import signing
 from app.web.staff import staff
+from app.web.why import why
 from app.web.staff_fhir import staff_fhir
+from app.web.staff_ledgers import staff_ledgers
+from app.web.staff_program import staff_program
 from mappings.library import load
 from smart_launch.fhir_client import http_session
 
@@ -41,11 +44,14 @@ BLUEPRINTS = (
     engagement,
     staff,
     staff_fhir,
+    staff_ledgers,
+    staff_program,
     claims,
     authorizations,
     deliveries,
     duties,
     rules,
+    why,
 )
 
 

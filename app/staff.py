@@ -12,8 +12,14 @@ from app import audit, staff_csv
 from app.actor import ADMINISTRATOR, ROLES, SUPERVISOR, Actor, require
 from app.problems import MendInput, NotAllowed, NotFound, Problem
 from app.registry import jurisdiction_of
+from app.staff_changes import PROGRAM_ACTIONS, Change, changed_fields, edit_of, history, require_fresh
 from app.tables import ProgramRow, StaffRow
+from mappings.intake import write_record
+from mappings.library import Library, load
+from mappings.office_codes import office_codes, unknown_codes
 from mappings.records import Program, Staff
+
+NOBODY_YET = ""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,11 @@ class StaffMember:
         """The name as people read it, or the id where none is known."""
         return self.record.name.full if self.record.name and self.record.name.full else self.record.id
 
+    @property
+    def edit(self) -> str:
+        """The name of exactly this state, to be given to `save` by who changes it."""
+        return edit_of(self.record, sorted(self.roles), self.active)
+
 
 @dataclass(frozen=True)
 class ProgramMember:
@@ -38,6 +49,11 @@ class ProgramMember:
     record: Program
     organization: str | None
     location: str | None
+
+    @property
+    def edit(self) -> str:
+        """The name of exactly this state, to be given to `save_program` by who changes it."""
+        return edit_of(self.record)
 
 
 @dataclass(frozen=True)
@@ -49,29 +65,86 @@ class RefusedLine:
 
 
 @dataclass(frozen=True)
+class TakenAway:
+    """How many facts of a kind ("credential") an import took away from a member."""
+
+    staff_id: str
+    fact: str
+    count: int
+
+
+@dataclass(frozen=True)
 class ImportReport:
-    """What an import did: ids saved, and lines refused."""
+    """What an import did: ids saved, lines refused, ids that stood so already, and what was taken away."""
 
     saved: tuple[str, ...]
     refused: tuple[RefusedLine, ...]
+    unchanged: tuple[str, ...] = ()
+    taken: tuple[TakenAway, ...] = ()
 
 
 def save(
-    session: Session, actor: Actor, record: Staff, roles: frozenset[str], active: bool, now: datetime
+    session: Session,
+    actor: Actor,
+    record: Staff,
+    roles: frozenset[str],
+    active: bool,
+    now: datetime,
+    *,
+    seen: str | None = None,
+    library: Library | None = None,
 ) -> StaffMember:
     """Save one member whole. Supervisors and administrators keep the registry, nobody their own entry, and
-    only administrators make or change administrators. Raises NotAllowed, MendInput."""
+    only administrators make or change administrators. With `seen` (`StaffMember.edit`, NOBODY_YET for a new
+    one) only what was shown is changed; with `library` codes that it does not know are refused. The trail
+    names the fields that changed. Raises NotAllowed, MendInput, Stale."""
     _may_keep(actor)
+    row = session.get(StaffRow, (actor.issuer, record.id), with_for_update=True)
+    before = None if row is None else _member(row)
+    require_fresh(seen, before.edit if before else NOBODY_YET, "this entry")
     _check(session, actor, record, roles)
-    row = session.get(StaffRow, (actor.issuer, record.id))
-    if row is None:
-        row = StaffRow(issuer=actor.issuer, id=record.id)
-        session.add(row)
+    if library is not None:
+        require_known_codes(record, library)
+    changed = _changed(before, record, roles, active)
+    if before is not None and not changed:
+        return before
+    row = row or StaffRow(issuer=actor.issuer, id=record.id)
     row.record, row.npi, row.roles, row.active = record, record.npi, sorted(roles), active
     row.changed_at, row.changed_by = now, actor.staff_id
+    session.add(row)
     session.flush()
-    audit.did(session, actor, "staff saved", now, subject=record.id, roles=sorted(roles), active=active)
+    audit.did(
+        session,
+        actor,
+        "staff saved",
+        now,
+        subject=record.id,
+        roles=sorted(roles),
+        active=active,
+        changed=changed,
+    )
     return _member(row)
+
+
+def require_known_codes(record: Staff | Program, library: Library) -> None:
+    """Pass when the library knows every code of the record; raises MendInput with each reason by its path."""
+    unknown = unknown_codes(record, office_codes(library))
+    if unknown:
+        words = "; ".join(f"{path}: {reason}" for path, reason in unknown.items())
+        raise MendInput(f"{words}.", "Use one of them.", unknown)
+
+
+def changes_of(session: Session, actor: Actor, staff_id: str) -> tuple[Change, ...]:
+    """The changes of one member, the latest first; for supervisors and administrators (NotAllowed)."""
+    _may_keep(actor)
+    return history(session, actor.issuer, staff_id)
+
+
+def program_changes(session: Session, actor: Actor) -> tuple[Change, ...]:
+    """The changes of the programme, the latest first; for supervisors and administrators (NotAllowed)."""
+    _may_keep(actor)
+    row = _program_row(session, actor.issuer)
+    return () if row is None else history(session, actor.issuer, row.id, PROGRAM_ACTIONS)
 
 
 def find(session: Session, issuer: str, staff_id: str) -> StaffMember | None:
@@ -120,28 +193,38 @@ def link_practitioner(session: Session, issuer: str, staff_id: str, reference: s
     audit.write(session, issuer, "practitioner linked", now, subject=staff_id, reference=reference)
 
 
-def import_csv(session: Session, actor: Actor, text: str, now: datetime) -> ImportReport:
-    """Save every member of the CSV text (columns of `staff_csv.COLUMNS`, a row for each credential); a member
-    with a wrong line is refused whole, the others are saved. Raises NotAllowed, and MendInput when the
-    heading is not that of a staff file."""
+def import_csv(
+    session: Session, actor: Actor, text: str, now: datetime, library: Library | None = None
+) -> ImportReport:
+    """Save every member of the CSV text (`staff_csv.COLUMNS`, a row for each fact): what the file says of a
+    member is the whole of it, and what that takes away is told. A member with a wrong line is refused whole,
+    the others are saved; codes are those of `library` (the shipped one unless given). Raises NotAllowed, and
+    MendInput when the heading is not that of a staff file."""
     _may_keep(actor)
     known = {member.record.id: member for member in everyone(session, actor.issuer)}
-    records = {staff_id: member.record for staff_id, member in known.items()}
+    codes = office_codes(library or load())
     saved: list[str] = []
+    same: list[str] = []
+    taken: list[TakenAway] = []
     refused: list[RefusedLine] = []
-    for lines in staff_csv.read(text, records, jurisdiction_of(session, actor.issuer)):
-        reason = _import_one(session, actor, lines, known.get(lines.staff_id), now)
-        if reason:
-            refused.extend(RefusedLine(number, reason) for number in lines.lines)
+    for lines in staff_csv.read(text, codes, jurisdiction_of(session, actor.issuer)):
+        before = known.get(lines.staff_id)
+        reasons = _import_one(session, actor, lines, before, now)
+        if reasons:
+            refused.extend(RefusedLine(number, reason) for number, reason in reasons.items())
+        elif before is not None and _same(before, lines):
+            same.append(lines.staff_id)
         else:
             saved.append(lines.staff_id)
+            taken.extend(_taken(before, lines))
     audit.did(session, actor, "staff imported", now, saved=len(saved), refused=len(refused))
-    return ImportReport(tuple(saved), tuple(refused))
+    return ImportReport(tuple(saved), tuple(refused), tuple(same), tuple(taken))
 
 
 def export_csv(session: Session, actor: Actor) -> str:
     """The registry as CSV text in the form that `import_csv` reads. Raises NotAllowed."""
-    return staff_csv.write((member.record, member.roles) for member in listing(session, actor))
+    members = listing(session, actor)
+    return staff_csv.write((member.record, member.roles, member.active) for member in members)
 
 
 def _import_one(
@@ -150,16 +233,41 @@ def _import_one(
     lines: staff_csv.StaffLines,
     known: StaffMember | None,
     now: datetime,
-) -> str:
+) -> dict[int, str]:
+    """The reason for each refused line; none when the member was saved, or stood so already."""
     if lines.record is None:
-        return lines.reason
-    if known is not None and (known.record, known.roles) == (lines.record, lines.roles):
-        return ""
+        return dict(lines.reasons)
+    if known is not None and _same(known, lines):
+        return {}
+    record = lines.record
+    if known is not None:
+        record = record.model_copy(update=_beside_the_file(known.record))
     try:
-        save(session, actor, lines.record, lines.roles, known.active if known else True, now)
+        save(session, actor, record, lines.roles, lines.active, now)
     except Problem as problem:
-        return str(problem)
-    return ""
+        return dict.fromkeys(lines.lines, str(problem))
+    return {}
+
+
+def _same(known: StaffMember, lines: staff_csv.StaffLines) -> bool:
+    if lines.record is None:
+        return False
+    record = lines.record.model_copy(update=_beside_the_file(known.record))
+    return (known.record, known.roles, known.active) == (record, lines.roles, lines.active)
+
+
+def _beside_the_file(known: Staff) -> dict[str, object]:
+    # No column holds these, so what the file does not say of them takes nothing away.
+    return {"jurisdiction": known.jurisdiction, "telecom": known.telecom}
+
+
+def _taken(before: StaffMember | None, lines: staff_csv.StaffLines) -> list[TakenAway]:
+    if before is None or lines.record is None:
+        return []
+    had, has = staff_csv.facts_of(before.record), staff_csv.facts_of(lines.record)
+    return [
+        TakenAway(before.record.id, fact, count) for fact, count in (had - has).items() if fact != "member"
+    ]
 
 
 def save_program(
@@ -170,22 +278,31 @@ def save_program(
     *,
     organization: str | None = None,
     location: str | None = None,
+    seen: str | None = None,
+    library: Library | None = None,
 ) -> None:
-    """Save the programme; references given replace the ones kept. Raises NotAllowed, and MendInput for a
-    second programme in one EHR."""
+    """Save the programme; references given replace the ones kept. `seen` (`ProgramMember.edit`, NOBODY_YET
+    before there is one) and `library` as for `save`. Raises NotAllowed, Stale, and MendInput for a second
+    programme in one EHR or an unknown kind of policy."""
     _may_keep(actor)
     known = _program_row(session, actor.issuer)
+    require_fresh(seen, edit_of(known.record) if known else NOBODY_YET, "the programme")
     if known is not None and known.id != record.id:
         raise MendInput(
             f"The programme of this EHR is {known.id}.", "Change that one.", {"id": "another programme"}
         )
+    if library is not None:
+        require_known_codes(record, library)
+    changed = changed_fields(write_record(known.record) if known else {}, write_record(record))
     row = known or ProgramRow(issuer=actor.issuer, id=record.id)
+    places = (organization or row.organization, location or row.location)
+    if known is not None and not changed and places == (row.organization, row.location):
+        return
     row.record, row.changed_at, row.changed_by = record, now, actor.staff_id
-    row.organization = organization or row.organization
-    row.location = location or row.location
+    row.organization, row.location = places
     session.add(row)
     session.flush()
-    audit.did(session, actor, "programme saved", now, subject=record.id)
+    audit.did(session, actor, "programme saved", now, subject=record.id, changed=list(changed))
 
 
 def link_program(
@@ -219,6 +336,12 @@ def _program_row(session: Session, issuer: str) -> ProgramRow | None:
     return session.scalars(
         select(ProgramRow).where(ProgramRow.issuer == issuer).order_by(ProgramRow.id)
     ).first()
+
+
+def _changed(before: StaffMember | None, record: Staff, roles: frozenset[str], active: bool) -> list[str]:
+    own = list(changed_fields(write_record(before.record) if before else {}, write_record(record)))
+    own += ["roles"] if before is None or before.roles != roles else []
+    return [*own, *(["active"] if before is None or before.active != active else [])]
 
 
 def _may_keep(actor: Actor) -> None:

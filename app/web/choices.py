@@ -68,7 +68,12 @@ CREDENTIALS: Choices = (
     ("crpa", "Certified Recovery Peer Advocate (CRPA)"),
     *CATEGORIES,
 )
-ATTESTATIONS: Choices = (("lived-experience", "Lived experience"),)
+YES_NO: Choices = (("yes", "Yes"), ("no", "No"))
+POPULATIONS: Choices = (
+    ("all", "All ages"),
+    ("adult", "Adults"),
+    ("child-adolescent", "Children and adolescents"),
+)
 
 # The service type that a credential stands for, to choose one for the peer beforehand.
 TYPE_OF_CREDENTIAL = {

@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from app.typed_text import UNSENDABLE
 
-Kind = Literal["line", "text", "many", "check", "yesno", "day", "whole", "given"]
+Kind = Literal["line", "text", "many", "check", "yesno", "day", "whole", "number", "given"]
 Values = dict[str, list[str]]
 Errors = dict[str, str]
 Data = dict[str, Any]
@@ -125,7 +126,7 @@ def rows_read(
 
 def row_numbers(path: str, values: Mapping[str, Any]) -> list[int]:
     """The numbers of the rows that stand under this path, in order."""
-    pattern = re.compile(rf"{re.escape(path)}\.(\d{{1,2}})\.")
+    pattern = re.compile(rf"{re.escape(path)}\.(\d{{1,3}})\.")
     return sorted({int(match[1]) for name in values if (match := pattern.match(name))})
 
 
@@ -218,9 +219,16 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _number(text: str) -> Decimal:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,2})?", text):
+        raise Unreadable("write a number such as 2 or 1.5")
+    return Decimal(text)
+
+
 _READERS: dict[str, Callable[[str], Any]] = {
     "line": _line,
     "text": _text,
     "day": day,
     "whole": _whole,
+    "number": _number,
 }

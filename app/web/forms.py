@@ -1,4 +1,4 @@
-"""The forms of the pages: fields <-> Contact, PlanEntry, Staff. Pure: no request, no session, no clock."""
+"""The forms of the pages: fields <-> Contact, PlanEntry. Pure: no request, no session, no clock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from app.web.formkit import (
     show,
 )
 from mappings.intake import record_from, write_record
-from mappings.records import Contact, PlanEntry, Staff
+from mappings.records import Contact, PlanEntry
 
 CONTACT = (
     Field("status", "line", "What happened"),
@@ -108,28 +108,6 @@ PLAN_ENTRY = (
     Field("response", "text", "Response"),
 )
 
-STAFF = (
-    Field("npi", "line", "NPI"),
-    Field("name.given", "given", "First name"),
-    Field("name.family", "line", "Last name"),
-    Field("birth_date", "day", "Birth date"),
-    Field("hired", "day", "Hired on"),
-    Field("employment", "line", "Employment"),
-    Field("contract", "line", "Contract"),
-    Field("supervisor.id", "line", "Supervisor"),
-    Field("supervisor.category", "line", "Supervisor's category"),
-    Field("supervisor.from", "day", "Supervised from"),
-    Field("supervisor.to", "day", "Supervised until"),
-)
-CREDENTIAL = (
-    Field("code", "line", "Credential"),
-    Field("issuer", "line", "Issued by"),
-    Field("number", "line", "Number"),
-    Field("from", "day", "Valid from"),
-    Field("to", "day", "Valid until"),
-)
-ATTESTATION = (Field("kind", "line", "Kind"), Field("on", "day", "Day"), Field("by", "line", "Confirmed by"))
-
 LABELS = {item.path: item.label for item in (*CONTACT, *TIMES, RECIPIENTS, ENGAGEMENT_GOAL)}
 PLAN_LABELS = {item.path: item.label for item in PLAN_ENTRY}
 
@@ -187,7 +165,7 @@ def read_contact(values: Values, base: Contact, zone: ZoneInfo) -> Read:
         data["group"] = None
     if _changed(before, data, "risk.seen") and get(data, "risk.seen") is not True:
         data["risk"] = None if get(data, "risk.seen") is None else {"seen": False}
-    return Read(_tidy(data), values, errors)
+    return Read(tidy(data), values, errors)
 
 
 def contact_of(read: Read) -> Contact:
@@ -214,36 +192,12 @@ def read_plan_entry(values: Values, base: PlanEntry) -> Read:
     read_into(PLAN_ENTRY, values, data, errors)
     if data.get("basis") != "targeted":
         data["event"] = data["response"] = None
-    return Read(_tidy(data), values, errors)
+    return Read(tidy(data), values, errors)
 
 
 def plan_entry_of(read: Read) -> PlanEntry:
     """The frozen plan entry of what was read."""
     return cast(PlanEntry, record_from(read.data))
-
-
-def staff_values(record: Staff) -> Values:
-    """The form's fields for a staff record."""
-    data = write_record(record)
-    return {
-        **show(STAFF, data),
-        **rows_shown("credentials", CREDENTIAL, data["credentials"]),
-        **rows_shown("attestations", ATTESTATION, data["attestations"]),
-    }
-
-
-def read_staff(values: Values, base: Staff) -> Read:
-    """The staff record's data as typed on top of `base`; see `read_contact` for what cannot be read."""
-    data, errors = write_record(base), cast(Errors, {})
-    read_into(STAFF, values, data, errors)
-    data["credentials"] = rows_read("credentials", CREDENTIAL, values, data["credentials"], errors)
-    data["attestations"] = rows_read("attestations", ATTESTATION, values, data["attestations"], errors)
-    return Read(_tidy(data), values, errors)
-
-
-def staff_of(read: Read) -> Staff:
-    """The frozen staff record of what was read."""
-    return cast(Staff, record_from(read.data))
 
 
 def _shown_times(contact: Contact, zone: ZoneInfo) -> Values:
@@ -309,7 +263,7 @@ def _changed(before: Data, data: Data, path: str) -> bool:
     return bool(get(before, path) != get(data, path))
 
 
-def _tidy(data: Data) -> Data:
+def tidy(data: Data) -> Data:
     """The data with every object that holds nothing as null."""
     return {name: _tidied(value) for name, value in data.items()}
 

@@ -16,17 +16,28 @@ from app.staff import ImportReport, StaffMember
 from app.staff_fhir import Taken
 from app.web import choices
 from app.web.access import actor, allow
-from app.web.formkit import Errors, Values, row_numbers, values_of
-from app.web.forms import ATTESTATION, CREDENTIAL, STAFF, read_staff, staff_of, staff_values
+from app.web.formkit import Errors, Values, first, row_numbers, values_of
 from app.web.kit import kit
+from app.web.staff_forms import (
+    ASSIGNMENT,
+    ATTESTATION,
+    CREDENTIAL,
+    STAFF,
+    STAFF_ROWS,
+    read_staff,
+    staff_of,
+    staff_values,
+)
+from app.web.staff_words import by_code, field_words
 from app.web.view import FormView, zone
+from mappings.office_codes import office_codes
 from mappings.records import Staff
 
 staff = Blueprint("staff", __name__, url_prefix="/l/<launch_id>/staff")
 
 KEEPERS = (SUPERVISOR, ADMINISTRATOR)
 LABELS = {
-    **{item.path: item.label for item in (*STAFF, *CREDENTIAL, *ATTESTATION)},
+    **{item.path: item.label for item in (*STAFF, *ASSIGNMENT, *ATTESTATION, *CREDENTIAL)},
     "roles": "Roles",
     "active": "Works here now",
     "file": "CSV file",
@@ -41,16 +52,15 @@ def listing() -> ResponseReturnValue:
     with kit().store.read() as session:
         members = office.listing(session, actor())
         judged = office_findings.of_staff(session, actor(), kit().library, kit().now())
-    return render_template("staff/list.html", members=members, judged=judged, today=_today(), choices=choices)
-
-
-@staff.get("/program")
-@allow(*KEEPERS)
-def program() -> ResponseReturnValue:
-    """The programme: what is missing of its set-up, what is in place, what is on file."""
-    with kit().store.read() as session:
-        found = office_findings.of_program(session, actor(), kit().library, kit().now())
-    return render_template("staff/program.html", found=found, today=_today())
+        times = office_findings.times_of_staff(session, actor(), kit().library, kit().now())
+    return render_template(
+        "staff/list.html",
+        members=members,
+        judged=judged,
+        times=times,
+        choices=choices,
+        codes=office_codes(kit().library),
+    )
 
 
 @staff.get("/new")
@@ -64,9 +74,7 @@ def new() -> ResponseReturnValue:
 @allow(*KEEPERS)
 def one(staff_id: str) -> ResponseReturnValue:
     """The form of one member."""
-    member = _member(staff_id)
-    if member is None:
-        raise NotFound("There is nobody with this id on the staff list.", "Go back to the list.")
+    member = member_of(staff_id)
     return _page(member.record, member, {}, {}, 200)
 
 
@@ -74,16 +82,25 @@ def one(staff_id: str) -> ResponseReturnValue:
 @allow(*KEEPERS)
 def save(staff_id: str) -> ResponseReturnValue:
     """Save one member whole; what cannot be read is said beside its field."""
-    member = _member(staff_id)
+    member = find_member(staff_id)
     base = member.record if member else _blank(staff_id)
     values = values_of(request.form.to_dict(flat=False))
-    read = read_staff(values, base)
+    read = read_staff(values, base, today())
     if read.errors:
         return _page(base, member, read.values, read.errors, 422)
     roles, active = frozenset(values.get("roles", [])), "active" in values
     try:
         with kit().store.write() as session:
-            office.save(session, actor(), staff_of(read), roles, active, kit().now())
+            office.save(
+                session,
+                actor(),
+                staff_of(read),
+                roles,
+                active,
+                kit().now(),
+                seen=first(values, "seen"),
+                library=kit().library,
+            )
     except MendInput as problem:
         errors = dict(problem.errors) or {"npi": f"{problem.message} {problem.what_to_do}"}
         return _page(base, member, read.values, errors, 422)
@@ -116,7 +133,7 @@ def import_file() -> ResponseReturnValue:
     try:
         text = _uploaded()
         with kit().store.write() as session:
-            report = office.import_csv(session, actor(), text, kit().now())
+            report = office.import_csv(session, actor(), text, kit().now(), kit().library)
     except MendInput as problem:
         return import_page(problem=problem), 422
     return import_page(report=report)
@@ -126,8 +143,8 @@ def import_page(
     *, report: ImportReport | None = None, problem: MendInput | None = None, taken: Taken | None = None
 ) -> str:
     """The page that takes files, with what became of the last one."""
-    columns = staff_csv.COLUMNS
-    return render_template("staff/import.html", columns=columns, report=report, problem=problem, taken=taken)
+    form = {"columns": staff_csv.COLUMNS, "facts": staff_csv.FACTS, "help": staff_csv.HELP}
+    return render_template("staff/import.html", report=report, problem=problem, taken=taken, **form)
 
 
 def _uploaded() -> str:
@@ -140,13 +157,29 @@ def _uploaded() -> str:
         raise MendInput("The file is not text in UTF-8.", "Save it as CSV UTF-8 and try again.") from None
 
 
-def _today() -> date:
+def today() -> date:
+    """The day where the programme is."""
     return kit().now().astimezone(zone()).date()
 
 
-def _member(staff_id: str) -> StaffMember | None:
+def find_member(staff_id: str) -> StaffMember | None:
+    """The member of an id, None when there is none."""
     with kit().store.read() as session:
         return office.find(session, actor().issuer, staff_id)
+
+
+def member_of(staff_id: str) -> StaffMember:
+    """The member of an id; raises NotFound."""
+    member = find_member(staff_id)
+    if member is None:
+        raise NotFound("There is nobody with this id on the staff list.", "Go back to the list.")
+    return member
+
+
+def people_here() -> list[tuple[str, str]]:
+    """Everybody on the list as choices: id and name."""
+    with kit().store.read() as session:
+        return [(each.record.id, each.name) for each in office.everyone(session, actor().issuer)]
 
 
 def _blank(staff_id: str) -> Staff:
@@ -162,21 +195,29 @@ def _page(
         **staff_values(record),
         "roles": sorted(member.roles) if member else [],
         "active": ["yes"] if member is None or member.active else [],
+        "seen": [member.edit if member else office.NOBODY_YET],
     }
     with kit().store.read() as session:
-        people = [(each.record.id, each.name) for each in office.everyone(session, actor().issuer)]
         judged = office_findings.of_staff(session, actor(), kit().library, kit().now()) if member else {}
+        times = office_findings.times_of_staff(session, actor(), kit().library, kit().now())
+        changes = office.changes_of(session, actor(), record.id)
+    people, codes = people_here(), office_codes(kit().library)
     page = render_template(
         "staff/edit.html",
         form=FormView(shown, LABELS, errors),
         record=record,
         member=member,
         judgement=judged.get(record.id),
+        times=times.get(record.id, office_findings.StaffTimes()),
+        changes=changes,
+        names=dict(people),
+        field_words=field_words,
+        by_code=by_code,
         own=record.id == actor().staff_id,
         people=people,
         choices=choices,
-        credential_rows=_rows("credentials", shown),
-        attestation_rows=_rows("attestations", shown),
+        codes=codes,
+        rows={path: _rows(path, shown) for path, _ in STAFF_ROWS},
     )
     return page, status
 

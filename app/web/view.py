@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from flask import Flask, g
@@ -187,6 +188,11 @@ def shown_clock(value: datetime | None) -> str:
     return f"{local:%I:%M %p}".lstrip("0")
 
 
+def shown_hours(value: Decimal) -> str:
+    """Hours without zeros that say nothing: 2, 1.5."""
+    return f"{value.normalize():f}"
+
+
 def zone() -> ZoneInfo:
     """The time zone of the programme of this request; UTC before any is known."""
     found: ZoneInfo = g.get("zone") or ZoneInfo("UTC")
@@ -214,6 +220,7 @@ def install(app: Flask) -> None:
         aside=lambda found: tuple(each for each in found if aside(each) and not by_signing(each)),
         plainly=plainly,
         claim_words=claim_words,
+        hours=shown_hours,
         first_up=lambda text: text[:1].upper() + text[1:],
     )
     app.jinja_env.trim_blocks = True

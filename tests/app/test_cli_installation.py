@@ -86,7 +86,7 @@ def test_staff_and_programme_are_imported_and_a_wrong_line_is_named(data: Path) 
     (data / "staff.csv").write_text(wrong)
     result = peerchart(data, "staff", "import", str(data / "staff.csv"), "--issuer", "riverbend")
     assert result.exit_code == 2
-    assert "staff.csv:3:" in result.stderr
+    assert "staff.csv:6:" in result.stderr
     assert "6 saved" in result.stdout
     (data / "program.json").write_text(data_file("program.json"))
     done = peerchart(data, "staff", "program", str(data / "program.json"), "--issuer", "riverbend")

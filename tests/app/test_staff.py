@@ -1,18 +1,16 @@
-"""The staff registry: kept by supervisors and administrators, never one's own entry, as page and as CSV."""
+"""The staff registry: kept by supervisors and administrators, never one's own entry, page and trail."""
 
 import pytest
 
-from app import staff
+from app import audit, staff
 from app.actor import ADMINISTRATOR, LPHA, PEER, SUPERVISOR
-from app.problems import MendInput, NotAllowed, NotFound
-from app.staff_csv import COLUMNS
+from app.problems import MendInput, NotAllowed, NotFound, Stale
 from tests.app.office import (
     CHEN,
     ELSEWHERE,
     HADDAD,
     ISSUER,
     MORENO,
-    NAMES,
     NOW,
     RIVERA,
     SETTING_UP,
@@ -23,11 +21,21 @@ from tests.app.office import (
 )
 
 KEEPER = actor(WHITFIELD)
+CREDENTIAL = {"code": "nycps", "issuer": "omh-approved", "number": "N-1", "from": "2025-02-01"}
 
 
 def save(office, who, record, roles=frozenset({PEER}), active=True):
     with office.store.write() as session:
         return staff.save(session, who, record, roles, active, office.now)
+
+
+def find(office, staff_id):
+    with office.store.read() as session:
+        return staff.find(session, ISSUER, staff_id)
+
+
+def changed_program(**changes):
+    return type(program()).model_validate(program().model_dump(mode="json", by_alias=True) | changes)
 
 
 def test_a_supervisor_saves_a_member_and_everybody_finds_the_same(office):
@@ -101,124 +109,79 @@ def test_the_references_of_the_programme_are_kept_when_the_chart_shows_only_one_
     assert (known.organization, known.location) == ("Organization/org-riverbend", "Location/loc-riverbend")
 
 
-def test_the_export_reads_back_as_the_same_registry(office):
-    with office.store.write() as session:
-        text = staff.export_csv(session, KEEPER)
-        before = staff.listing(session, KEEPER)
-        report = staff.import_csv(session, KEEPER, text, NOW)
-        assert staff.listing(session, KEEPER) == before
-    assert (len(report.saved), report.refused) == (len(NAMES), ())
-
-
-def row(**cells: str) -> str:
-    return ",".join(cells.get(name, "") for name in COLUMNS)
-
-
-def rows(*lines: str) -> str:
-    return "\n".join([",".join(COLUMNS), *lines]) + "\n"
-
-
-DELGADO = {
-    "id": "1900000054",
-    "npi": "1900000054",
-    "given": "Sam",
-    "family": "Delgado",
-    "roles": "peer",
-    "birth_date": "2001-09-14",
-    "credential_code": "ypa-c",
-    "credential_from": "2025-01-01",
-    "attestation_on": "2025-01-02",
-    "supervisor_id": CHEN,
-    "supervisor_category": "lcsw",
-}
-
-
-def imported(office, text):
-    with office.store.write() as session:
-        return staff.import_csv(session, KEEPER, text, NOW)
-
-
-def test_rows_of_one_id_are_one_member_with_a_credential_each(office):
-    second = {"id": DELGADO["id"], "roles": "peer", "credential_code": "nycps-provisional"}
-    report = imported(office, rows(row(**DELGADO), row(**{**DELGADO, **second})))
-    assert report.saved == (DELGADO["id"],)
+def lines_about(office, staff_id=RIVERA):
     with office.store.read() as session:
-        found = staff.find(session, ISSUER, DELGADO["id"])
-    assert [each.code for each in found.record.credentials] == ["ypa-c", "nycps-provisional"]
-    assert found.record.supervisor.id == CHEN
-    assert found.record.attestations[0].kind == "lived-experience"
-    assert (found.name, found.roles) == ("Sam Delgado", {PEER})
+        return [line for line in audit.of_subject(session, ISSUER, staff_id) if line.action == "staff saved"]
 
 
-@pytest.mark.parametrize(
-    ("changed", "reason"),
-    [
-        ({"birth_date": "14.9.2001"}, "birth_date"),
-        ({"credential_from": "soon"}, r"credentials\[0\].from"),
-        ({"roles": "boss"}, "Unknown role boss"),
-        ({"id": ""}, "id is missing"),
-        ({"npi": CHEN}, "NPI"),
-        ({"id": WHITFIELD, "npi": WHITFIELD}, "own entry"),
-    ],
-)
-def test_a_wrong_line_is_refused_with_its_number_and_reason_and_the_others_are_saved(office, changed, reason):
-    good = {"id": "1900000099", "roles": "peer", "given": "Kim", "family": "Ode"}
-    report = imported(office, rows(row(**{**DELGADO, **changed}), row(**good)))
-    assert report.saved == ("1900000099",)
-    assert [line.line for line in report.refused] == [2]
-    assert __import__("re").search(reason, report.refused[0].reason)
+def test_the_trail_names_the_fields_that_changed_and_none_of_their_values(office):
+    before = find(office, RIVERA)
+    credentials = [{**CREDENTIAL, "to": "2028-01-31"}]
+    save(office, KEEPER, member(RIVERA, hired="2024-01-01", credentials=credentials))
+    told = lines_about(office)[-1]
+    assert "hired" in told.detail["changed"]
+    assert any(path.startswith("credentials.0.") for path in told.detail["changed"])
+    assert "birth_date" not in told.detail["changed"]
+    assert told.actor == WHITFIELD
+    assert "2024-01-01" not in str(told.detail)
+    assert find(office, RIVERA).edit != before.edit
 
 
-def test_lines_of_one_member_that_stand_apart_are_refused(office):
-    other = {"id": "1900000099", "roles": "peer"}
-    report = imported(office, rows(row(**DELGADO), row(**other), row(**DELGADO)))
-    assert report.saved == ("1900000099",)
-    assert [line.line for line in report.refused] == [2, 4]
+def test_saving_what_stands_so_already_writes_no_line(office):
+    before = len(lines_about(office))
+    save(office, KEEPER, member(RIVERA))
+    assert len(lines_about(office)) == before
 
 
-def test_a_line_with_too_many_cells_is_refused(office):
-    report = imported(office, rows(row(**DELGADO) + ",surplus"))
-    assert "too many cells" in report.refused[0].reason
-
-
-def test_a_line_that_was_cut_off_takes_no_role_and_no_credential_away(office):
+def test_the_history_of_a_member_is_the_latest_change_first_and_for_keepers_only(office):
+    office.later(minutes=5)
+    save(office, KEEPER, member(RIVERA, hired="2024-01-01"))
     with office.store.read() as session:
-        before = staff.find(session, ISSUER, RIVERA)
-    report = imported(office, rows(f"{RIVERA},{RIVERA},Pat"))
-    assert "too few cells" in report.refused[0].reason
+        changes = staff.changes_of(session, KEEPER, RIVERA)
+        with pytest.raises(NotAllowed):
+            staff.changes_of(session, actor(RIVERA), RIVERA)
+    assert changes[0].fields == ("hired",)
+    assert (changes[0].by, changes[0].at) == (WHITFIELD, office.now)
+    assert changes[-1].by == SETTING_UP.staff_id
+
+
+def test_of_two_keepers_at_once_the_second_is_told_and_nothing_of_the_first_is_lost(office):
+    seen = find(office, RIVERA).edit
+    with office.store.write() as session:
+        first = member(RIVERA, hired="2024-01-01")
+        staff.save(session, KEEPER, first, frozenset({PEER}), True, office.now, seen=seen)
+    with pytest.raises(Stale), office.store.write() as session:
+        second = member(RIVERA, employment="contracted")
+        staff.save(session, SETTING_UP, second, frozenset({PEER}), True, office.now, seen=seen)
+    assert str(find(office, RIVERA).record.hired) == "2024-01-01"
+
+
+def test_who_adds_somebody_that_another_keeper_added_meanwhile_is_told(office):
+    with pytest.raises(Stale), office.store.write() as session:
+        staff.save(session, KEEPER, member(RIVERA), frozenset({PEER}), True, NOW, seen=staff.NOBODY_YET)
+
+
+def test_of_two_who_change_the_programme_at_once_the_second_is_told(office):
     with office.store.read() as session:
-        assert staff.find(session, ISSUER, RIVERA) == before
-
-
-@pytest.mark.parametrize("character", ["\x00", "\x01", "\x1b", "\ufffe"])
-def test_a_cell_with_a_character_that_no_record_may_hold_is_refused(office, character):
-    report = imported(office, rows(row(**{**DELGADO, "given": f"S{character}am"})))
-    assert report.saved == ()
-    assert "cannot be stored" in report.refused[0].reason
-
-
-@pytest.mark.parametrize("text", ["", "name,npi\nx,y\n", 'id,"npi\n'])
-def test_a_file_that_is_no_staff_file_is_refused_whole(office, text):
-    with pytest.raises(MendInput):
-        imported(office, text)
-
-
-def test_an_import_keeps_what_the_columns_do_not_hold(office):
-    taught = member(RIVERA, education=[{"on": "2026-01-15", "hours": 2, "topic": "peer-support"}])
-    save(office, KEEPER, taught)
+        seen = staff.program_member(session, ISSUER).edit
     with office.store.write() as session:
-        text = staff.export_csv(session, KEEPER).replace("employed", "contracted")
-        staff.import_csv(session, KEEPER, text, NOW)
-        found = staff.find(session, ISSUER, RIVERA).record
-    assert found.education == taught.education
-    assert found.employment == "contracted"
+        staff.save_program(session, KEEPER, changed_program(population="adult"), NOW, seen=seen)
+    with pytest.raises(Stale), office.store.write() as session:
+        staff.save_program(session, SETTING_UP, changed_program(population="all"), NOW, seen=seen)
+    with office.store.read() as session:
+        assert staff.program_of(session, ISSUER).population == "adult"
+        assert staff.program_changes(session, KEEPER)[0].fields == ("population",)
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
-def test_no_exported_cell_starts_a_formula_and_it_reads_back_as_it_was(office, start):
-    save(office, KEEPER, member(RIVERA, contract=f"{start}1+1"))
-    with office.store.write() as session:
-        text = staff.export_csv(session, KEEPER)
-        assert f",'{start}1+1," in text
-        assert staff.import_csv(session, KEEPER, text, NOW).refused == ()
-        assert staff.find(session, ISSUER, RIVERA).record.contract == f"{start}1+1"
+def test_the_door_refuses_a_code_that_no_table_knows_with_the_right_ones(office):
+    unknown = member(RIVERA, credentials=[{**CREDENTIAL, "code": "nycsp"}])
+    with pytest.raises(MendInput, match="nycps-provisional") as caught, office.store.write() as session:
+        staff.save(session, KEEPER, unknown, frozenset({PEER}), True, NOW, library=office.library)
+    assert set(caught.value.errors) == {"credentials.0.code"}
+
+
+def test_the_door_refuses_a_kind_of_policy_that_no_table_knows_with_the_right_ones(office):
+    policies = [{"kind": "peer-suport", "on": "2025-12-01"}]
+    with pytest.raises(MendInput, match="role-description") as caught, office.store.write() as session:
+        staff.save_program(session, KEEPER, changed_program(policies=policies), NOW, library=office.library)
+    assert set(caught.value.errors) == {"policies.0.kind"}
