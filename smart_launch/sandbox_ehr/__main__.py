@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from .config import Config, read_clients
 from .serving import listening, serving
+from .signing_keys import ID_TOKEN_ALGORITHMS
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -35,6 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
             today=asked.today or datetime.now(zone).date(),
             zone=zone,
             faults=asked.faults,
+            permissions=frozenset(asked.scopes.split(",")),
+            id_token_algorithm=asked.id_token_alg,
+            app_state=asked.app_state,
+            style=not asked.no_style,
         )
         _serve(config, listener)
     return 0
@@ -62,7 +67,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", choices=_LOOPBACK, default="127.0.0.1", help="loopback only")
     parser.add_argument("--today", type=date.fromisoformat, help="the day the invented people live in")
     parser.add_argument("--zone", default="America/New_York", help="time zone of the clinic")
-    parser.add_argument("--faults", action="store_true", help="allow POST /_faults (tests only)")
+    parser.add_argument("--faults", action="store_true", help="allow planned faults (tests only)")
+    parser.add_argument("--scopes", choices=("v1", "v2", "v1,v2"), default="v1,v2", help="versions granted")
+    parser.add_argument("--id-token-alg", choices=ID_TOKEN_ALGORITHMS, default="RS256")
+    parser.add_argument("--app-state", action="store_true", help="keep the state of apps at /appstate")
+    parser.add_argument("--no-style", action="store_true", help="name no smart_style_url")
     return parser
 
 

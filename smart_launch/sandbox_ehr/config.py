@@ -32,6 +32,7 @@ class Client(BaseModel, ClientMixin):  # type: ignore[misc]  # Authlib ships no 
     launch_uri: str | None = None
     grant_types: tuple[str, ...] = ("authorization_code",)
     scope: str = ""
+    state_systems: tuple[str, ...] = ()
     client_id_in_body: Literal["refused", "ignored"] = "refused"
 
     @model_validator(mode="after")

@@ -44,6 +44,9 @@ CREATE TABLE IF NOT EXISTS token (
 CREATE INDEX IF NOT EXISTS token_family ON token (family);
 CREATE TABLE IF NOT EXISTS assertion (
   client_id TEXT NOT NULL, jti TEXT NOT NULL, expires REAL NOT NULL, PRIMARY KEY (client_id, jti));
+CREATE TABLE IF NOT EXISTS app_state (
+  id TEXT PRIMARY KEY, version TEXT NOT NULL, code TEXT NOT NULL, subject TEXT NOT NULL,
+  deleted INTEGER NOT NULL, body TEXT NOT NULL);
 """
 
 

@@ -35,7 +35,7 @@ def _planned_refusals() -> None:
     if request.endpoint in _OPEN:
         return
     if strike("token-refused"):
-        raise _unauthorized(BearerRefused("The access token is over, says a planned fault.", "invalid_token"))
+        raise unauthorized(BearerRefused("The access token is over, says a planned fault.", "invalid_token"))
     if strike("scope-refused"):
         raise beyond_scope("The token carries no scope for this, says a planned fault.")
 
@@ -56,14 +56,15 @@ def _planned_loss(response: Response) -> Response:
     if not _writes() or response.status_code >= 300:
         return response
     if strike("fail-after-commit"):
-        return _refusal(FhirError(500, "exception", "The server failed after it had stored the request."))
+        return refusal(FhirError(500, "exception", "The server failed after it had stored the request."))
     if strike("drop-after-commit"):
         return Response(closed())
     return response
 
 
 @fhir_api.errorhandler(FhirError)
-def _refusal(error: FhirError) -> Response:
+def refusal(error: FhirError) -> Response:
+    """Answer with the OperationOutcome of a refusal."""
     return _json(error.outcome(), error.status, error.headers)
 
 
@@ -161,10 +162,11 @@ def _records() -> Records:
     try:
         return Records(ehr.store, ehr.tokens.grant_of(request.headers.get("Authorization")))
     except BearerRefused as error:
-        raise _unauthorized(error) from error
+        raise unauthorized(error) from error
 
 
-def _unauthorized(error: BearerRefused) -> FhirError:
+def unauthorized(error: BearerRefused) -> FhirError:
+    """Return the 401 for a call without a usable token."""
     return FhirError(401, "login", str(error), headers={"WWW-Authenticate": error.challenge})
 
 
@@ -233,4 +235,4 @@ def _version_headers(stored: Stored) -> dict[str, str]:
 def refuse_unrouted(status: int, sentence: str) -> Response:
     """Answer an unknown address or method below the FHIR base."""
     code = {404: "not-found", 405: "not-supported", 413: "too-long"}.get(status, "processing")
-    return _refusal(FhirError(status, code, sentence))
+    return refusal(FhirError(status, code, sentence))

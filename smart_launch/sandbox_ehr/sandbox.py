@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import current_app
 
+from .app_state_store import AppStates
 from .config import Config
 from .faults import Faults
 from .signing_keys import SigningKeys
@@ -21,6 +22,7 @@ class Ehr:
 
     config: Config
     store: Store
+    states: AppStates
     tokens: Tokens
     faults: Faults
     started: datetime

@@ -6,12 +6,15 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge, SecurityError
 
+from .app_state import app_state
+from .app_state_store import AppStates
 from .config import MAX_BODY, Config
 from .database import Database
 from .fault_pages import fault_pages
 from .faults import Faults
 from .fhir_api import fhir_api, refuse_unrouted
 from .launch_pages import launch_pages
+from .manage import manage_page
 from .oauth_pages import oauth_pages
 from .oauth_server import make_server
 from .people import seed
@@ -37,8 +40,9 @@ def create_app(config: Config) -> Flask:
     seed(store, config.today, config.zone)
     tokens, keys = Tokens(database, config.clock), SigningKeys(database, config.id_token_algorithm)
     authorization = make_server(app, config, tokens)
-    app.extensions[EXTENSION] = Ehr(config, store, tokens, Faults(), config.clock(), authorization, keys)
-    for blueprint in (fhir_api, oauth_pages, launch_pages, fault_pages, style_page):
+    states, started = AppStates(database), config.clock()
+    app.extensions[EXTENSION] = Ehr(config, store, states, tokens, Faults(), started, authorization, keys)
+    for blueprint in (fhir_api, oauth_pages, launch_pages, fault_pages, style_page, app_state, manage_page):
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _error_page)
     app.before_request(before_answer)

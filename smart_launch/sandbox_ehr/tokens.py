@@ -199,22 +199,7 @@ class Tokens:
     def token(self, token: str) -> Token | None:
         """Return a token of either kind, also one that is over."""
         row = self._row("SELECT * FROM token WHERE token = ?", (_digest(token),))
-        if row is None:
-            return None
-        ended = bool(row["revoked"]) or row["expires"] <= self.now()
-        return Token(
-            row["token"],
-            row["kind"],
-            row["family"],
-            row["client_id"],
-            row["scope"],
-            row["user"],
-            json.loads(row["context"]),
-            row["issued"],
-            row["expires"],
-            bool(row["used"]),
-            ended,
-        )
+        return _token(row, self.now()) if row else None
 
     def family(self, text: str) -> str | None:
         """Return the family that a code or token belongs to, also one that is over."""
@@ -245,6 +230,16 @@ class Tokens:
     def end_family(self, family: str) -> None:
         """Revoke every token that came of one sign-in."""
         self._changed("UPDATE token SET revoked = 1 WHERE family = ?", (family,))
+
+    def running(self) -> list[Token]:
+        """Return the newest token of every sign-in that still has a good one, the newest first."""
+        sql = (
+            "SELECT * FROM token WHERE revoked = 0 AND used = 0 AND expires > ? AND user IS NOT NULL"
+            " ORDER BY issued DESC"
+        )
+        with self._database.transaction() as connection:
+            found = [_token(row, self.now()) for row in connection.execute(sql, (self.now(),))]
+        return list({one.family: one for one in reversed(found)}.values())[::-1]
 
     def first_use(self, client_id: str, jti: str, expires: float) -> bool:
         """Remember the jti of a client assertion; False when it was seen before."""
@@ -281,6 +276,23 @@ class Tokens:
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _token(row: Any, now: float) -> Token:
+    ended = bool(row["revoked"]) or row["expires"] <= now
+    return Token(
+        row["token"],
+        row["kind"],
+        row["family"],
+        row["client_id"],
+        row["scope"],
+        row["user"],
+        json.loads(row["context"]),
+        row["issued"],
+        row["expires"],
+        bool(row["used"]),
+        ended,
+    )
 
 
 def _code(row: Any) -> Code:

@@ -97,6 +97,14 @@ def check_resource(resource: Any, expected: str | None = None) -> dict[str, Any]
     return resource
 
 
+def shaped(resource: dict[str, Any]) -> None:
+    """Raise FhirError 422 unless the resource has the shape that R4 gives its type."""
+    issues = list(_empty(resource, resource["resourceType"])) or _modelled(resource)
+    if issues:
+        first = issues[0]
+        raise FhirError(422, first.code, first.diagnostics, issues=tuple(issues[:_MOST_ISSUES]))
+
+
 def check_writable(resource_type: str) -> None:
     """Refuse a type that is not served (404) or that only the EHR itself writes (405)."""
     if resource_type not in PARAMETERS:

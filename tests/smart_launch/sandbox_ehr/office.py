@@ -17,7 +17,8 @@ from joserfc.jwk import ECKey, RSAKey
 CALLBACK = "http://127.0.0.1:9/cb/sandbox"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 EVERYTHING = (
-    "openid fhirUser profile launch launch/patient offline_access online_access user/*.cruds patient/*.cruds"
+    "openid fhirUser profile launch launch/patient launch/encounter offline_access online_access"
+    " user/*.cruds patient/*.cruds"
 )
 TODAY = date(2026, 11, 20)
 
@@ -85,6 +86,11 @@ class Office:
     def post(self, path: str, **how: Any) -> requests.Response:
         return requests.post(f"{self.base}{path}", timeout=20, **how)
 
+    def smart(self) -> dict[str, Any]:
+        """Return smart-configuration."""
+        found: dict[str, Any] = self.get("/fhir/.well-known/smart-configuration").json()
+        return found
+
     def delete(self, path: str) -> requests.Response:
         return requests.delete(f"{self.base}{path}", timeout=20)
 
@@ -146,7 +152,14 @@ class Office:
         found: dict[str, Any] = answer.json()
         return found
 
-    def assertion(self, key: Any = None, alg: str = "ES384", kid: str | None = None, **changes: Any) -> str:
+    def assertion(
+        self,
+        key: Any = None,
+        alg: str = "ES384",
+        kid: str | None = None,
+        header: dict[str, str] | None = None,
+        **changes: Any,
+    ) -> str:
         """Return a signed client assertion; None takes a claim away."""
         key = key or self.keys.es384
         now = int(self.clock.now.timestamp())
@@ -159,8 +172,8 @@ class Office:
             "jti": str(uuid.uuid4()),
         } | changes
         claims = {name: value for name, value in claims.items() if value is not None}
-        header = {"alg": alg, "kid": kid or key.kid, "typ": "JWT"}
-        return jwt.encode(header, claims, key, algorithms=[alg])
+        head = {"alg": alg, "kid": kid or key.kid, "typ": "JWT"} | (header or {})
+        return jwt.encode(head, claims, key, algorithms=[alg])
 
     def backend(self, scope: str = "system/*.cruds", assertion: str | None = None) -> requests.Response:
         """Ask for a backend token."""

@@ -23,6 +23,7 @@ class KeyHost:
     address: str = ""
     body: bytes = b'{"keys": []}'
     status: int = 200
+    cache_control: str | None = None
     asked: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -40,6 +41,8 @@ def host() -> Iterator[KeyHost]:
                 found.asked += 1
             self.send_response(found.status)
             self.send_header("Location", "/elsewhere")
+            if found.cache_control:
+                self.send_header("Cache-Control", found.cache_control)
             self.end_headers()
             self.wfile.write(found.body)
 
@@ -78,6 +81,28 @@ def test_keys_are_fetched_when_needed_and_kept(remote: Office, host: KeyHost) ->
     remote.clock.forward(seconds=301)
     assert remote.backend().status_code == 200
     assert host.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds", "asked"),
+    [
+        ("max-age=60", 59, 1),
+        ("max-age=60", 61, 2),
+        ("public, max-age=3600", 3000, 1),
+        ("max-age=3600, no-store", 2, 2),
+        ("no-cache", 2, 2),
+        ("public", 299, 1),
+    ],
+)
+def test_keys_are_kept_as_long_as_their_cache_control_says(
+    remote: Office, host: KeyHost, said: str, seconds: int, asked: int
+) -> None:
+    host.publish(remote.keys.es384)
+    host.cache_control = said
+    assert remote.backend().status_code == 200
+    remote.clock.forward(seconds=seconds)
+    assert remote.backend().status_code == 200
+    assert host.asked == asked
 
 
 def test_a_rotated_key_is_found_and_an_unknown_one_is_no_flood(remote: Office, host: KeyHost) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, import_key
+from joserfc.jwk import KeySet, RSAKey
 
 from tests.smart_launch.sandbox_ehr.office import Office, shows
 
@@ -78,7 +78,7 @@ def test_algorithm_confusion_would_fool_who_trusts_the_header(office: Office, fo
     token = office.faulty({"name": "hs256-with-public-key", "form": form})["id_token"]
     header, _ = parts(token)
     published = next(one for one in office.get("/auth/jwks").json()["keys"] if one["kid"] == header["kid"])
-    key = import_key(published)
+    key = RSAKey.import_key(published)
     public = {name: value for name, value in published.items() if name not in ("use", "alg")}
     secrets = {key.as_pem(private=False), *_written(public)}
     unsigned, _, signature = token.rpartition(".")
