@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.commands.explain_kept import explain_kept
+from app.commands.installation import data_option
 from app.commands.load_table import load_table
 from app.commands.options import (
     HELD,
@@ -33,6 +35,7 @@ EXPLAIN_EXAMPLE = """\b
 Examples:
   peerchart rules explain NY.PRE.COSIGN
   peerchart rules explain R065 --on 2026-03-04
+  peerchart rules explain --contact C-0c1e... --version 1 --rule NY.UNIT.DAYCAP
 """
 CHECK_EXAMPLE = """\b
 Example:
@@ -80,14 +83,46 @@ def list_rules(site: Path | None, as_json: bool) -> None:
 
 
 @rules.command(epilog=EXPLAIN_EXAMPLE)
-@click.argument("rule_id", metavar="ID")
+@click.argument("rule_id", metavar="[ID]", required=False)
 @click.option("--on", type=Day(), help="The day whose version and values count.  [default: today]")
+@click.option(
+    "--contact", metavar="ID", help="What the rules said of this signed contact, as they stood then."
+)
+@click.option("--plan-entry", "entry", metavar="ID", help="The same of a signed plan entry.")
+@click.option("--version", type=click.IntRange(min=1), help="Its version.  [default: the newest signed]")
+@click.option("--rule", metavar="ID", help="What this rule alone said of it, passed or not.")
+@click.option("--issuer", help="Its EHR, where several have one of that id.")
 @site_option
+@data_option
 @json_option
-def explain(rule_id: str, on: date | None, site: Path | None, as_json: bool) -> None:
-    """The whole of one rule: sentence, source with its words, versions, values, and what to do."""
+def explain(
+    rule_id: str | None,
+    on: date | None,
+    contact: str | None,
+    entry: str | None,
+    version: int | None,
+    rule: str | None,
+    issuer: str | None,
+    site: Path | None,
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """The whole of one rule: sentence, source with its words, versions, values, and what to do.
+
+    With --contact or --plan-entry: every finding on a signed version with the rule as it stood then, and
+    whether today's library says otherwise. That somebody looked is written into the audit trail.
+    """
     from mappings.explaining import explain as explained
 
+    if contact is not None or entry is not None:
+        if rule_id is not None or on is not None or (contact is not None and entry is not None):
+            raise click.UsageError("explain one thing at a time: a rule ID, --contact or --plan-entry")
+        explain_kept(contact, entry, version, rule, issuer, site, data, as_json)
+        return
+    if rule_id is None:
+        raise click.UsageError("name a rule ID, --contact ID or --plan-entry ID")
+    if any(each is not None for each in (version, rule, issuer)):
+        raise click.UsageError("--version, --rule and --issuer go with --contact or --plan-entry")
     library = load_library(site)
     day = on or datetime.now(UTC).astimezone().date()
     try:

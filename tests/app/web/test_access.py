@@ -40,6 +40,7 @@ MATRIX = {
     "authorizations.extension": NO_PEER, "authorizations.extend": NO_PEER, "authorizations.form": NO_PEER,
     "deliveries.listing": EVERYBODY, "deliveries.retry": EVERYBODY - {"clinician"},
     "duties.seen": PLANNERS | {"supervisor"},
+    "why.of_note": READERS, "why.of_entry": READERS, "why.of_claim": CLAIM_READERS,
     "rules.listing": EVERYBODY, "rules.one": EVERYBODY,
 }  # fmt: skip
 WITHOUT_A_LAUNCH = {
