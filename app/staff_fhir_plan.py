@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from app.actor import ADMINISTRATOR
 from app.staff import StaffMember
@@ -60,6 +61,29 @@ class Registry:
     links: bool
     words: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def by_id(self) -> Mapping[str, StaffMember]:
+        """The members by id."""
+        return {member.record.id: member for member in self.members}
+
+    @cached_property
+    def by_npi(self) -> Mapping[str, list[StaffMember]]:
+        """The members by NPI; more than one under an NPI is a thing to look at."""
+        return _grouped((member.record.npi, member) for member in self.members)
+
+    @cached_property
+    def by_login(self) -> Mapping[str, list[StaffMember]]:
+        """The members by the EHR's reference."""
+        return _grouped((member.practitioner, member) for member in self.members)
+
+
+def _grouped(pairs: Iterable[tuple[str | None, StaffMember]]) -> dict[str, list[StaffMember]]:
+    grouped: dict[str, list[StaffMember]] = {}
+    for name, member in pairs:
+        if name:
+            grouped.setdefault(name, []).append(member)
+    return grouped
+
 
 class _No(Exception):
     """An entry that is refused: the reason and the next step."""
@@ -67,7 +91,8 @@ class _No(Exception):
 
 def plan(sheet: StaffSheet, registry: Registry) -> tuple[Entry, ...]:
     """An entry for each member of the source, in its order."""
-    entries = [_entry(one, sheet.members, registry) for one in sheet.members]
+    npis = Counter(one.npi for one in sheet.members if one.npi)
+    entries = [_entry(one, npis, registry) for one in sheet.members]
     times = Counter(entry.staff_id for entry in entries if entry.staff_id)
     return tuple(
         _twice(entry) if entry.standing != REFUSED and times[entry.staff_id] > 1 else entry
@@ -83,7 +108,7 @@ def _twice(entry: Entry) -> Entry:
     )
 
 
-def _entry(one: FhirMember, all_: Sequence[FhirMember], registry: Registry) -> Entry:
+def _entry(one: FhirMember, npis: Mapping[str, int], registry: Registry) -> Entry:
     name = one.name.full if one.name and one.name.full else one.key
     base = Entry(one.key, one.where, name, REFUSED, remarks=one.remarks)
     try:
@@ -91,19 +116,19 @@ def _entry(one: FhirMember, all_: Sequence[FhirMember], registry: Registry) -> E
             raise _No(
                 f"{one.refusal[0].upper()}{one.refusal[1:]}.", "Put it right in the EHR and import again."
             )
-        known = _match(one, all_, registry)
+        known = _match(one, npis, registry)
         return _new(one, base, registry) if known is None else _known(one, base, known, registry)
     except _No as refused:
         reason, step = refused.args
         return replace(base, reason=reason, what_to_do=step)
 
 
-def _match(one: FhirMember, all_: Sequence[FhirMember], registry: Registry) -> StaffMember | None:
-    if one.npi and sum(one.npi == other.npi for other in all_) > 1:
+def _match(one: FhirMember, npis: Mapping[str, int], registry: Registry) -> StaffMember | None:
+    if one.npi and npis[one.npi] > 1:
         raise _No(f"Two practitioners of this source have the NPI {one.npi}.", "Put it right in the EHR.")
-    by_npi = [member for member in registry.members if one.npi and member.record.npi == one.npi]
-    by_login = [member for member in registry.members if _known_as(member, one)]
-    found = {member.record.id: member for member in (*by_npi, *by_login)}
+    by_npi = registry.by_npi.get(one.npi or "", [])
+    by_login = registry.by_login.get(one.reference or "", [])
+    found = {member.record.id: member for member in (*by_npi, *by_login, *_made(one, registry))}
     if len(found) > 1:
         both = " and ".join(f"{member.name} ({id_})" for id_, member in sorted(found.items()))
         raise _No(f"Two members of the staff match this practitioner: {both}.", "Look at both entries.")
@@ -116,9 +141,10 @@ def _match(one: FhirMember, all_: Sequence[FhirMember], registry: Registry) -> S
     return member
 
 
-def _known_as(member: StaffMember, one: FhirMember) -> bool:
-    made = one.npi is None and member.record.npi is None and member.record.id == _made_id(one)
-    return bool(one.reference and member.practitioner == one.reference) or made
+def _made(one: FhirMember, registry: Registry) -> list[StaffMember]:
+    """The member that an earlier import made of a practitioner without NPI."""
+    known = registry.by_id.get(_made_id(one)) if one.npi is None else None
+    return [known] if known is not None and known.record.npi is None else []
 
 
 def _made_id(one: FhirMember) -> str:
@@ -138,7 +164,7 @@ def _new(one: FhirMember, base: Entry, registry: Registry) -> Entry:
             "There is neither an NPI nor an id of this EHR, so the person could not be told apart later.",
             "Enter the NPI in the EHR, or add the person by hand.",
         )
-    if any(member.record.id == staff_id for member in registry.members):
+    if staff_id in registry.by_id:
         raise _No(f"The id {staff_id} is another member's already.", "Look at that entry.")
     record = Staff(
         kind="staff",

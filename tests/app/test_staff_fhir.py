@@ -220,6 +220,17 @@ def test_what_changed_since_it_was_shown_is_shown_again(office):
         take(session, SETTING_UP, what, chosen, seen.digest, office.library, office.now.date(), office.now)
 
 
+def test_how_a_member_is_reached_stays_when_the_list_goes_out_and_comes_back_as_csv(office):
+    taken(office, source(practitioner()))
+    before = found(office, NEW)
+    with office.store.write() as session:
+        text = staff.export_csv(session, SETTING_UP).replace("Amari", "Amari-Holt")
+        staff.import_csv(session, SETTING_UP, text, office.now)
+    after = found(office, NEW)
+    assert after.record.name.family == "Amari-Holt"
+    assert after.record.telecom == before.record.telecom != ()
+
+
 def test_only_the_chosen_are_saved(office):
     what = source(practitioner(), practitioner("p2", "1900000312"))
     assert taken(office, what, only={"1900000312"}).saved == ("1900000312",)

@@ -41,6 +41,7 @@ def test_a_file_is_shown_first_and_saved_when_confirmed(office: Office, content:
     page = upload(desk, content)
     assert page.status_code == 200
     assert "1 new" in page.text
+    assert 'aria-current="page">Staff' in page.text
     assert "LCSW-0311" in page.text
     assert found(office) is None
     done = confirm(desk, page)
