@@ -190,7 +190,8 @@ def _here(endpoint: str, room: str) -> bool:
     if endpoint == "pages.home":
         in_chart = launch().patient is not None
         return request.endpoint == endpoint or room == "charting" or (in_chart and room == "signing")
-    return endpoint.partition(".")[0] == room
+    own = endpoint.partition(".")[0]
+    return room == own or room.startswith(f"{own}_")
 
 
 def back_home(said: str = "") -> ResponseReturnValue:
