@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
             id_token_algorithm=asked.id_token_alg,
             app_state=asked.app_state,
             style=not asked.no_style,
+            token_seconds=asked.token_seconds,
         )
         _serve(config, listener)
     return 0
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scopes", choices=("v1", "v2", "v1,v2"), default="v1,v2", help="versions granted")
     parser.add_argument("--id-token-alg", choices=ID_TOKEN_ALGORITHMS, default="RS256")
     parser.add_argument("--app-state", action="store_true", help="keep the state of apps at /appstate")
+    parser.add_argument("--token-seconds", type=int, default=3600, help="how long access tokens live")
     parser.add_argument("--no-style", action="store_true", help="name no smart_style_url")
     return parser
 

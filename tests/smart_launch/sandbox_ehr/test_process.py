@@ -27,17 +27,26 @@ CLIENTS = [
 ]
 
 
-def command(folder: Path, port: int = 0) -> list[str]:
+def command(folder: Path, port: int = 0, *more: str) -> list[str]:
     clients = folder / "clients.json"
     clients.write_text(json.dumps(CLIENTS), encoding="utf-8")
     module = [sys.executable, "-m", "smart_launch.sandbox_ehr"]
-    return [*module, "--port", str(port), "--db", str(folder / "ehr.sqlite3"), "--clients", str(clients)]
+    return [
+        *module,
+        "--port",
+        str(port),
+        "--db",
+        str(folder / "ehr.sqlite3"),
+        "--clients",
+        str(clients),
+        *more,
+    ]
 
 
 @contextmanager
-def process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def process(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     with subprocess.Popen(
-        command(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(folder, 0, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as started:
         try:
             yield started, said(started.stdout).split()[3]
@@ -80,6 +89,16 @@ def test_it_stops_cleanly_and_keeps_what_it_stored(tmp_path: Path, how: signal.S
         assert requests.get(patient, headers=bearer(base), timeout=10).json()["total"] == 1
         second.send_signal(how)
         assert second.wait(20) == 0
+
+
+def test_what_it_offers_is_chosen_at_the_start(tmp_path: Path) -> None:
+    flags = ("--faults", "--scopes", "v2", "--id-token-alg", "ES384", "--app-state", "--no-style")
+    with process(tmp_path, *flags) as (_, base):
+        stated = requests.get(f"{base}/fhir/.well-known/smart-configuration", timeout=10).json()
+        assert {"permission-v2", "smart-app-state"} <= set(stated["capabilities"])
+        assert not {"permission-v1", "context-style"} & set(stated["capabilities"])
+        assert requests.get(f"{base}/auth/jwks", timeout=10).json()["keys"][0]["crv"] == "P-384"
+        assert requests.get(f"{base}/_faults", timeout=10).status_code == 200
 
 
 def test_a_busy_port_gets_a_clear_message(tmp_path: Path) -> None:
