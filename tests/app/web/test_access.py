@@ -33,6 +33,7 @@ MATRIX = {
     "staff_ledgers.page": KEEPERS, "staff_ledgers.add": KEEPERS, "staff_ledgers.entry": KEEPERS,
     "staff_ledgers.change": KEEPERS,
     "staff.export": KEEPERS, "staff.import_form": KEEPERS, "staff.import_file": KEEPERS,
+    "staff_fhir.again": KEEPERS, "staff_fhir.show": KEEPERS, "staff_fhir.save": KEEPERS,
     "billing.listing": CLAIM_READERS, "billing.redraft": CLAIM_READERS, "billing.one": CLAIM_READERS,
     "billing.release": BILLER, "billing.hold": BILLER, "billing.unhold": BILLER,
     "authorizations.listing": EVERYBODY, "authorizations.new": NO_PEER, "authorizations.add": NO_PEER,
