@@ -10,11 +10,11 @@ options. Each is planned
 
 - for one launch, by POST /launches `{"user": "rivera", "faults": ["alg-none", {"name": "slow", "at": "token",
   "seconds": 2}]}`: it strikes as often as it can, unless it names a count, at the code, the tokens and every
-  later call of that launch; in the documents (configuration, metadata, keys, style), which nobody asks for with a
-  token, the faults of the newest launch hold;
-- for the whole EHR, by POST /_faults `{"name": "tenant", "count": 2, "value": "north"}`: once, unless it names a
-  count; null is as often as it can, 0 takes it away. Backend services and standalone launches, which come of no
-  launch here, meet these alone.
+  later call of that launch; in the documents (configuration, metadata, keys, style), which nobody asks for
+  with a token, the faults of the newest launch hold;
+- for the whole EHR, by POST /_faults `{"name": "tenant", "count": 2, "value": "north"}`: once, unless it
+  names a count; null is as often as it can, 0 takes it away. Backend services and standalone launches, which
+  come of no launch here, meet these alone.
 
 DELETE /_faults forgets them all. Faults of transport take a place as `at`; those of the token answer and of a
 claim take any JSON as `value`, and null takes the member away.

@@ -30,17 +30,8 @@ CLIENTS = [
 def command(folder: Path, port: int = 0, *more: str) -> list[str]:
     clients = folder / "clients.json"
     clients.write_text(json.dumps(CLIENTS), encoding="utf-8")
-    module = [sys.executable, "-m", "smart_launch.sandbox_ehr"]
-    return [
-        *module,
-        "--port",
-        str(port),
-        "--db",
-        str(folder / "ehr.sqlite3"),
-        "--clients",
-        str(clients),
-        *more,
-    ]
+    module = [sys.executable, "-m", "smart_launch.sandbox_ehr", "--port", str(port)]
+    return [*module, "--db", str(folder / "ehr.sqlite3"), "--clients", str(clients), *more]
 
 
 @contextmanager
