@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Protocol, TypeVar
 
 from mappings.records import Engagement, EngagementEntry
@@ -92,8 +92,14 @@ def in_order(history: Iterable[S], zone: tzinfo) -> list[S]:
     def day(step: Step) -> date:
         return day_of(step, zone)
 
-    ordered: list[S] = []
-    for _, group in groupby(sorted(history, key=day), key=day):
+    steps, ordered = list(history), list[S]()
+    if len(steps) < 2:
+        return steps
+    days = [day(step) for step in steps]
+    # Most histories are written down day after day.
+    if all(one < other for one, other in pairwise(days)):
+        return steps
+    for _, group in groupby(sorted(steps, key=day), key=day):
         steps = list(group)
         if all(isinstance(step.at, datetime) for step in steps):
             steps.sort(key=_instant)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -208,15 +208,35 @@ class Bound:
     check: Callable[..., Outcome]
     conditions: tuple[Callable[..., bool], ...]
     asks: Literal["contact", "peer"] | None = "contact"
-    _said: dict[str, Finding] = field(default_factory=dict, repr=False, compare=False)
+    _said: dict[str, tuple[Outcome, Finding]] = field(default_factory=dict, repr=False, compare=False)
 
-    def passed_with(self, message: str) -> Finding:
-        """The finding of a check that passes and says how; most say the same again and again."""
-        if message not in self._said:
+    def finding(self, outcome: Outcome) -> Finding:
+        """What the rule says where its check answers so."""
+        if outcome.result == "not-applicable":
+            return self.inapplicable
+        if outcome.result == "pass" and not outcome.message:
+            return self.passed
+        # Most checks say one of few things; to build a finding costs more than most checks do.
+        said = self._said.get(outcome.message)
+        if said is None or said[0] != outcome:
             if len(self._said) > MOST_SAID:
                 self._said.clear()
-            self._said[message] = replace(self.passed, message=message, fields=self.rule.fields)
-        return self._said[message]
+            said = self._said[outcome.message] = outcome, self._built(outcome)
+        return said[1]
+
+    def _built(self, outcome: Outcome) -> Finding:
+        return Finding(
+            self.rule.id,
+            outcome.result,
+            outcome.severity or self.severity,
+            self.rule.stage,
+            outcome.message,
+            outcome.fix or ("" if outcome.result == "pass" else self.rule.fix),
+            self.version.cite,
+            outcome.fields or self.rule.fields,
+            self.version.from_,
+            self.passed.library,
+        )
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name].value

@@ -121,9 +121,12 @@ def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], list[Finding]
     findings, holding = list(asked.answers), []
     known = s.peer_day.findings
     for place, bound in asked.of_contact:
-        finding = findings[place] = find(bound, s)
-        if finding is not bound.passed and finding.blocks:
-            holding.append(finding)
+        outcome = bound.check(s, bound)
+        # Most checks pass without a word, and their answer stands there already.
+        if outcome is not PASS:
+            finding = findings[place] = bound.finding(outcome)
+            if finding.blocks:
+                holding.append(finding)
     for place, bound in asked.of_peer:
         if place not in known:
             known[place] = find(bound, s.peer_day)
@@ -153,25 +156,7 @@ def _judge_entry(s: PlanSituation) -> Judgement:
 
 def find(bound: Bound, s: Any) -> Finding:
     """What one rule says of one subject of its kind."""
-    outcome = bound.check(s, bound)
-    if outcome is PASS:
-        return bound.passed
-    if outcome.result == "pass":
-        return bound.passed_with(outcome.message) if outcome.message else bound.passed
-    if outcome.result == "not-applicable":
-        return bound.inapplicable
-    return Finding(
-        bound.rule.id,
-        outcome.result,
-        outcome.severity or bound.severity,
-        bound.rule.stage,
-        outcome.message,
-        outcome.fix or bound.rule.fix,
-        bound.version.cite,
-        outcome.fields or bound.rule.fields,
-        bound.version.from_,
-        bound.passed.library,
-    )
+    return bound.finding(bound.check(s, bound))
 
 
 def _signing_state(holding: Sequence[Finding]) -> Signing:

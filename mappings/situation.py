@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -33,6 +33,7 @@ HAPPENED = ("finished", "in-progress")
 DID_NOT_HAPPEN = ("planned", "cancelled", "no-show", "entered-in-error")
 STATUSES = (*HAPPENED, *DID_NOT_HAPPEN)
 _NO_SERVICE = Service()
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @lru_cache(maxsize=256)
@@ -107,6 +108,16 @@ class Situation:
     def day(self) -> date:
         """The calendar day of `start` where the programme is; without a start the day of the clock."""
         return (self.contact.start or self.now).astimezone(self.zone).date()
+
+    @once
+    def began(self) -> datetime:
+        """The start in UTC, the first of all moments where it is missing: to sort contacts by."""
+        return (self.contact.start or _LONG_AGO).astimezone(UTC)
+
+    @once
+    def ended(self) -> datetime:
+        """The end in UTC, the first of all moments where it is missing."""
+        return (self.contact.end or _LONG_AGO).astimezone(UTC)
 
     @once
     def pack(self) -> DayPack | None:
@@ -281,16 +292,18 @@ def coverage_of(contact: Contact, pack: DayPack | None, day: date) -> Coverage |
     """The coverage that a claim of the day goes to: of those in force the first to pay whose class the pack
     is for, else the first to pay."""
     in_force = [c for c in contact.individual.coverages if covers(c.from_, c.to, day)]
+    if len(in_force) < 2:
+        return in_force[0] if in_force else None
     in_force.sort(key=lambda c: c.order if c.order is not None else 99)
     classes = (pack.value("payer.classes") or ()) if pack is not None else ()
-    return next(iter([*(c for c in in_force if c.class_ in classes), *in_force]), None)
+    return next((c for c in in_force if c.class_ in classes), in_force[0])
 
 
 def pack_of(contact: Contact, library: Library, program_kind: str | None, day: date) -> DayPack | None:
     """What is in force for a contact: by its place, day and kind of programme, then by its payer."""
     pack = library.on(contact.jurisdiction, day, program_kind)
     payers = library.payers_of(contact.jurisdiction)
-    if pack is None or not any(c.payer in payers for c in contact.individual.coverages):
+    if pack is None or payers.isdisjoint([c.payer for c in contact.individual.coverages]):
         return pack
     coverage = coverage_of(contact, pack, day)
     return library.on(contact.jurisdiction, day, program_kind, coverage.payer if coverage else None)
@@ -322,6 +335,8 @@ def zone_of(program: ProgramFields | None, start: datetime | None) -> tzinfo:
 
 def only_id(fields: StaffFields | ProgramFields | AuthorizationFields) -> bool:
     """Whether a staff member, programme or authorization is given by id alone."""
+    if fields.model_fields_set <= {"id"}:
+        return True
     return not any(value for name, value in vars(fields).items() if name != "id")
 
 

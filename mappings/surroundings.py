@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
+from operator import attrgetter
 
 from mappings.library import DayPack, Library
 from mappings.once import once
@@ -37,6 +38,7 @@ class Team:
     days: tuple[date, ...]
 
 
+_began, _ended = attrgetter("began"), attrgetter("ended")
 _NOBODY = Team(frozenset(), ())
 
 
@@ -140,7 +142,7 @@ class Surrounding:
         key = pool_key(situation)
         if key not in self._pools:
             mine = [s for s in self.of_day(*key[:2]) if pool_key(s) == key and s.unit == situation.unit]
-            mine.sort(key=lambda s: (_utc(s.contact.start), s.contact.id))
+            mine.sort(key=lambda s: (s.began, s.contact.id))
             minutes = [0 if s.no_connection else s.minutes or 0 for s in mine]
             made = pooled_units(minutes, *situation.unit) if situation.unit is not None else []
             self._pools[key] = {s.contact.id: u for s, u in zip(mine, made, strict=False)}
@@ -216,14 +218,14 @@ class Surrounding:
         found: dict[str, list[Situation]] = defaultdict(list)
         for s in sorted((s for s in self._placed if s.contact.start is not None), key=_began):
             found[s.contact.individual.id].append(s)
-        return {id: ([_began(s) for s in own], own) for id, own in found.items()}
+        return {id: ([s.began for s in own], own) for id, own in found.items()}
 
     @once
     def _not_admitted(self) -> Mapping[str, tuple[Sequence[datetime], Sequence[date]]]:
         found = {}
         for id, (_, own) in self._by_start.items():
             waiting = [s for s in own if not s.state.enrolled]
-            found[id] = [_began(s) for s in waiting], list(accumulate((s.day for s in waiting), min))
+            found[id] = [s.began for s in waiting], list(accumulate((s.day for s in waiting), min))
         return found
 
     @once
@@ -237,24 +239,24 @@ class Surrounding:
         found: dict[tuple[str, str, str], list[Situation]] = defaultdict(list)
         for words, own in same.items():
             if len(own) > 1:
-                for s in sorted(own, key=lambda s: (_utc(s.contact.start), s.contact.id)):
+                for s in sorted(own, key=lambda s: (s.began, s.contact.id)):
                     found["person", s.contact.individual.id, words].append(s)
                     if s.contact.peer is not None:
                         found["peer", s.contact.peer.id, words].append(s)
         return found
 
     def _note_overlaps(self, own: list[Situation]) -> None:
-        own.sort(key=lambda s: _utc(s.contact.start))
+        own.sort(key=_began)
         open_: list[Situation] = []
         for situation in own:
-            open_ = [o for o in open_ if _utc(o.contact.end) > _utc(situation.contact.start)][-OPEN_AT_ONCE:]
+            open_ = [o for o in open_ if o.ended > situation.began][-OPEN_AT_ONCE:]
             for other in open_:
                 if not _same_session(other.contact, situation.contact):
                     self.overlaps.setdefault(other.contact.id, situation.contact)
                     self.overlaps.setdefault(situation.contact.id, other.contact)
                     break
             open_.append(situation)
-            open_.sort(key=lambda o: _utc(o.contact.end))
+            open_.sort(key=_ended)
 
 
 def pool_key(s: Situation) -> tuple[str, date, str]:
@@ -286,11 +288,3 @@ def _same_session(one: Contact, other: Contact) -> bool:
     if one.group is None or other.group is None or not one.group.session:
         return False
     return one.group.session == other.group.session and one.individual.id != other.individual.id
-
-
-def _began(s: Situation) -> datetime:
-    return _utc(s.contact.start)
-
-
-def _utc(moment: datetime | None) -> datetime:
-    return (moment or datetime.min.replace(tzinfo=UTC)).astimezone(UTC)

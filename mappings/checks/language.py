@@ -165,5 +165,5 @@ def _one_event(s: Situation, other: Situation) -> bool:
     session = (
         ours is not None and theirs is not None and bool(ours.session) and ours.session == theirs.session
     )
-    linked = {r.id for r in (s.contact.relates_to, other.contact.relates_to) if r is not None}
-    return session or bool(linked & {s.contact.id, other.contact.id})
+    linked = [r.id for r in (s.contact.relates_to, other.contact.relates_to) if r is not None]
+    return session or s.contact.id in linked or other.contact.id in linked

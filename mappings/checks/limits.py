@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 
 from mappings.checks.registry import PASS, Outcome, check
 from mappings.checks.time import times_missing
@@ -16,6 +17,8 @@ LIMITS = (
 )
 
 
+# A few days come again and again, each for every period.
+@lru_cache(maxsize=4096)
 def period_of(period: str, day: date) -> object:
     """Which calendar day, week (from Monday), month or year a day lies in."""
     week = day.isocalendar()

@@ -84,12 +84,11 @@ def written_in_time(s: Situation, b: Bound) -> Outcome:
     if s.contact.end is None:
         return missing("the end of the contact", "end")
     signed = [
-        signature.at
+        signature.at.astimezone(UTC)
         for signature in s.contact.signatures
         if signature.meaning == "author" and signature.at is not None
     ]
-    written = min((moment.astimezone(UTC) for moment in signed), default=s.now.astimezone(UTC))
-    late = written - s.contact.end.astimezone(UTC)
+    late = (min(signed) if signed else s.now.astimezone(UTC)) - s.ended
     if late <= timedelta(hours=b["note.due_hours"]):
         return PASS
     verb = "was signed" if signed else "is unsigned"

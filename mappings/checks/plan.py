@@ -112,6 +112,8 @@ def ad_hoc_singular(s: Situation, b: Bound) -> Outcome:
     """Repeated ad hoc contacts in a window suggest a place in the plan (R050)."""
     if s.contact.start is None:
         return NOT_APPLICABLE
+    if len(s.around.of_person(s.contact.individual.id)) <= b["adhoc.max"]:
+        return PASS
     first = s.day - timedelta(days=b["adhoc.window_days"] - 1)
     near = s.around.since(s.contact.individual.id, first, s.contact.start)
     count = sum(1 for other in near if other.service.basis == "ad-hoc")

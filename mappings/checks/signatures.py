@@ -114,6 +114,7 @@ def cosign_needed(s: Situation, asked: Sequence[str]) -> bool:
     )
 
 
+@shared
 def _provisional(s: Situation) -> bool:
     codes = s.pack_value("credentials.provisional") or ()
     return any(
