@@ -141,6 +141,8 @@ def _beside(
     later = [each for each in others if before is not None and each.extends == before.id]
     if any(each.service != details.service for each in later):
         errors["service"] = "An extension of it is for another service."
+    if errors:
+        return errors
     line = _line(before, extends, others)
     for each in others:
         same = each.service == details.service and each.answer in LIVE and each.id not in line

@@ -38,16 +38,22 @@ CERTIFICATE = {
 EDUCATION = [{"on": f"{year}-10-01", "hours": 12, "topic": "peer-support"} for year in (2022, 2023)]
 
 
-def open_idaho(folder: Path) -> Office:
-    """The agency in a fresh folder."""
+def furnish_idaho(folder: Path) -> None:
+    """Make the agency in a new folder."""
     settings = Settings(data_dir=folder)
     upgrade(settings)
-    store = open_store(settings)
-    office = Office(store, Keyring(store, settings), load(), settings, MARCH)
-    with store.write() as session:
+    office = open_idaho(folder)
+    with office.store.write() as session:
         register(session, office.keyring, issuer(), MARCH - timedelta(days=60))
         furnish(session, office)
-    return office
+    office.close()
+
+
+def open_idaho(folder: Path) -> Office:
+    """Open the agency in `folder`."""
+    settings = Settings(data_dir=folder)
+    store = open_store(settings)
+    return Office(store, Keyring(store, settings), load(), settings, MARCH)
 
 
 def issuer() -> Issuer:
