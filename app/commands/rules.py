@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.commands.diff_records import tell_records
 from app.commands.explain_kept import explain_kept
-from app.commands.installation import data_option
+from app.commands.installation import data_option, settings_of
 from app.commands.load_table import load_table
 from app.commands.options import (
     HELD,
@@ -46,6 +47,7 @@ Example:
 DIFF_EXAMPLE = """\b
 Examples:
   peerchart rules diff --from 2026-12-31 --to 2027-01-01
+  peerchart rules diff --from 2026-12-31 --to 2027-01-01 --data /var/lib/peerchart
   peerchart rules diff --from 2024-06-30 --to 2024-07-01 --jurisdiction us-id
 """
 
@@ -172,12 +174,17 @@ def check_rules(sources: Path | None, site: Path | None, as_json: bool) -> None:
 @click.option("--to", "end", type=Day(), required=True, help="The day after it.")
 @click.option("--jurisdiction", help="One place alone, such as us-wa.  [default: all]")
 @site_option
+@data_option
 @json_option
-def diff(start: date, end: date, jurisdiction: str | None, site: Path | None, as_json: bool) -> None:
-    """What changes between two days: rules that begin, end or get a new version, values and codes."""
+def diff(
+    start: date, end: date, jurisdiction: str | None, site: Path | None, data: Path | None, as_json: bool
+) -> None:
+    """What changes between two days: rules that begin, end or get a new version, values and codes; and the
+    drafts, open reviews, unreleased notes, plan entries and staff of the installation that it touches, by
+    their ids alone. With --json a line about a record has the key "record"."""
     from mappings.differences import differences
 
-    library = load_library(site)
+    library = load_library(site or settings_of(data).site_rules)
     known = sorted({pack.jurisdiction for pack in library.packs.values() if pack.jurisdiction})
     if jurisdiction is not None and jurisdiction not in known:
         raise click.UsageError(f"there are no rules for {jurisdiction!r}; there are for {', '.join(known)}")
@@ -187,6 +194,8 @@ def diff(start: date, end: date, jurisdiction: str | None, site: Path | None, as
         click.echo(json_line(change.to_json()) if as_json else line)
     if not changes and not as_json:
         click.echo(f"Nothing changes between {start} and {end}.")
+    if changes:
+        tell_records(library, start, end, jurisdiction, data, as_json)
 
 
 def _row(rule: Rule) -> dict[str, Any]:
