@@ -24,6 +24,7 @@ from app.web.formkit import (
 from app.web.forms import tidy
 from mappings.intake import record_from, write_record
 from mappings.records import Education, Program, Staff, SupervisionSession, Supervisor
+from mappings.situation import zone_named
 from mappings.staff_times import assignments
 
 STAFF = (
@@ -165,6 +166,8 @@ def read_program(values: Values, base: Program) -> Read:
     if not data.get("id"):
         data["id"] = base.id
         errors["id"] = "Id: write the id under which other records name the programme, such as its NPI"
+    if data.get("time_zone") and zone_named(data["time_zone"]) is None:
+        errors["time_zone"] = "Time zone: there is none of this name; write one such as America/New_York"
     for path, fields in PROGRAM_ROWS:
         data[path] = rows_read(path, fields, values, data[path], errors)
     return Read(tidy(data), values, errors)
