@@ -93,6 +93,7 @@ class Faults:
         """Give a new launch its faults; it is then the newest."""
         with self._lock:
             self.newest_launch = launch
+            self._of_launch.pop(launch, None)
             if plan := {_key(fault): fault for fault in faults}:
                 self._of_launch[launch] = plan
             while len(self._of_launch) > _MOST_LAUNCHES:

@@ -12,6 +12,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 
 from .capability import AUTH_METHODS
 from .config import Client, Config
+from .launches import standalone
 from .sandbox import current_ehr
 from .scopes import of_versions, within_grant
 from .striking import strike
@@ -99,8 +100,7 @@ class CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib
             auth_time=int(ehr.tokens.now()),
         )
         ehr.tokens.save_code(code, made, ehr.config.code_seconds)
-        if signed_in.launch:
-            ehr.faults.follow(signed_in.launch, made.family)
+        ehr.faults.follow(signed_in.launch or standalone(made.client_id), made.family)
 
     def query_authorization_code(self, code: str, client: Client) -> Code | None:
         """Return the code while it is good."""

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from .config import Client
 from .faults import Fault, read_faults
 from .launch_context import check_fhir_context, of_task
 from .sandbox import Ehr
 from .store import Window
 
-_FIELDS = {"user", "patient", "encounter", "client_id", "task", "faults"}
+_FIELDS = {"user", "patient", "encounter", "client_id", "task", "faults", "standalone"}
 _EXTRAS = {
     "fhirContext": list,
     "intent": str,
@@ -49,22 +50,29 @@ def make_launch(ehr: Ehr, asked: dict[str, Any]) -> str:
     """Start a launch and return the address that opens the app.
 
     `asked` has user, and optionally patient, encounter, client_id, SMART's further context fields, task (the
-    id of a Task whose patient, visit and application context are taken) and faults (names, or objects).
+    id of a Task whose patient, visit and application context are taken) and faults (names, or objects). With
+    standalone no one is signed in yet: the faults hold for the client's launches that bring no launch token.
     Raises ValueError when something named does not exist.
     """
     unknown = set(asked) - _FIELDS - set(_EXTRAS)
     if unknown:
         raise ValueError(f"unknown field {sorted(unknown)[0]}")
     client = _client(ehr, asked.get("client_id"))
-    user = _login(ehr, asked.get("user"))
     faults = _faults(ehr, asked)
+    if asked.get("standalone"):
+        ehr.faults.begin(standalone(client.client_id), faults)
+        return _opening(client, {"iss": ehr.config.fhir_base})
+    user = _login(ehr, asked.get("user"))
     asked = of_task(ehr, asked) if "task" in asked else asked
     context = style(ehr) | _context(ehr, asked.get("patient"), asked.get("encounter")) | _extras(asked)
     token = ehr.tokens.new_launch(client.client_id, user, context, ehr.config.launch_seconds)
     ehr.faults.begin(ehr.tokens.digest(token), faults)
-    query = urlencode({"iss": ehr.config.fhir_base, "launch": token})
-    joint = "&" if "?" in str(client.launch_uri) else "?"
-    return f"{client.launch_uri}{joint}{query}"
+    return _opening(client, {"iss": ehr.config.fhir_base, "launch": token})
+
+
+def standalone(client_id: str) -> str:
+    """Return the name under which the launches of a client that come without a launch token bear faults."""
+    return f"standalone of {client_id}"
 
 
 def known_login(ehr: Ehr, name: object) -> str | None:
@@ -80,6 +88,11 @@ def known_patient(ehr: Ehr, name: object) -> str | None:
     return stored.id if stored else None
 
 
+def _opening(client: Client, query: dict[str, str]) -> str:
+    joint = "&" if "?" in str(client.launch_uri) else "?"
+    return f"{client.launch_uri}{joint}{urlencode(query)}"
+
+
 def _login(ehr: Ehr, name: object) -> str:
     login = known_login(ehr, name)
     if login is None:
@@ -88,7 +101,7 @@ def _login(ehr: Ehr, name: object) -> str:
     return login
 
 
-def _client(ehr: Ehr, client_id: str | None) -> Any:
+def _client(ehr: Ehr, client_id: str | None) -> Client:
     launchable = [client for client in ehr.config.clients if client.launch_uri]
     if client_id is None and launchable:
         return launchable[0]

@@ -7,7 +7,7 @@ from flask import render_template, request
 from .grants import SignedIn
 from .launches import known_login, known_patient, style, users
 from .sandbox import Ehr
-from .store import Window
+from .store import Stored, Window
 
 _ANSWERS = ("user", "patient", "encounter", "decision")
 
@@ -31,7 +31,7 @@ def sign_in_page(ehr: Ehr, grant: Any) -> str:
         scopes=grant.request.scope.split(),
         users=users(ehr),
         patients=[one.resource for one in patients],
-        visits=[one.resource for one in visits],
+        visits=[(one.resource, _whose(ehr, one)) for one in visits],
         hidden=hidden,
         again=request.form.get("decision") == "sign-in",
     )
@@ -54,6 +54,12 @@ def _chosen(ehr: Ehr, grant: Any) -> dict[str, Any] | None:
         return None
     context = {"patient": patient, "need_patient_banner": True}
     return context | ({"encounter": visit.id} if visit else {})
+
+
+def _whose(ehr: Ehr, visit: Stored) -> str:
+    patient = next(iter(ehr.store.patients_of(visit.resource)), "")
+    stored = ehr.store.read("Patient", patient)
+    return str(stored.resource["name"][0]["text"]) if stored else patient
 
 
 def _wants(grant: Any, what: str) -> bool:

@@ -4,6 +4,7 @@ from flask import g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from .faults import Fault
+from .launches import standalone
 from .sandbox import current_ehr
 
 _PLACES = {
@@ -58,7 +59,8 @@ def _found() -> str | None:
     if here & _DOCUMENTS:
         return ehr.faults.newest_launch
     if "authorize" in here:
-        return ehr.tokens.digest(request.args.get("launch") or _form("launch"))
+        launch, client_id = (request.args.get(name) or _form(name) for name in ("launch", "client_id"))
+        return ehr.tokens.digest(launch) if launch else standalone(client_id)
     if here & {"token", "introspection", "revocation"}:
         asked = [_form(name) for name in ("code", "refresh_token", "token")]
     else:

@@ -1,12 +1,14 @@
 """A fault strikes as often as planned, where it was planned, and in the launch that bears it."""
 
+import secrets
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from smart_launch.sandbox_ehr.config import Client, Config
 from smart_launch.sandbox_ehr.serving import running
-from tests.smart_launch.sandbox_ehr.office import TODAY, Clock, Office, bearer_of
+from tests.smart_launch.sandbox_ehr.office import TODAY, Clock, Office, bearer_of, redirected
 
 
 def test_a_fault_of_one_launch_does_not_touch_another(office: Office) -> None:
@@ -79,3 +81,21 @@ def test_an_ehr_without_faults_starts_no_faulty_launch(
         assert answer.status_code == 400
         assert "without faults" in answer.json()["error"]
         assert plain.get("/_faults").status_code == 404
+
+
+def standing_alone(office: Office, scope: str = "openid launch/patient patient/*.rs") -> dict[str, Any]:
+    verifier = secrets.token_urlsafe(48)
+    form = office.request(verifier, scope=scope) | {"decision": "sign-in", "user": "chen"}
+    answer = office.post("/auth/authorize", data=form | {"patient": "pat-moss"}, allow_redirects=False)
+    found: dict[str, Any] = office.exchange(redirected(answer)["code"], verifier).json()
+    return found
+
+
+def test_standalone_launches_of_one_client_bear_faults_until_told_otherwise(office: Office) -> None:
+    asked = {"client_id": "public", "standalone": True}
+    answer = office.post("/launches", json=asked | {"faults": ["tenant"]})
+    assert parse_qs(urlsplit(answer.json()["launch_url"]).query) == {"iss": [office.fhir]}
+    assert standing_alone(office)["tenant"] == "tenant-north"
+    assert "tenant" not in office.faulty()
+    assert office.post("/launches", json=asked | {"faults": []}).status_code == 201
+    assert "tenant" not in standing_alone(office)
