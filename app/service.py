@@ -15,6 +15,7 @@ from app.settings import Settings
 from app.store import Store, open_store
 from app.web import access, errors, headers, pages, view
 from app.web.authorizations import authorizations
+from app.web.beside import beside
 from app.web.billing import claims
 from app.web.charting import charts
 from app.web.deliveries import deliveries
@@ -22,15 +23,16 @@ from app.web.duties import duties
 from app.web.engagement import engagement
 from app.web.kit import Kit
 from app.web.launch import door
+from app.web.meetings import meetings
 from app.web.opening import opening
 from app.web.planning import planning
 from app.web.rules import rules
 from app.web.signing import signing
 from app.web.staff import staff
-from app.web.why import why
 from app.web.staff_fhir import staff_fhir
 from app.web.staff_ledgers import staff_ledgers
 from app.web.staff_program import staff_program
+from app.web.why import why
 from mappings.library import load
 from smart_launch.fhir_client import http_session
 
@@ -42,6 +44,8 @@ BLUEPRINTS = (
     signing,
     planning,
     engagement,
+    beside,
+    meetings,
     staff,
     staff_fhir,
     staff_ledgers,

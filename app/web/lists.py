@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask import render_template
+from sqlalchemy.orm import Session
 
 from app import authorizations, charting, duties, engagement, signing, worklists
+from app import beside as besides
 from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR
 from app.web import choices
 from app.web.access import actor, launch
 from app.web.engagement import WORDS
 from app.web.kit import kit
+from mappings.library import Rule
 
 BASES = {"planned": "planned", "targeted": "short-term", "ad-hoc": "ad hoc"}
 READERS = (PEER, LPHA, CLINICIAN, SUPERVISOR)
@@ -26,8 +29,13 @@ def person_page() -> str:
         known = engagement.of(session, actor().issuer, str(actor().patient))
         told = duties.listing(session, actor()) if actor().is_any(*duties.READERS) else None
         units = authorizations.units_left(session, actor(), kit().library, kit().now())
+        found = besides.of_person(session, actor()) if may_read else None
+        referrals, rule = _referrals(session)
     return render_template(
         "home_person.html",
+        beside=found,
+        referrals=referrals,
+        referral_rule=rule,
         units_left=units,
         lines=[line for line in lines if not _empty_draft(line)],
         decided=WORDS.get(known.history[-1].status or "", ("", ""))[0] if known.history else "",
@@ -50,14 +58,25 @@ def worklists_page() -> str:
         told = duties.listing(session, actor(), since) if actor().is_any(*duties.READERS) else None
         notes = worklists.own_notes(session, actor()) if actor().is_any(PEER) else ()
         waiting = len(signing.queue(session, actor())) if actor().is_any(LPHA) else 0
+        referrals, rule = _referrals(session)
     return render_template(
         "home_lists.html",
+        referrals=referrals,
+        referral_rule=rule,
         notes=notes,
         waiting=waiting,
         duties=told,
         duty_rules=_duty_rules(),
         seen_days=SEEN_DAYS,
     )
+
+
+def _referrals(session: Session) -> tuple[tuple[besides.OpenReferral, ...], Rule | None]:
+    """The referrals to offer that this reader follows up, and the rule that speaks of them."""
+    bound = besides.referral_rule(session, actor().issuer, kit().library, kit().now())
+    if bound is None or not actor().is_any(*besides.FOLLOW_UP):
+        return (), None
+    return besides.open_referrals(session, actor(), kit().library, kit().now()), bound.rule
 
 
 def _duty_rules() -> dict[str, str]:

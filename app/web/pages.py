@@ -15,6 +15,7 @@ from app.web import launches, lists
 from app.web.access import EVERYBODY, actor, allow, cookie_name, drop_secret, launch
 from app.web.errors import plain
 from app.web.kit import kit
+from app.web.knowing import worth_knowing
 
 pages = Blueprint("pages", __name__)
 
@@ -124,6 +125,7 @@ def _for_templates() -> dict[str, Any]:
         "person": _person(),
         "banner": launch().context.get("banner", True),
         "navigation": _navigation,
+        "worth_knowing": worth_knowing,
         "said": SAID.get(request.args.get("said", "")),
         "now": kit().now(),
     }
@@ -173,6 +175,8 @@ def _navigation() -> list[NavItem]:
     items = [("pages.home", "Contacts" if in_chart else "My work")]
     if in_chart:
         items += [("planning.listing", "Plan"), ("engagement.page", "Engagement")]
+        if who.is_any(*lists.READERS):
+            items += [("beside.page", "Rights and wishes")]
     elif who.is_any(LPHA):
         items += [("signing.queue", "To co-sign")]
     if who.is_any(BILLER, SUPERVISOR, ADMINISTRATOR):
@@ -181,6 +185,8 @@ def _navigation() -> list[NavItem]:
         items += [("authorizations.listing", "Authorizations")]
     if who.is_any(ADMINISTRATOR, SUPERVISOR) and not in_chart:
         items += [("staff.listing", "Staff")]
+    if who.is_any(*lists.READERS):
+        items += [("meetings.listing", "Meetings")]
     items += [("deliveries.listing", "Deliveries"), ("rules.listing", "Rules")]
     here = (request.endpoint or "").partition(".")[0]
     return [NavItem(label, url_for(end), _here(end, here)) for end, label in items]

@@ -28,6 +28,12 @@ MATRIX = {
     "planning.save": PLANNERS, "planning.sign_page": PLANNERS, "planning.sign": PLANNERS,
     "planning.revise": PLANNERS, "planning.discard": PLANNERS, "planning.end": PLANNERS,
     "engagement.page": EVERYBODY, "engagement.record": READERS, "engagement.goal": READERS - {"supervisor"},
+    "engagement.late": READERS, "engagement.put_in": READERS, "engagement.one": READERS,
+    "engagement.put_right": READERS,
+    "beside.page": READERS, "beside.rights": READERS, "beside.preference": READERS,
+    "beside.referral": READERS, "beside.strike": READERS,
+    "meetings.listing": READERS, "meetings.note": frozenset({"peer", "supervisor"}),
+    "meetings.strike": frozenset({"peer", "supervisor"}),
     "staff.listing": KEEPERS, "staff.new": KEEPERS, "staff.one": KEEPERS, "staff.save": KEEPERS,
     "staff_program.page": KEEPERS, "staff_program.edit": KEEPERS, "staff_program.save": KEEPERS,
     "staff_ledgers.page": KEEPERS, "staff_ledgers.add": KEEPERS, "staff_ledgers.entry": KEEPERS,
@@ -56,7 +62,7 @@ def _addresses(app: Flask) -> list[tuple[str, str, str]]:
     for rule in app.url_map.iter_rules():
         if rule.endpoint in PUBLIC:
             continue
-        values = {name: "1" if name == "row_id" else "no-such-record" for name in rule.arguments}
+        values = {name: "1" if name in ("row_id", "number") else "no-such-record" for name in rule.arguments}
         path = app.url_map.bind("x").build(rule.endpoint, values, method=None)
         below = path.removeprefix("/l/no-such-record")
         found += [(rule.endpoint, method, below) for method in (rule.methods or set()) & {"GET", "POST"}]
