@@ -8,8 +8,8 @@ import pytest
 
 from mappings.intake import record_from
 from mappings.library import load
-from mappings.rules import judge_office
-from tests.guidance.builder import NOW, changed
+from mappings.rules import judge, judge_office
+from tests.guidance.builder import NOW, changed, records
 from tests.guidance.office_cases import OFFICE, OFFICE_CASES, judged, library_with
 
 KEYS = {"rule", "says", "base", "set", "others", "expect", "names", "contains", "severity", "claim", "values",
@@ -71,3 +71,45 @@ def test_bare_records_are_judged_without_an_error() -> None:
     assert [j.signing for j in judge_office([record_from(each) for each in bare], load(), NOW)] == [
         "ready"
     ] * 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "role", "asked"),
+    [
+        ({"attestations": []}, None, False),
+        ({}, None, True),
+        ({"attestations": [{"kind": "recovery", "answer": False, "on": "2025-01-20"}]}, None, False),
+        ({"attestations": [], "education": [{"on": "2026-01-15", "topic": "peer-support"}]}, None, True),
+        ({}, False, False),
+        ({"attestations": []}, True, True),
+    ],
+)
+def test_a_supervisor_alone_makes_nobody_a_peer(
+    changes: dict[str, Any], role: bool | None, asked: bool
+) -> None:
+    member = record_from(changed(OFFICE["staff"], {"credentials": [], **changes}))
+    roles = None if role is None else {member.id: role}
+    [judgement] = judge_office([member], load(), NOW, roles)
+    finding = judgement.finding("FED.REND.ABILITY")
+    assert finding is not None
+    assert (finding.result != "not-applicable") is asked
+
+
+def test_support_in_the_own_discipline_is_no_supervision() -> None:
+    session = {"on": "2026-03-09", "kind": "in-discipline-support"}
+    member = record_from(changed(OFFICE["staff"], {"supervision": [session]}))
+    [judgement] = judge_office([member], load(), NOW)
+    finding = judgement.finding("NY.SUP.REGULAR")
+    assert finding is not None
+    assert "No session is on file" in finding.message
+
+
+def test_the_supervisor_of_the_day_of_service_counts_though_another_came_later() -> None:
+    earlier = {"id": "1900000039", "category": "lcsw", "from": "2025-02-01", "to": "2026-03-09"}
+    later = {"id": "1900000062", "category": "psychiatrist", "from": "2026-03-10"}
+    for others, result in (([earlier], "pass"), ([], "fail")):
+        history = {"peer.supervisor": later, "peer.earlier_supervisors": others}
+        [judgement, *_] = judge(records("planned", history), load(), NOW)
+        finding = judgement.finding("NY.REND.SUPERVISED")
+        assert finding is not None
+        assert finding.result == result
