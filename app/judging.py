@@ -130,7 +130,7 @@ def around(session: Session, issuer: str, patient: str, contact: Contact | None 
         program=staff.program_of(session, issuer),
         plan_entries=plan_entries(session, issuer, patient),
         contacts=_others(session, issuer, patient, contact) if contact is not None else (),
-        released=_released(session, issuer, patient),
+        released=_released(session, issuer, patient, contact),
         individual=individual.record.id if individual is not None else "",
         grants=authorized_units.grants(session, issuer, patient),
         meetings=meetings.about(session, issuer, patient),
@@ -283,22 +283,38 @@ def _peer_near(peer: str, start: datetime) -> ColumnElement[bool]:
     return and_(VersionRow.start.between(start - PEER_DAYS, start + PEER_DAYS), ContactRow.author == peer)
 
 
-def _released(session: Session, issuer: str, patient: str) -> tuple[ReleasedUnits, ...]:
+def _released(
+    session: Session, issuer: str, patient: str, contact: Contact | None
+) -> tuple[ReleasedUnits, ...]:
+    unit = ClaimUnitRow
     rows = session.execute(
-        select(ClaimUnitRow, ClaimRow.individual)
+        select(unit.contact, ClaimRow.individual, unit.program, unit.day, unit.units, unit.authorization)
         .join(ClaimRow, claim_of_units())
         .where(
-            ClaimUnitRow.issuer == issuer,
-            ClaimUnitRow.patient == patient,
-            ClaimUnitRow.live,
+            unit.issuer == issuer,
+            unit.patient == patient,
+            unit.live,
             ClaimRow.released_at.is_not(None),
+            *_that_count(contact),
         )
-        .order_by(ClaimUnitRow.id)
+        .order_by(unit.id)
     )
     return tuple(
-        ReleasedUnits(row.contact, individual, row.program, row.day, row.units, row.authorization or "")
-        for row, individual in rows
+        ReleasedUnits(row.contact, row.individual, row.program, row.day, row.units, row.authorization or "")
+        for row in rows
     )
+
+
+def _that_count(contact: Contact | None) -> list[ColumnElement[bool]]:
+    # Caps reach a year at most, of whose days a week may lie in the next; authorizations have no such end.
+    # However long a person's history is, the rest of it is left alone.
+    if contact is None or contact.start is None:
+        return []
+    first, last = contact.start - PERSON_DAYS, contact.start + PERSON_DAYS
+    within = ClaimUnitRow.day.between(
+        date(first.year, 1, 1) - timedelta(days=7), date(last.year, 12, 31) + timedelta(days=7)
+    )
+    return [or_(within, ClaimUnitRow.authorization.is_not(None))]
 
 
 def claim_of_units() -> ColumnElement[bool]:
