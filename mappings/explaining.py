@@ -33,12 +33,38 @@ def explain(library: Library, id: str, on: date) -> dict[str, Any]:
         "derived": rule.derived,
         "examples": list(rule.examples),
         "pack": rule.pack,
+        "applies": places(library, rule, on),
         "on": on.isoformat(),
         "in_force": rule.at(on) is not None,
         "versions": [_version(library, version) for version in rule.versions],
         "parameters": _values(library, rule, on),
         "library": library.digest,
     }
+
+
+def places(library: Library, rule: Rule, on: date) -> list[dict[str, Any]]:
+    """The packs in which a rule counts, as JSON data: place, kinds of programme, payers, days, how hard there
+    on the day, and whether the pack is in force then."""
+    found = []
+    for pack in library.packs.values():
+        layers = library.layers(pack)
+        # A payer's pack has the state's rules too; it is a place of its own only for rules of its own.
+        own = pack.layer == "state-program" or pack.id == rule.pack
+        if rule.pack in layers and pack.jurisdiction and own:
+            found.append(
+                {
+                    "pack": pack.id,
+                    "title": pack.title,
+                    "jurisdiction": pack.jurisdiction,
+                    "program_kinds": list(pack.program_kinds),
+                    "payers": list(pack.payers),
+                    "from": pack.from_.isoformat(),
+                    "until": None if pack.until is None else pack.until.isoformat(),
+                    "severity": library.severity_on(rule, layers, pack.jurisdiction, on),
+                    "in_force": pack.covers(on),
+                }
+            )
+    return found
 
 
 def _version(library: Library, version: RuleVersion) -> dict[str, Any]:
@@ -83,7 +109,9 @@ def _values(library: Library, rule: Rule, on: date) -> dict[str, Any]:
 
 
 def _first_line(check: str) -> str:
-    return (CHECKS[check].__doc__ or "").strip().partition("\n")[0]
+    known = CHECKS.get(check)
+    # A kept library may name a check that this version of the program does not have any more.
+    return "" if known is None else (known.__doc__ or "").strip().partition("\n")[0]
 
 
 def quote_digest(quote: str) -> str:

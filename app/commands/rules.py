@@ -229,6 +229,9 @@ def _whole(rule: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {rule['says']}"
     yield f"Holds: {rule['severity']} at {rule['stage']} (pack {rule['pack']})"
     yield f"What to do: {rule['fix']}"
+    yield "Applies in:" if rule["applies"] else "Applies in: no place yet"
+    for place in rule["applies"]:
+        yield f"  {_place(place, rule['severity'])}"
     yield f"Fields: {', '.join(rule['fields']) or 'none'}"
     if not rule["in_force"]:
         yield f"On {rule['on']}: not in force"
@@ -247,13 +250,21 @@ def _whole(rule: Mapping[str, Any]) -> Iterator[str]:
     yield f"Library: {rule['library']}"
 
 
+def _place(place: Mapping[str, Any], usual: str) -> str:
+    until = f" until {place['until']}" if place["until"] else ""
+    whom = [*place["program_kinds"], *place["payers"]]
+    only = f", for {', '.join(whom)}" if whom else ""
+    harder = f", there {place['severity']}" if place["severity"] != usual else ""
+    gone = "" if place["in_force"] else ", not in force that day"
+    return f"{place['jurisdiction']}: {place['title']}, from {place['from']}{until}{only}{harder}{gone}"
+
+
 def _version(version: Mapping[str, Any]) -> Iterator[str]:
     until = f" until {version['until']}" if version["until"] else ""
     cite, source = version["cite"], version["source"]
     yield f"From {version['from']}{until}: {version['checks']}"
     yield f"  Source: {cite['title']}, {source['publisher']}, {cite['at']}"
-    if cite["address"]:
-        yield f"  {cite['address']} (last compared {source['checked']})"
+    yield f"  {cite['address'] or 'no address'} (last compared {source['checked']})"
     if cite["quote"]:
         yield f"  “{cite['quote']}”"
 

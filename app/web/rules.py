@@ -9,6 +9,7 @@ from app.problems import NotFound
 from app.web.access import EVERYBODY, allow
 from app.web.kit import kit
 from app.web.view import zone
+from mappings.explaining import explain
 from mappings.findings import NO_PACK
 
 rules = Blueprint("rules", __name__, url_prefix="/l/<launch_id>/rules")
@@ -47,11 +48,12 @@ def one(rule: str) -> ResponseReturnValue:
         found = kit().library.rule(rule)
     except KeyError:
         raise NotFound(f"There is no rule {rule[:80]}.", "Look for it in the list of rules.") from None
-    parameters = {
-        name: kit().library.parameters.get(found.pack, {}).get(name)
-        for version in found.versions
-        for name in version.parameters
-    }
     return render_template(
-        "rule.html", rule=found, today=today, parameters=parameters, stages=STAGE, severities=SEVERITY
+        "rule.html",
+        rule=found,
+        whole=explain(kit().library, found.id, today),
+        says={id: each.says for own in kit().library.parameters.values() for id, each in own.items()},
+        today=today,
+        stages=STAGE,
+        severities=SEVERITY,
     )
