@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from mappings.checks.authorization import BENEFITS_CHECK, counts_units, granted, required_by
 from mappings.checks.limits import LIMITS, PERIODS, period_of
@@ -21,6 +21,7 @@ CAP_CHECK, MINIMUM_CHECK = "day-cap", "at-least-one-unit"
 LIMIT_CHECK, AUTHORIZATION_CHECK = "payer-limits", "authorization-units"
 EXTEND = "Ask the payer for an extension and record its answer."
 DayKey = tuple[str, str, date]
+_WEEK = timedelta(days=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,18 @@ class Sharing:
         self.authorized: dict[str, int] = defaultdict(int)
         self._limits: dict[int, tuple[tuple[str, str, str, int], ...]] = {}
         authorization_of = {s.contact.id: s.authorization for s in situations.values()}
+        near = {(s.contact.individual.id, year) for s in situations.values() for year in _years(s.day)}
         for each in released:
-            own = self.gone[each.program, each.individual, each.day]
-            self._count(each.individual, each.day, each.units, 0 if each.contact_id in own else 1)
-            own[each.contact_id] = own.get(each.contact_id, 0) + each.units
+            # What shares no day, week, month or year with any of the input takes nothing from a cap or limit.
+            if (each.individual, each.day.year) in near:
+                self._take(each)
             named = authorization_of.get(each.contact_id)
             self.authorized[each.authorization or (named.id if named is not None else "")] += each.units
+
+    def _take(self, each: ReleasedUnits) -> None:
+        own = self.gone[each.program, each.individual, each.day]
+        self._count(each.individual, each.day, each.units, 0 if each.contact_id in own else 1)
+        own[each.contact_id] = own.get(each.contact_id, 0) + each.units
 
     def share(self) -> None:
         """Cut what passes a cap, hold what passes a limit or an authorization."""
@@ -251,6 +258,11 @@ def _until(s: Situation, bound: Bound) -> str:
     else:
         _, last = granted(s, bound)
     return f" until {last}" if last is not None else ""
+
+
+def _years(day: date) -> set[int]:
+    """The years of all days that share a week or a year with the day."""
+    return {day.year, (day - _WEEK).year, (day + _WEEK).year}
 
 
 def _day_key(s: Situation) -> DayKey:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 
 from app.demo.browser import Browser
 from app.demo.processes import Demo, running
@@ -25,6 +26,7 @@ from mappings.library import load
 from mappings.office import Surroundings
 from mappings.records import Contact, PlanEntry, Program, Staff
 from mappings.rules import judge
+from tests.bench_rules import rule_figures
 from tests.generator import generate
 from tests.intake_makers import NOW
 
@@ -45,7 +47,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="For each of the measured loops.")
     seconds = parser.parse_args().seconds
     print(f"Python {platform.python_version()}, {platform.machine()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
-    for figure in (*records(seconds), *pages(seconds)):
+    own = (Figure(what, value) for what, value in rule_figures(seconds))
+    for figure in chain(own, records(seconds), pages(seconds)):
         print(f"{figure.what:<58} {figure.value}", flush=True)
 
 

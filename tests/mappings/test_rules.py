@@ -18,9 +18,10 @@ from mappings.findings import NO_PACK, SEVERITIES, STAGES, SUPERSEDED, Judgement
 from mappings.intake import record_from
 from mappings.library import load
 from mappings.records import Record
-from mappings.rules import ReleasedUnits, judge
+from mappings.rules import ReleasedUnits, judge, judge_office
 from tests.guidance.builder import NONE, NOW, PEER, PROGRAM, changed, contact_and_entry, records
 
+INDETERMINATE = "indeterminate"
 RESULTS = {"pass", "fail", "indeterminate", "advice", "not-applicable"}
 MONDAY = datetime.fromisoformat("2026-03-02T08:00:00-05:00")
 
@@ -265,6 +266,43 @@ _RECORDS = st.one_of(
 def test_judge_never_raises_on_a_record_that_intake_accepts(lines: list[dict[str, Any]]) -> None:
     accepted = [record for record in map(_accepted, lines) if record is not None]
     _well_formed(judge(accepted, load(), NOW), accepted)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(_RECORDS, min_size=1, max_size=3))
+def test_judge_office_never_raises_and_holds_nothing(lines: list[dict[str, Any]]) -> None:
+    accepted = [record for record in map(_accepted, lines) if record is not None]
+    judged = judge_office(accepted, load(), NOW)
+    assert [j.id for j in judged] == [r.id for r in accepted if r.kind in ("staff", "program")]
+    for judgement in judged:
+        json.dumps(judgement.to_json(all=True))
+        assert (judgement.signing, judgement.claim) == ("ready", "none")
+        assert all(f.message and f.fix and f.fields for f in judgement.findings if f.result == INDETERMINATE)
+
+
+_PLACES = ["pre-admission", "planned", "targeted", "family", "group", "us-id", "us-wa", "us-pa", "payer"]
+_KINDS = ("staff", "program", "authorization", "plan-entry")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(_PLACES),
+    st.fixed_dictionaries({kind: _junk(_schemas()[kind], _schemas()[kind]) for kind in _KINDS}),
+)
+def test_good_contact_that_names_strange_records_is_judged_and_what_is_missing_is_named(
+    base: str, strange: dict[str, dict[str, Any]]
+) -> None:
+    ids = {kind: f"SAME-{kind}" for kind in _KINDS}
+    named: dict[str, Any] = {"peer": {"id": ids["staff"]}, "program": {"id": ids["program"]}}
+    named |= {"authorization": {"id": ids["authorization"]}, "service.plan_entry": ids["plan-entry"]}
+    contact, _ = contact_and_entry(base, named)
+    place = {"jurisdiction": contact["jurisdiction"]}
+    beside = [_accepted({**data, **place, "id": ids[kind]}) for kind, data in strange.items()]
+    accepted = [record_from(contact), *(record for record in beside if record is not None)]
+    judged = judge(accepted, load(), NOW)
+    _well_formed(judged, accepted)
+    undecided = [f for j in judged for f in j.findings if f.result == INDETERMINATE]
+    assert all("missing" in f.message and f.fix.startswith("Fill in") and f.fields for f in undecided)
 
 
 _PATHS = [

@@ -1,0 +1,87 @@
+"""What the rules cost: loading the library, one record against its whole pack, and a long history."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from mappings.intake import read_record, record_from
+from mappings.library import load
+from mappings.records import Contact, Record
+from mappings.rules import ReleasedUnits, judge
+from tests.generator import generate
+from tests.guidance.builder import AUTHOR, changed, contact_and_entry
+from tests.intake_makers import NOW
+
+CLOCK = datetime.fromisoformat(NOW)
+HISTORIES = (10, 10_000)
+LAST = datetime.fromisoformat("2026-06-29T08:00:00-04:00")
+LOADING = (
+    "import time; began = time.perf_counter(); from mappings.library import load; load();"
+    "print(time.perf_counter() - began)"
+)
+
+
+def rule_figures(seconds: float) -> Iterator[tuple[str, str]]:
+    """Each figure with its name; the best of several runs, since others may use the machine."""
+    lines = [one.line for one in generate(seed=7, records=400, bad=0)]
+    known, library = [read_record(line) for line in lines], load()
+    yield "library loaded in a new process", f"{min(_loading() for _ in range(5)) * 1e3:>10,.0f} ms"
+    parsed = _best(seconds, lambda: [json.loads(line) for line in lines]) / len(lines)
+    yield "JSON of one record parsed", _micro(parsed)
+    judged = _best(seconds, lambda: judge(known, library, CLOCK)) / len(known)
+    yield "one record judged against its whole pack", _micro(judged)
+    for length in HISTORIES:
+        yield f"one of {length:,} contacts of one person judged", _micro(_of_history(length, seconds))
+        yield f"one contact judged after {length:,} released ones", _micro(_after_released(length, seconds))
+
+
+def history(length: int) -> list[Record]:
+    """Contacts of one person, two each day, the last of them on LAST; and the person's plan entry."""
+    contact, entry = contact_and_entry("planned")
+    days = [LAST - timedelta(days=number // 2, hours=-3 * (number % 2)) for number in range(length)]
+    return [record_from(entry), *(record_from(_at(contact, n, start)) for n, start in enumerate(days))]
+
+
+def _at(contact: dict[str, object], number: int, start: datetime) -> dict[str, object]:
+    end = (start + timedelta(minutes=40)).isoformat()
+    times = {"start": start.isoformat(), "end": end, "note.edited_at": end}
+    return changed(contact, {"id": f"C-{number}", **times, "signatures": [{**AUTHOR, "at": end}]})
+
+
+def _of_history(length: int, seconds: float) -> float:
+    known, library = history(length), load()
+    return _best(seconds, lambda: judge(known, library, CLOCK)) / length
+
+
+def _after_released(length: int, seconds: float) -> float:
+    entry, *contacts = history(length)
+    gone = [
+        ReleasedUnits(f"R-{each.id}", each.individual.id, each.program.id, each.start.date(), 2)
+        for each in contacts
+        if isinstance(each, Contact) and each.program is not None and each.start is not None
+    ]
+    return _best(seconds, lambda: judge([entry, contacts[0]], load(), CLOCK, gone))
+
+
+def _loading() -> float:
+    ran = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, check=True)
+    return float(ran.stdout)
+
+
+def _best(seconds: float, job: Callable[[], object]) -> float:
+    job()
+    best, end = float("inf"), time.perf_counter() + seconds
+    while best == float("inf") or time.perf_counter() < end:
+        began = time.process_time()
+        job()
+        best = min(best, time.process_time() - began)
+    return best
+
+
+def _micro(seconds: float) -> str:
+    return f"{seconds * 1e6:>10,.0f} µs"
