@@ -26,7 +26,7 @@ def test_a_wish_is_on_the_first_page_of_the_person_as_soon_as_it_is_saved(office
     peer = office.sit("rivera", MOSS)
     peer.post("/beside/preference", {"preference-language": "Spanish", "preference-on": "2026-03-04"})
     assert "Saved." in text(peer.follow())
-    assert "language: Spanish" in text(office.sit("whitfield", MOSS).get("/"))
+    assert "Wish for a peer: language Spanish" in text(office.sit("whitfield", MOSS).get("/"))
 
 
 def test_what_cannot_be_saved_is_said_beside_its_field_and_kept(office: Office) -> None:
