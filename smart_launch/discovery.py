@@ -49,6 +49,7 @@ def discover(http: requests.Session, issuer: Issuer, now: datetime) -> EhrProfil
     if "token_endpoint" not in found:
         raise _not_smart()
     facts: dict[str, Any] = {**found, **_stated(configuration)}
+    facts["app_state_base"] = _app_state_base(issuer, configuration)
     return EhrProfile(
         issuer_id=issuer.id,
         taken_at=now,
@@ -192,7 +193,21 @@ def _stated(configuration: Mapping[str, Any]) -> dict[str, Any]:
         "code_challenge_methods": _set(configuration.get("code_challenge_methods_supported")),
         "auth_methods": _set(methods),
         "grant_types": _set(configuration.get("grant_types_supported")),
+        "assertion_algorithms": _set(configuration.get("token_endpoint_auth_signing_alg_values_supported")),
     }
+
+
+def _app_state_base(issuer: Issuer, configuration: Mapping[str, Any]) -> str | None:
+    """The FHIR base that keeps the state of apps; one at a host that is not registered counts as none, since
+    no launch depends on it (SMART App Launch 2.2, "Persisting App State")."""
+    listed = configuration.get("associated_endpoints")
+    for one in listed if isinstance(listed, list) else []:
+        offered = texts(one.get("capabilities")) if isinstance(one, dict) else None
+        address = text_or_none(one.get("url")) if offered and "smart-app-state" in offered else None
+        if address and endpoint_allowed(issuer, address):
+            return address.removesuffix("/")
+    own = texts(configuration.get("capabilities")) or ()
+    return issuer.base if "smart-app-state" in own and not isinstance(listed, list) else None
 
 
 def _set(value: object) -> frozenset[str] | None:

@@ -6,6 +6,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from smart_launch import addresses
+from smart_launch.keys import Algorithm
 from smart_launch.refusal import InsecureIssuer, UnknownIssuer
 
 AuthMethod = Literal["private_key_jwt", "client_secret_basic", "none"]
@@ -14,7 +15,8 @@ AuthMethod = Literal["private_key_jwt", "client_secret_basic", "none"]
 @dataclass(frozen=True)
 class Issuer:
     """One registered EHR. `iss` is its FHIR base; `scopes` are written in SMART v2 form; `endpoint_hosts`
-    names the hosts (`host` or `host:port`) besides that of `iss` on which its authorization server may be."""
+    names the hosts (`host` or `host:port`) besides that of `iss` on which its authorization server may be;
+    `key_alg` is the algorithm that it registered for our key."""
 
     id: str
     iss: str
@@ -29,6 +31,7 @@ class Issuer:
     client_secret: str | None = field(default=None, repr=False)
     key_id: str | None = None
     endpoint_hosts: tuple[str, ...] = ()
+    key_alg: Algorithm | None = None
 
     @property
     def base(self) -> str:

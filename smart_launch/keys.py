@@ -52,6 +52,14 @@ def new_client_key(alg: Algorithm = "ES384", kid: str | None = None) -> ClientKe
     return ClientKey(kid or made.thumbprint(), alg, json.dumps(made.as_dict(private=True)))
 
 
+def algorithm_for(registered: Algorithm | None, stated: frozenset[str] | None) -> Algorithm:
+    """The algorithm of a key for an EHR: the registered one; else ES384, or RS384 where the server states
+    its algorithms and ES384 is not among them (SMART App Launch 2.2: servers know at least one of both)."""
+    if registered is not None:
+        return registered
+    return "RS384" if stated and "ES384" not in stated and "RS384" in stated else "ES384"
+
+
 def public_set(keys: Sequence[ClientKey]) -> dict[str, list[dict[str, Any]]]:
     """The JWK Set to publish: public members only, each key with kid, alg, use and key_ops
     (SMART App Launch 2.2, client-confidential-asymmetric)."""

@@ -153,8 +153,10 @@ def refresh(
     jti: Callable[[], str] = new_jti,
 ) -> LaunchContext:
     """The same launch with a new access token, and the rotated refresh token when the EHR gave one: keep the
-    result before using it, and ask once at a time for each launch. Raises LaunchRefused; `refresh-refused`
-    means that the person has to open Peerchart again."""
+    result before using it, and ask once at a time for each launch. Raises LaunchRefused: after
+    `refresh-refused`, `refresh-lost` (the EHR may have rotated the token in an answer that never came) and
+    `patient-changed` the person has to open Peerchart again; after `ehr-unreachable` the same token may be
+    tried later."""
     if context.issuer_id != issuer.id or context.refresh_token is None:
         raise _refuse("refresh-refused", "The EHR's permission for this session has ended.", _REOPEN)
     grant = {"grant_type": "refresh_token", "refresh_token": context.refresh_token}
@@ -230,8 +232,10 @@ def _token(
     try:
         client = Client(issuer.client_id, issuer, key, issuer.auth_method)
         return request_token(http, profile.token_endpoint, client, now, grant, jti)
-    except (NotSent, Lost) as error:
+    except NotSent as error:
         raise _unreachable(str(error)) from error
+    except Lost as error:
+        raise _lost(error, grant["grant_type"]) from error
     except TokenUnreadable as error:
         raise _unreadable(error) from error
     except TokenRefused as error:
@@ -309,6 +313,14 @@ def _unreachable(why: str, words: str = "") -> LaunchRefused:
         f"The EHR could not be reached: {why}.",
         f"Wait a few minutes. {_REOPEN} {_TELL}",
         words,
+    )
+
+
+def _lost(error: Lost, grant_type: str) -> LaunchRefused:
+    if grant_type != "refresh_token":
+        return _unreachable(str(error))
+    return _refuse(
+        "refresh-lost", "The EHR's answer was lost while its permission was being renewed.", _REOPEN
     )
 
 

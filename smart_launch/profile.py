@@ -61,6 +61,8 @@ class EhrProfile:
     code_challenge_methods: frozenset[str] | None = None
     auth_methods: frozenset[str] | None = None
     grant_types: frozenset[str] | None = None
+    assertion_algorithms: frozenset[str] | None = None
+    app_state_base: str | None = None
     fhir: FhirFacts = field(default_factory=FhirFacts)
     metadata_read: bool = False
 
