@@ -26,7 +26,7 @@ class OfficeCodes:
 
 
 def office_codes(library: Library) -> OfficeCodes:
-    """The codes of the library's tables and of its packs: a pack may name a credential or a paper of its own."""
+    """The codes of the library's tables and of its packs, which may name credentials and papers."""
     categories = _words(library, "staff-categories", _texts(library, "supervisor.categories"))
     return OfficeCodes(
         credentials={**_words(library, "credentials", _credentials(library)), **categories},
@@ -39,7 +39,7 @@ def office_codes(library: Library) -> OfficeCodes:
 
 
 def unknown_codes(record: Staff | Program, codes: OfficeCodes) -> dict[str, str]:
-    """What of the record no table knows, by its path in the record ("credentials.0.code"), with the right form.
+    """What of the record no table knows, by its path ("credentials.0.code"), with the right form.
 
     A blank code is no unknown one: what is missing is a finding of the rules.
     """
@@ -53,7 +53,7 @@ def unknown_codes(record: Staff | Program, codes: OfficeCodes) -> dict[str, str]
     )
     now = [record.supervisor] if record.supervisor else []
     own = _unknown("supervisor", "category", now, codes.categories, "category")
-    return found | earlier | {"supervisor.category": reason for reason in own.values()}
+    return found | earlier | {path.replace(".0.", "."): reason for path, reason in own.items()}
 
 
 def _unknown(path: str, name: str, parts: Iterable[object], known: Words, what: str) -> dict[str, str]:

@@ -40,34 +40,6 @@ ROLES: Choices = (
     ("biller", "Biller"),
     ("administrator", "Administrator"),
 )
-CATEGORIES: Choices = (
-    ("lcsw", "Licensed clinical social worker"),
-    ("lmsw", "Licensed master social worker"),
-    ("lmhc", "Mental health counselor"),
-    ("lmft", "Marriage and family therapist"),
-    ("lcat", "Creative arts therapist"),
-    ("lp", "Psychoanalyst"),
-    ("psychologist", "Psychologist"),
-    ("physician", "Physician"),
-    ("psychiatrist", "Psychiatrist"),
-    ("np", "Nurse practitioner"),
-    ("npp", "Psychiatric nurse practitioner"),
-    ("pa", "Physician assistant"),
-    ("rn", "Registered nurse"),
-    ("lpn", "Licensed practical nurse"),
-    ("peer-supervisor", "Peer supervisor"),
-    ("bachelor", "Bachelor's degree"),
-)
-CREDENTIALS: Choices = (
-    ("nycps", "Certified Peer Specialist (NYCPS)"),
-    ("nycps-provisional", "Certified Peer Specialist, provisional"),
-    ("fpa-c", "Family Peer Advocate (FPA-C)"),
-    ("fpa-provisional", "Family Peer Advocate, provisional"),
-    ("ypa-c", "Youth Peer Advocate (YPA-C)"),
-    ("ypa-provisional", "Youth Peer Advocate, provisional"),
-    ("crpa", "Certified Recovery Peer Advocate (CRPA)"),
-    *CATEGORIES,
-)
 YES_NO: Choices = (("yes", "Yes"), ("no", "No"))
 POPULATIONS: Choices = (
     ("all", "All ages"),

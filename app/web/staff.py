@@ -102,7 +102,8 @@ def save(staff_id: str) -> ResponseReturnValue:
                 library=kit().library,
             )
     except MendInput as problem:
-        errors = dict(problem.errors) or {"npi": f"{problem.message} {problem.what_to_do}"}
+        told = dict(problem.errors) or {"npi": f"{problem.message} {problem.what_to_do}"}
+        errors = {_field_of(path, values, reason): reason for path, reason in told.items()}
         return _page(base, member, read.values, errors, 422)
     return redirect(url_for("staff.listing", said="staff"), 303)
 
@@ -220,6 +221,14 @@ def _page(
         rows={path: _rows(path, shown) for path, _ in STAFF_ROWS},
     )
     return page, status
+
+
+def _field_of(path: str, values: Values, reason: str) -> str:
+    """The field of the form for a path of the record: supervisors of all times stand in one list there."""
+    if "supervisor" not in path:
+        return path
+    names = (f"assignments.{number}.category" for number in row_numbers("assignments", values))
+    return next((name for name in names if repr(first(values, name)) in reason), path)
 
 
 def _rows(path: str, values: Values) -> list[int]:

@@ -99,6 +99,7 @@ def test_a_no_is_an_answer_too_and_a_new_entry_needs_one(office: Office, keeper:
     [
         ("credentials.0.code", "nycsp", "nycps-provisional"),
         ("attestations.0.kind", "bipolar", "lived-experience"),
+        ("assignments.0.category", "boss", "lcsw"),
         ("credentials.0.hours", "many", "such as 2 or 1.5"),
         ("assignments.0.ops", "once", "such as 3/4/2026"),
     ],
