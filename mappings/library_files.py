@@ -138,6 +138,7 @@ def _read(sheets: Sequence[tuple[TextFile, Sheet]]) -> _Found:
     for file, sheet in sheets:
         for item in sheet.sheets("rule", "rule"):
             rule = _rule(item, found.sources, _pack_of(file, found.packs, item), known)
+            _number_once(item, rule, found.rules)
             _add(found.rules, item, rule)
             tables = {str(v.settings["table"]) for v in rule.versions if "table" in v.settings}
             found.settings += [(item, name) for name in sorted(tables)]
@@ -147,6 +148,12 @@ def _read(sheets: Sequence[tuple[TextFile, Sheet]]) -> _Found:
     for _, sheet in sheets:
         sheet.done()
     return found
+
+
+def _number_once(sheet: Sheet, rule: Rule, rules: Mapping[str, Rule]) -> None:
+    other = next((each for each in rules.values() if rule.no and each.no == rule.no), None)
+    if other is not None and other.id != rule.id:
+        sheet.doubt(f"the number `{rule.no}` is that of {other.id}", "a `no` of its own, or none")
 
 
 def _add_table(tables: dict[str, Table], sheet: Sheet, table: Table) -> None:
@@ -224,6 +231,8 @@ def _source(sheet: Sheet) -> Source:
 def _cite(outer: Sheet, sources: Mapping[str, Source]) -> Citation:
     if not outer.has("cite"):
         outer.refuse("the citation is missing", CITE_FORM)
+    if not isinstance(outer.raw("cite"), dict):
+        outer.refuse(f"`cite` is {outer.raw('cite')!r}", CITE_FORM)
     sheet = outer.inner(f"{outer.where}, cite", outer.table("cite"))
     id = sheet.text("source")
     if id not in sources:
@@ -272,6 +281,8 @@ def _value(
             sheet.refuse("it has a value and is `unset`", "either value = ... or unset = true")
     elif not isinstance(value, type_) or isinstance(value, bool):
         sheet.refuse(f"`value` is {value!r}", f"a value of the parameter's type ({type_.__name__})")
+    elif isinstance(value, int) and value < 0:
+        sheet.doubt(f"`value` is {value}", "a whole number that is not below 0")
     elif choices and not set(value if isinstance(value, list) else [value]) <= set(choices):
         sheet.refuse(f"`value` is {value!r}", "of the choices " + ", ".join(choices))
     frozen = tuple(value) if isinstance(value, list) else value

@@ -36,7 +36,8 @@ def _refuse(pack: Pack, problem: str, form: str) -> None:
 def _check_extends(pack: Pack, packs: Mapping[str, Pack]) -> None:
     for above in pack.extends:
         if above not in packs or above == pack.id:
-            _refuse(pack, f"extends unknown `{above}`", "one of " + ", ".join(packs))
+            others = ", ".join(id for id in packs if id != pack.id)
+            _refuse(pack, f"extends unknown `{above}`", f"one of {others}" if others else "no `extends`")
         if LAYERS.index(packs[above].layer) >= LAYERS.index(pack.layer):
             form = "a pack of a layer above: " + ", ".join(LAYERS[: LAYERS.index(pack.layer)])
             _refuse(pack, f"extends `{above}`, which is of the layer {packs[above].layer}", form)

@@ -26,6 +26,7 @@ def read_overlay(file: str, data: bytes, library: Library, kept: bool = False) -
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LibraryError(file, "site overlay", f"not TOML ({error})", FORM) from None
     jurisdiction = sheet.text("jurisdiction", "")
+    _check_place(sheet, library, jurisdiction)
     packs = _packs(sheet, library, jurisdiction)
     known = _known(library, jurisdiction, packs)
     rules = library.rules_by_id
@@ -43,6 +44,15 @@ def read_overlay(file: str, data: bytes, library: Library, kept: bool = False) -
     )
     sheet.done()
     return overlay
+
+
+def _check_place(sheet: Sheet, library: Library, jurisdiction: str) -> None:
+    known = sorted({pack.jurisdiction for pack in library.packs.values() if pack.jurisdiction})
+    if jurisdiction and jurisdiction not in known:
+        sheet.doubt(f"there are no rules for `{jurisdiction}`", "jurisdiction = one of " + ", ".join(known))
+    start, until = sheet.maybe_day("from"), sheet.maybe_day("until")
+    if start is not None and until is not None and until < start:
+        sheet.doubt(f"`until` {until} lies before `from` {start}", "an `until` that is not before `from`")
 
 
 def _packs(sheet: Sheet, library: Library, jurisdiction: str) -> tuple[str, ...]:

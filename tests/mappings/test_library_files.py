@@ -117,6 +117,12 @@ def test_sound_pack_of_an_invented_place_loads_without_any_code(tmp_path: Path) 
         ("from = 2026-07-01", 'from = "2026-07-01"', "`from` is '2026-07-01'", "without quotation marks"),
         ('cite = { source = "manual", at = "p. 2" }', "", "the citation is missing", "cite = { source ="),
         ('source = "manual", at = "p. 2"', 'source = "rumour", at = "p. 2"', "unknown source", "manual"),
+        (
+            'cite = { source = "manual", at = "p. 2" }',
+            'cite = "p. 2"',
+            "`cite` is 'p. 2'",
+            "cite = { source =",
+        ),
         ('source = "manual", at = "p. 2"', 'source = "manual", at = " "', "`at` is ' '", "not blank"),
         ('fix = "Write sooner."', "", "`fix` is missing", "fix = a text"),
         ('severity = "warn"', 'severity = "loud"', "`severity` is 'loud'", "info, warn, block"),
@@ -153,11 +159,19 @@ def test_rule_id_that_stands_twice_is_refused(tmp_path: Path) -> None:
         _read(_folder(tmp_path, rules=RULE + RULE))
 
 
+def test_number_that_two_rules_have_is_refused(tmp_path: Path) -> None:
+    numbered = RULE.replace('title = "In time"', 'no = "X1"\ntitle = "In time"')
+    other = numbered.replace("XX.NOTE.TIMELY", "XX.NOTE.OTHER")
+    with pytest.raises(LibraryError, match=r"rule XX.NOTE.OTHER: the number `X1` is that of XX.NOTE.TIMELY"):
+        _read(_folder(tmp_path, rules=numbered + other))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
         ("value = 24", 'value = "24"', "`value` is '24'"),
         ("value = 24", "value = true", "`value` is True"),
+        ("value = 24", "value = -24", "`value` is -24; the right form is a whole number"),
         ("value = 24", "value = 24\nunset = true", "it has a value and is `unset`"),
         ('tighter = "lower"', 'tighter = "softer"', "`tighter` is 'softer'"),
         ('tighter = "lower"', 'tighter = "lower"\nchoices = ["a"]', "`value` is 24"),
@@ -181,6 +195,7 @@ def test_values_out_of_order_are_refused(tmp_path: Path) -> None:
     [
         (PACK.replace('id = "xx"', 'id = "yy"'), "`id` is 'yy'"),
         (PACK + 'extends = ["nowhere"]\n', "extends unknown `nowhere`"),
+        (PACK + 'extends = ["xx"]\n', "extends unknown `xx`; the right form is no `extends`"),
         (PACK + "until = 2025-01-01\n", "lies before"),
         ("", "its folder has no pack"),
         ("[pack", "not TOML"),
@@ -231,6 +246,8 @@ def test_unsound_table_is_refused(tmp_path: Path, old: str, new: str, problem: s
         ('[severity]\n"NY.WISH" = "warn"\n', "unknown rule", "rules list"),
         ('[severity]\n"NY.PLAN.ADHOC" = "loud"\n', "'loud'", "info, warn, block"),
         ("[wishes]\n", "unknown key `wishes`", "parameters"),
+        ("from = 2026-02-01\nuntil = 2026-01-01\n", "lies before `from`", "not before `from`"),
+        ('jurisdiction = "us-xx"\n', "there are no rules for `us-xx`", "us-id, us-ny"),
         ("[", "not TOML", "[parameters]"),
     ],
 )
