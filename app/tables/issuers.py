@@ -75,3 +75,5 @@ class Launch(Table):
     good_until: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     closed_why: Mapped[str | None]
+    refresh_state: Mapped[str | None]
+    refresh_at: Mapped[datetime | None]
