@@ -69,7 +69,7 @@ def drafted(session: Session, issuer: str, patient: str, library: Library, now: 
     in_change = _in_change(session, issuer, patient, gone)
     whys |= {each.id: IN_CHANGE for each in in_change}
     _hold_again(session, issuer, patient, [*finals, *in_change], whys, around, library, now)
-    return Drafted(tuple(fresh), {each.id: each for each in finals}, judged, around)
+    return Drafted(tuple(fresh), {each.id: each for each in carried}, judged, around)
 
 
 def _finals(session: Session, issuer: str, patient: str, gone: Mapping[str, int]) -> list[Contact]:
