@@ -36,7 +36,7 @@ def register(session: Session, keyring: Keyring, issuer: Issuer, now: datetime) 
     row.iss, row.jurisdiction, row.config = issuer.iss, issuer.jurisdiction, config
     row.secret, row.changed_at = sealed, now
     session.flush()
-    keyring.ensure(session, issuer.id, now)
+    keyring.ensure(session, issuer.id, now, issuer.key_alg)
     audit.write(session, issuer.id, "EHR registered", now, subject=issuer.id, iss=issuer.iss)
 
 

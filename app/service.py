@@ -26,12 +26,14 @@ from app.web.launch import door
 from app.web.meetings import meetings
 from app.web.opening import opening
 from app.web.planning import planning
+from app.web.rereading import rereading
 from app.web.rules import rules
 from app.web.signing import signing
 from app.web.staff import staff
 from app.web.staff_fhir import staff_fhir
 from app.web.staff_ledgers import staff_ledgers
 from app.web.staff_program import staff_program
+from app.web.styling import styling
 from app.web.why import why
 from mappings.library import load
 from smart_launch.fhir_client import http_session
@@ -56,6 +58,8 @@ BLUEPRINTS = (
     duties,
     rules,
     why,
+    rereading,
+    styling,
 )
 
 
@@ -88,7 +92,7 @@ def create_app(
     app.extensions["peerchart"] = Kit(
         settings=settings,
         store=store,
-        keyring=Keyring(store, settings),
+        keyring=Keyring(store, settings, clock),
         library=load(settings.site_rules),
         http=http or http_session(),
         clock=clock,

@@ -38,6 +38,8 @@ class KeyRow(Table):
     secret: Mapped[bytes]
     made_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
+    signs_from: Mapped[datetime | None]
+    published_until: Mapped[datetime | None]
     __table_args__ = (
         UniqueConstraint("issuer", "purpose", "kid", name="key_once"),
         Index("key_in_use", "issuer", "purpose", unique=True, sqlite_where=sql("retired_at IS NULL")),

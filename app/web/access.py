@@ -35,6 +35,7 @@ PUBLIC = frozenset(
         "launch.arrive",
         "pages.health",
         "pages.client_keys",
+        "pages.client_keys_of",
         "pages.seal_keys",
         "pages.front",
     }

@@ -6,16 +6,31 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import Blueprint, Flask, g, jsonify, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    abort,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 
 from app import audit, individuals, staff
 from app.actor import ADMINISTRATOR, BILLER, CLINICIAN, LPHA, SUPERVISOR
-from app.web import launches, lists
+from app.chart.granted import reasons_on
+from app.web import launches, lists, tokens
 from app.web.access import EVERYBODY, actor, allow, cookie_name, drop_secret, launch
 from app.web.errors import plain
 from app.web.kit import kit
 from app.web.knowing import worth_knowing
+from app.web.registry import issuer_of
+from smart_launch.context import LaunchContext
+from smart_launch.refusal import UnknownIssuer
 
 pages = Blueprint("pages", __name__)
 
@@ -65,6 +80,15 @@ def client_keys() -> ResponseReturnValue:
     return _key_set(kit().keyring.public_client_keys())
 
 
+@pages.get("/.well-known/jwks/<issuer_id>.json")
+def client_keys_of(issuer_id: str) -> ResponseReturnValue:
+    """The public keys by which one EHR knows us."""
+    keys = kit().keyring.public_client_keys(issuer_id)
+    if not keys["keys"]:
+        abort(404)
+    return _key_set(keys)
+
+
 @pages.get("/.well-known/seal-keys.json")
 def seal_keys() -> ResponseReturnValue:
     """The public keys by which anybody can check the seal of a signature."""
@@ -86,11 +110,21 @@ def sign_out() -> ResponseReturnValue:
     """Close this launch and those of the same worklist; tokens are forgotten, the cookie is taken back."""
     now = kit().now()
     with kit().store.write() as session:
+        held = tokens.of_launches(kit(), session, launch())
         launches.close_all(session, launch(), "signed-out", now)
         audit.did(session, actor(), "signed out", now)
+    _end_at_ehr(held)
     response = make_response(render_template("signed_out.html", actor=None))
     drop_secret(response, cookie_name(launch().id))
     return response
+
+
+def _end_at_ehr(held: list[LaunchContext]) -> None:
+    """Revoke at the EHR what was just forgotten here; an EHR that was taken off the registry is not asked."""
+    try:
+        tokens.end_at_ehr(kit(), issuer_of(launch().issuer), held)
+    except UnknownIssuer:
+        return
 
 
 def install(app: Flask) -> None:
@@ -126,6 +160,7 @@ def _for_templates() -> dict[str, Any]:
         "banner": launch().context.get("banner", True),
         "navigation": _navigation,
         "worth_knowing": worth_knowing,
+        "not_granted": lambda page: reasons_on(page, launch().context),
         "said": SAID.get(request.args.get("said", "")),
         "now": kit().now(),
     }
@@ -154,6 +189,7 @@ SAID = {
     "again": "It will be sent again.",
     "seen": "Recorded that you have seen it.",
     "authorized": "Recorded. The claims were drafted anew.",
+    "read-again": "The chart was read again.",
     "authorization-ended": "Ended. Later contacts take no units of it.",
 }
 
