@@ -8,7 +8,10 @@ from app.problems import NotAllowed, NotFound
 
 PEER, LPHA, CLINICIAN = "peer", "lpha", "clinician"
 SUPERVISOR, BILLER, ADMINISTRATOR = "supervisor", "biller", "administrator"
-ROLES = frozenset({PEER, LPHA, CLINICIAN, SUPERVISOR, BILLER, ADMINISTRATOR})
+ENGINEER = "engineer"
+ROLES = frozenset({PEER, LPHA, CLINICIAN, SUPERVISOR, BILLER, ADMINISTRATOR, ENGINEER})
+# An interface engineer looks after the lines to the EHR, and needs to know nobody's name for it.
+KNOW_PEOPLE = ROLES - {ENGINEER}
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,11 @@ class Actor:
     def is_any(self, *roles: str) -> bool:
         """True when the actor has one of these roles."""
         return not self.roles.isdisjoint(roles)
+
+    @property
+    def knows_people(self) -> bool:
+        """Whether a role of the actor lets them know who the individuals are."""
+        return self.is_any(*KNOW_PEOPLE)
 
 
 def require(actor: Actor, *roles: str, to: str) -> None:

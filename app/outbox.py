@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, or_, sel
 from sqlalchemy.orm import Session, aliased
 
 from app import audit
-from app.actor import ADMINISTRATOR, BILLER, LPHA, PEER, SUPERVISOR, Actor, require
+from app.actor import ADMINISTRATOR, BILLER, ENGINEER, LPHA, PEER, SUPERVISOR, Actor, require
 from app.problems import NotFound, Problem, Stale
 from app.tables import OutboxRow, SignatureRow
 
@@ -182,7 +182,7 @@ def hold(session: Session, leased: Leased, reason: str, now: datetime) -> None:
 def retry(session: Session, actor: Actor, row_id: int, now: datetime) -> None:
     """Put a refused or held row back in line, or let a waiting one go now. Raises NotAllowed, NotFound, and
     Stale for one that is being sent or is in the chart."""
-    require(actor, SUPERVISOR, ADMINISTRATOR, BILLER, LPHA, PEER, to="send a record again")
+    require(actor, SUPERVISOR, ADMINISTRATOR, BILLER, ENGINEER, LPHA, PEER, to="send a record again")
     row = session.scalars(select(OutboxRow).where(OutboxRow.id == row_id, *_visible(actor))).first()
     if row is None:
         raise NotFound("There is no such delivery.", "Look at the list of deliveries.")
@@ -194,8 +194,8 @@ def retry(session: Session, actor: Actor, row_id: int, now: datetime) -> None:
 
 
 def listing(session: Session, actor: Actor | None) -> tuple[DeliveryLine, ...]:
-    """The deliveries of the actor's person; in a launch without one all of the issuer for supervisors and
-    administrators, the claims for billers, and for everybody what they signed themselves. Every row of every
+    """The deliveries of the actor's person; in a launch without one all of the issuer for supervisors,
+    administrators and interface engineers, the claims for billers, and for everybody what they signed themselves. Every row of every
     issuer for None (the worker's report). Newest first."""
     query = select(OutboxRow).order_by(OutboxRow.id.desc())
     if actor is not None:
@@ -227,7 +227,7 @@ def _visible(actor: Actor) -> tuple[ColumnElement[bool], ...]:
     of_issuer = OutboxRow.issuer == actor.issuer
     if actor.patient is not None:
         return of_issuer, OutboxRow.patient == actor.patient
-    if actor.is_any(SUPERVISOR, ADMINISTRATOR):
+    if actor.is_any(SUPERVISOR, ADMINISTRATOR, ENGINEER):
         return (of_issuer,)
     own = _signed_by(actor)
     return of_issuer, or_(own, OutboxRow.destination == CLAIMS) if actor.is_any(BILLER) else own

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import audit, staff_csv
-from app.actor import ADMINISTRATOR, ROLES, SUPERVISOR, Actor, require
+from app.actor import ADMINISTRATOR, ENGINEER, ROLES, SUPERVISOR, Actor, require
 from app.problems import MendInput, NotAllowed, NotFound, Problem
 from app.registry import jurisdiction_of
 from app.staff_changes import PROGRAM_ACTIONS, Change, changed_fields, edit_of, history, require_fresh
@@ -359,8 +359,11 @@ def _check(session: Session, actor: Actor, record: Staff, roles: frozenset[str])
         )
     known = session.get(StaffRow, (actor.issuer, record.id))
     held = set(known.roles) if known else set()
-    if ADMINISTRATOR in (roles | held) and not actor.is_any(ADMINISTRATOR):
-        raise NotAllowed("Only an administrator makes or changes administrators.", "Ask an administrator.")
+    if {ADMINISTRATOR, ENGINEER} & (roles | held) and not actor.is_any(ADMINISTRATOR):
+        raise NotAllowed(
+            "Only an administrator makes or changes administrators and interface engineers.",
+            "Ask an administrator.",
+        )
     other = by_npi(session, actor.issuer, record.npi) if record.npi else None
     if other is not None and other.record.id != record.id:
         raise MendInput(

@@ -18,7 +18,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from markupsafe import Markup
 
 from app import audit, staff
-from app.actor import ROLES, Actor
+from app.actor import KNOW_PEOPLE, ROLES, Actor
 from app.problems import NotAllowed
 from app.web import launches
 from app.web.kit import kit
@@ -41,6 +41,7 @@ PUBLIC = frozenset(
     }
 )
 EVERYBODY = tuple(sorted(ROLES))
+KNOWS_PEOPLE = tuple(sorted(KNOW_PEOPLE))
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,13 @@ def _check_form_token() -> None:
         _refuse_form()
 
 
+def _refuse_chart() -> None:
+    if request.endpoint != "pages.sign_out":
+        raise NotAllowed(
+            "Your role does not open charts.", "Open Peerchart from the EHR's menu, outside a chart."
+        )
+
+
 def _refuse_form() -> NoReturn:
     raise NotAllowed(
         "This form did not come from the page that is open here, so nothing was changed.",
@@ -252,6 +260,8 @@ def _refuse_form() -> NoReturn:
 
 
 def _check_guard(guard: Guard) -> None:
+    if launch().patient is not None and actor().roles and not actor().knows_people:
+        _refuse_chart()
     if not actor().is_any(*guard.roles):
         wanted = " or ".join(sorted(guard.roles))
         raise NotAllowed("Your role does not open this page.", f"Ask a colleague with the role {wanted}.")

@@ -39,6 +39,7 @@ ROLES: Choices = (
     ("supervisor", "Supervisor"),
     ("biller", "Biller"),
     ("administrator", "Administrator"),
+    ("engineer", "Interface engineer, sees no names"),
 )
 YES_NO: Choices = (("yes", "Yes"), ("no", "No"))
 POPULATIONS: Choices = (

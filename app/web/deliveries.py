@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import individuals, outbox
-from app.actor import ADMINISTRATOR, BILLER, LPHA, PEER, SUPERVISOR
+from app.actor import ADMINISTRATOR, BILLER, ENGINEER, LPHA, PEER, SUPERVISOR
+from app.outbox import DeliveryLine
 from app.problems import NotFound, Stale
 from app.web.access import EVERYBODY, actor, allow
 from app.web.kit import kit
@@ -19,7 +23,7 @@ KINDS = {
     "episode": "Engagement",
     "claim": "Claim",
 }
-MAY_RETRY = (SUPERVISOR, ADMINISTRATOR, BILLER, LPHA, PEER)
+MAY_RETRY = (SUPERVISOR, ADMINISTRATOR, BILLER, ENGINEER, LPHA, PEER)
 LARGEST_ROW = 2**63 - 1  # of a database
 AGAIN = ("refused", "held", "waiting")
 
@@ -32,6 +36,8 @@ def listing() -> ResponseReturnValue:
     with kit().store.read() as session:
         lines = outbox.listing(session, actor())
         names = individuals.names(session, actor().issuer)
+    if not actor().knows_people:
+        lines, names = tuple(_without_names(line, names.get(line.patient, "")) for line in lines), {}
     shown = [line for line in lines if not state or line.state == state]
     return render_template(
         "deliveries.html",
@@ -44,6 +50,14 @@ def listing() -> ResponseReturnValue:
         may_retry=actor().is_any(*MAY_RETRY),
         again=AGAIN,
     )
+
+
+def _without_names(line: DeliveryLine, name: str) -> DeliveryLine:
+    """The line as somebody reads it who is to know nobody's name, in the EHR's words neither."""
+    reason = line.reason or ""
+    for word in re.findall(r"[\w'-]{2,}", name):
+        reason = re.sub(rf"\b{re.escape(word)}\b", "(left out)", reason, flags=re.IGNORECASE)
+    return replace(line, patient="", reason=reason or None)
 
 
 @deliveries.post("/<int:row_id>/retry")

@@ -13,7 +13,7 @@ from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR, not_here
 from app.engagement_change import Step
 from app.history import Entry
 from app.problems import MendInput
-from app.web.access import EVERYBODY, actor, allow
+from app.web.access import KNOWS_PEOPLE, actor, allow
 from app.web.formkit import Errors, Unreadable, Values, clock_time, day, first, moment, values_of
 from app.web.kit import kit
 from app.web.view import FormView, zone
@@ -42,7 +42,7 @@ LATE_ROWS = ("", "_2", "_3")
 
 
 @engagement.get("")
-@allow(*EVERYBODY, person=True)
+@allow(*KNOWS_PEOPLE, person=True)
 def page() -> ResponseReturnValue:
     """The state now, its history, and the forms to record the next step or the goal."""
     return _page({}, {}, 200)

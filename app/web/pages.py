@@ -196,7 +196,7 @@ SAID = {
 
 def _person() -> Shown | None:
     patient = launch().patient
-    if patient is None:
+    if patient is None or not actor().knows_people:
         return None
     if "shown_person" not in g:
         with kit().store.read() as session:

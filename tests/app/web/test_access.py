@@ -16,9 +16,11 @@ READERS = frozenset({"peer", "lpha", "clinician", "supervisor"})
 KEEPERS = frozenset({"supervisor", "administrator"})
 CLAIM_READERS = KEEPERS | {"biller"}
 PEER, LPHA, BILLER = frozenset({"peer"}), frozenset({"lpha"}), frozenset({"biller"})
-PLANNERS, NO_PEER = frozenset({"lpha", "clinician"}), EVERYBODY - {"peer"}
+ENGINEER, KNOWS_PEOPLE = frozenset({"engineer"}), EVERYBODY - {"engineer"}
+PLANNERS, NO_PEER = frozenset({"lpha", "clinician"}), KNOWS_PEOPLE - {"peer"}
 MATRIX = {
-    "pages.home": EVERYBODY, "pages.sign_out": EVERYBODY,
+    "pages.home": EVERYBODY, "pages.sign_out": EVERYBODY, "rereading.again": EVERYBODY,
+    "styling.sheet": EVERYBODY,
     "charting.new": PEER, "charting.edit": PEER, "charting.save": PEER, "charting.findings": PEER,
     "charting.autosave": PEER, "charting.discard": PEER, "charting.amend": PEER,
     "signing.one": READERS, "signing.page": PEER, "signing.sign": PEER, "signing.recall": PEER,
@@ -27,7 +29,7 @@ MATRIX = {
     "planning.listing": READERS, "planning.one": READERS, "planning.new": PLANNERS, "planning.edit": PLANNERS,
     "planning.save": PLANNERS, "planning.sign_page": PLANNERS, "planning.sign": PLANNERS,
     "planning.revise": PLANNERS, "planning.discard": PLANNERS, "planning.end": PLANNERS,
-    "engagement.page": EVERYBODY, "engagement.record": READERS, "engagement.goal": READERS - {"supervisor"},
+    "engagement.page": KNOWS_PEOPLE, "engagement.record": READERS, "engagement.goal": READERS - {"supervisor"},
     "engagement.late": READERS, "engagement.put_in": READERS, "engagement.one": READERS,
     "engagement.put_right": READERS,
     "beside.page": READERS, "beside.rights": READERS, "beside.preference": READERS,
@@ -42,7 +44,7 @@ MATRIX = {
     "staff_fhir.again": KEEPERS, "staff_fhir.show": KEEPERS, "staff_fhir.save": KEEPERS,
     "billing.listing": CLAIM_READERS, "billing.redraft": CLAIM_READERS, "billing.one": CLAIM_READERS,
     "billing.release": BILLER, "billing.hold": BILLER, "billing.unhold": BILLER,
-    "authorizations.listing": EVERYBODY, "authorizations.new": NO_PEER, "authorizations.add": NO_PEER,
+    "authorizations.listing": KNOWS_PEOPLE, "authorizations.new": NO_PEER, "authorizations.add": NO_PEER,
     "authorizations.one": NO_PEER, "authorizations.change": NO_PEER, "authorizations.end": NO_PEER,
     "authorizations.extension": NO_PEER, "authorizations.extend": NO_PEER, "authorizations.form": NO_PEER,
     "deliveries.listing": EVERYBODY, "deliveries.retry": EVERYBODY - {"clinician"},
@@ -52,7 +54,7 @@ MATRIX = {
 }  # fmt: skip
 WITHOUT_A_LAUNCH = {
     "static", "launch.begin", "launch.callback", "launch.arrive", "pages.health", "pages.client_keys",
-    "pages.seal_keys", "pages.front",
+    "pages.seal_keys", "pages.front", "pages.client_keys_of",
 }  # fmt: skip
 
 
