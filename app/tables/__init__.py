@@ -15,6 +15,7 @@ from app.tables.engagement import EngagementGoalRow, EngagementRow
 from app.tables.issuers import IssuerRow, KeyRow, Launch, PendingLaunch
 from app.tables.office import IndividualRow, ProgramRow, StaffRow
 from app.tables.plans import PlanEntryRow
+from app.tables.second_step import SecondStepRow, SecondStepRuleRow, SigningPinRow
 
 __all__ = [
     "AuditRow",
@@ -40,7 +41,10 @@ __all__ = [
     "PlanEntryRow",
     "ProgramRow",
     "ReviewRow",
+    "SecondStepRow",
+    "SecondStepRuleRow",
     "SignatureRow",
+    "SigningPinRow",
     "StaffRow",
     "StruckRow",
     "Table",

@@ -80,6 +80,8 @@ class SignatureRow(Table):
     jws: Mapped[str]
     kid: Mapped[str]
     launch: Mapped[str]
+    second_step: Mapped[str | None]
+    second_step_at: Mapped[datetime | None]
     __table_args__ = (
         UniqueConstraint("issuer", "kind", "subject", "version", "meaning", name="signed_once"),
         UniqueConstraint("issuer", "kind", "subject", "version", "by", name="signer_once"),
