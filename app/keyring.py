@@ -192,16 +192,16 @@ def _last(session: Session, issuer: str, purpose: str) -> KeyRow | None:
 
 
 def _signing(session: Session, issuer: str, purpose: str, now: datetime) -> KeyRow | None:
-    """Of the keys whose time to sign has come the one whose time came last; a seal key signs once made."""
+    """Of the keys whose time to sign has come the one made last; a seal key signs once it is made."""
     rows = session.scalars(select(KeyRow).where(KeyRow.issuer == issuer, KeyRow.purpose == purpose)).all()
     if purpose == SEAL:
         return next((row for row in rows if row.retired_at is None), None)
     begun = [row for row in rows if row.signs_from is None or row.signs_from <= now]
-    return max(begun, key=_began, default=None)
+    return max(begun, key=_order, default=None)
 
 
-def _began(row: KeyRow) -> tuple[bool, datetime, bool, datetime]:
-    return row.signs_from is not None, row.signs_from or row.made_at, row.retired_at is None, row.made_at
+def _order(row: KeyRow) -> tuple[datetime, bool, datetime]:
+    return row.made_at, row.retired_at is None, row.retired_at or row.made_at
 
 
 def _is_published(row: KeyRow, now: datetime) -> bool:
