@@ -30,6 +30,10 @@ class Stale(Problem):
     """Somebody, or another window, changed it meanwhile."""
 
 
+class OtherChart(Problem):
+    """A form that was shown for one chart came to another."""
+
+
 class Held(Problem):
     """The rules hold it; `findings` say why."""
 

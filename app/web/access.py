@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadData, URLSafeSerializer
 from markupsafe import Markup
 
 from app import audit, staff
 from app.actor import KNOW_PEOPLE, ROLES, Actor
-from app.problems import NotAllowed
+from app.problems import NotAllowed, OtherChart
 from app.web import launches
 from app.web.kit import kit
 from app.web.launches import OpenLaunch
@@ -42,6 +42,7 @@ PUBLIC = frozenset(
 )
 EVERYBODY = tuple(sorted(ROLES))
 KNOWS_PEOPLE = tuple(sorted(KNOW_PEOPLE))
+_FORM = "peerchart-form"
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,10 @@ def drop_secret(response: Any, name: str) -> None:
     response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="None", partitioned=True)
 
 
-def csrf_token(launch_id: str, secret: str) -> str:
-    """The token of the forms of one launch in one browser."""
-    return str(URLSafeSerializer(secret, salt="peerchart-form").dumps(launch_id))
+def csrf_token(launch_id: str, secret: str, patient: str | None) -> str:
+    """The token of the forms of one launch in one browser; it also says for whom the form was shown."""
+    mark = launches.digest(f"{secret} {patient or ''}")[:16]
+    return str(URLSafeSerializer(secret, salt=_FORM).dumps([launch_id, mark]))
 
 
 def csrf_field() -> Markup:
@@ -197,7 +199,7 @@ def _open(launch_id: str) -> None:
     if member is None or not member.active:
         raise Locked("inactive", found)
     _stay_open(found)
-    g.launch, g.csrf = found, csrf_token(launch_id, secret)
+    g.launch, g.csrf = found, csrf_token(launch_id, secret, found.patient)
     g.actor = Actor(
         issuer=found.issuer,
         staff_id=found.staff_id,
@@ -236,13 +238,25 @@ def _check_form_token() -> None:
     if request.method in ("GET", "HEAD"):
         return
     token = request.headers.get("X-CSRF") or request.form.get("csrf", "")
-    secret = request.cookies.get(cookie_name(g.launch_id), "")
-    try:
-        good = URLSafeSerializer(secret, salt="peerchart-form").loads(token) == g.launch_id
-    except BadSignature:
-        good = False
-    if not good:
+    if token == g.csrf:
+        return
+    if not _is_of_a_page_of_ours(token):
         _refuse_form()
+    raise OtherChart(
+        "This form was shown for another chart than the one that is open here. Nothing was changed.",
+        "Look at the name at the top of the page, then go back to the window in which you wrote.",
+    )
+
+
+def _is_of_a_page_of_ours(token: str) -> bool:
+    """Whether a launch that this browser holds the cookie of gave out the token, be it another launch."""
+    try:
+        _, payload = URLSafeSerializer("", salt=_FORM).loads_unsafe(token)
+        launch_id = str(payload[0])
+        secret = request.cookies.get(cookie_name(launch_id), "")
+        return bool(secret) and bool(URLSafeSerializer(secret, salt=_FORM).loads(token))
+    except (BadData, TypeError, LookupError):
+        return False
 
 
 def _refuse_chart() -> None:

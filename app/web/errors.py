@@ -6,19 +6,20 @@ import structlog
 from flask import Flask, Response, g, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from app.problems import Held, MendInput, NotAllowed, NotFound, Problem, Stale
+from app.problems import Held, MendInput, NotAllowed, NotFound, OtherChart, Problem, Stale
 from app.web.access import Locked
 from smart_launch.refusal import LaunchRefused
 
 log = structlog.get_logger()
 
-STATUS = ((NotFound, 404), (NotAllowed, 403), (Stale, 409), (Held, 409), (MendInput, 422))
+STATUS = ((NotFound, 404), (NotAllowed, 403), (Stale, 409), (OtherChart, 409), (Held, 409), (MendInput, 422))
 HEADINGS = {
     403: "You cannot do that here",
     404: "Nothing here",
     409: "It was changed meanwhile",
     422: "Please mend what you typed",
 }
+OWN_HEADINGS = ((Held, "The rules hold this"), (OtherChart, "This form belongs to another chart"))
 LOCKED = {
     "no-launch": ("This address does not open a chart", "Open Peerchart from the chart of your EHR."),
     "signed-out": ("You signed out here", "Open Peerchart from the chart again when you need it."),
@@ -68,9 +69,8 @@ def plain(heading: str, message: str, what_to_do: str, status: int, **more: obje
 
 def _problem(problem: Problem) -> Response:
     status = next(code for kind, code in (*STATUS, (Problem, 400)) if isinstance(problem, kind))
-    heading = (
-        "The rules hold this" if isinstance(problem, Held) else HEADINGS.get(status, "That did not work")
-    )
+    heading = next((words for kind, words in OWN_HEADINGS if isinstance(problem, kind)), None)
+    heading = heading or HEADINGS.get(status, "That did not work")
     findings = problem.findings if isinstance(problem, Held) else ()
     return plain(heading, problem.message, problem.what_to_do, status, findings=findings)
 

@@ -84,7 +84,12 @@ class Desk:
         from app.web.access import csrf_token
 
         cookie = self.client.get_cookie(cookie_name(self.launch_id), domain="127.0.0.1")
-        return csrf_token(self.launch_id, cookie.value) if cookie else ""
+        if cookie is None:
+            return ""
+        kit: Kit = self.client.application.extensions["peerchart"]
+        with kit.store.read() as session:
+            found = launches.find(session, self.launch_id)
+        return csrf_token(self.launch_id, cookie.value, found.patient if found else None)
 
     def follow(self) -> TestResponse:
         assert self.page is not None and self.page.status_code == 303, self.page

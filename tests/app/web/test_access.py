@@ -7,6 +7,7 @@ from flask import Flask
 
 from app import staff
 from app.actor import ROLES
+from app.tables import Launch
 from app.web.access import PUBLIC, cookie_name, guard_of
 from tests.app.web.office import ADMIN, EHR, ORIGIN, STAFF, Desk, Office
 
@@ -204,12 +205,33 @@ def test_a_form_of_another_site_changes_nothing(office: Office, headers: dict[st
     assert "No contact is written yet" in desk.get("/").text
 
 
-@pytest.mark.parametrize("token", ["", "x", "other"])
+@pytest.mark.parametrize("token", ["", "x", "x.y", "W10.x", "bnVsbA.x", "other browser"])
 def test_a_form_without_its_token_changes_nothing(office: Office, token: str) -> None:
     desk = office.sit("rivera", "pat-moss")
-    if token == "other":
+    if token == "other browser":
         token = office.sit("rivera", "pat-lindqvist").csrf()
     assert desk.post("/contacts/new", {"csrf": token}).status_code == 403
+
+
+def test_a_form_of_another_chart_in_this_browser_is_told_so_and_changes_nothing(office: Office) -> None:
+    moss = office.sit("rivera", "pat-moss")
+    maja = office.sit("rivera", "pat-lindqvist", moss.client)
+    refused = moss.post("/contacts/new", {"csrf": maja.csrf()})
+    assert refused.status_code == 409
+    assert "shown for another chart" in refused.text
+    assert "This form belongs to another chart" in refused.text
+    for desk in (moss, maja):
+        assert "No contact is written yet" in desk.get("/").text
+
+
+def test_a_form_shown_for_one_person_is_refused_when_its_launch_is_for_another_now(office: Office) -> None:
+    desk = office.sit("rivera", "pat-moss")
+    shown = desk.csrf()
+    with office.kit.store.write() as session:
+        session.get_one(Launch, desk.launch_id).patient = "pat-lindqvist"
+    refused = desk.post("/contacts/new", {"csrf": shown})
+    assert refused.status_code == 409
+    assert "shown for another chart" in refused.text
 
 
 def test_signing_out_closes_this_launch_and_no_other(office: Office) -> None:
