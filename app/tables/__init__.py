@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from app.tables.assignments import AssignmentRow, BrokenGlassRow
 from app.tables.audit import AuditRow
 from app.tables.authorizations import AuthorizationRow
 from app.tables.base import Table
@@ -18,9 +19,11 @@ from app.tables.plans import PlanEntryRow
 from app.tables.second_step import SecondStepRow, SecondStepRuleRow, SigningPinRow
 
 __all__ = [
+    "AssignmentRow",
     "AuditRow",
     "AuthorizationRow",
     "BesideRow",
+    "BrokenGlassRow",
     "ClaimHoldRow",
     "ClaimRow",
     "ClaimUnitRow",
