@@ -46,7 +46,7 @@ def read_chart(
     answers = gather.Answers(context, {q.name: reply for q, reply in zip(asked, replies, strict=True)}, {})
     wanted = [Question(one, reference=one) for one in gather.still_open(answers)]
     where = gather.location_question(answers)
-    more = [*wanted, where] if where else wanted
+    more = [gather.as_granted(context, one) for one in ([*wanted, where] if where else wanted)]
     later = dict(
         zip([q.name for q in more], ask_all(client, more, batch=batch, request_id=request), strict=True)
     )

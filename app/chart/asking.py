@@ -16,12 +16,19 @@ Params = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Question:
-    """One question: a resource by reference, or a search. `name` is what people call the answer."""
+    """One question: a resource by reference, or a search. `name` is what people call the answer. One that is
+    `not_granted` is never asked: it would only be refused."""
 
     name: str
     reference: str = ""
     resource_type: str = ""
     params: Params = ()
+    not_granted: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The resource type that is asked for."""
+        return self.resource_type or self.reference.partition("/")[0]
 
     @property
     def address(self) -> str:
@@ -43,6 +50,16 @@ def ask_all(
 ) -> list[Reply]:
     """A reply to each question, in order; trouble with one leaves the others as they are. An EHR that cannot
     answer a batch is asked singly."""
+    asked = [question for question in questions if not question.not_granted]
+    came = iter(_asked(client, asked, batch=batch, request_id=request_id))
+    return [_refused(question) if question.not_granted else next(came) for question in questions]
+
+
+def _refused(question: Question) -> Reply:
+    return Reply(trouble=f"the EHR did not grant reading of {question.kind}")
+
+
+def _asked(client: FhirClient, questions: Sequence[Question], *, batch: bool, request_id: str) -> list[Reply]:
     if not questions:
         return []
     replies = _batch(client, questions, request_id) if batch and len(questions) > 1 else None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from app.chart import reading
 from app.chart.asking import Json, Question, Reply
 from app.chart.facts import ChartFacts, ChartProblem, Episode, Practitioner, Visit
+from app.chart.granted import may_ask
 from app.individuals import PersonLinks
 from mappings.fhir.elements import NPI
 from mappings.records import Coverage
@@ -77,7 +78,13 @@ def questions(context: LaunchContext, program_npi: str | None) -> list[Question]
     if program_npi:
         by_npi = (("identifier", f"{NPI}|{program_npi}"),)
         asked.append(Question(PROGRAM, resource_type="Organization", params=by_npi))
-    return asked
+    return [as_granted(context, one) for one in asked]
+
+
+def as_granted(context: LaunchContext, question: Question) -> Question:
+    """The question, marked where the granted scopes do not carry it."""
+    letter = "r" if question.reference else "s"
+    return replace(question, not_granted=not may_ask(context.scope, question.kind, letter))
 
 
 def still_open(answers: Answers) -> list[str]:

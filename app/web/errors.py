@@ -31,6 +31,11 @@ LOCKED = {
         "Your session reached its longest time",
         "What was saved is safe. Open Peerchart from the chart again and go on.",
     ),
+    "patient-changed": (
+        "This window was closed: the EHR now has another patient in view",
+        "What was saved is safe. Close this window and open Peerchart from the chart of the person you are "
+        "with.",
+    ),
     "inactive": (
         "You are no longer on this programme's staff list",
         "If that is wrong, ask the person who keeps the staff list.",

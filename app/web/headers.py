@@ -24,7 +24,9 @@ def install(app: Flask) -> None:
 
 def _add(response: Response) -> Response:
     origins = _origins()
-    response.headers["Content-Security-Policy"] = CSP + (" ".join(origins) or "'none'")
+    # The form of a launch goes to the EHR's sign-in, which may lead on to any sign-in page of its own.
+    csp = CSP.replace("form-action 'self'", f"form-action {g.form_action}") if "form_action" in g else CSP
+    response.headers["Content-Security-Policy"] = csp + (" ".join(origins) or "'none'")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Permissions-Policy"] = PERMISSIONS
@@ -35,6 +37,8 @@ def _add(response: Response) -> Response:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if request.endpoint == "static" and response.status_code == 200:
         response.headers["Cache-Control"] = "public, max-age=86400"
+    elif "kept_seconds" in g and response.status_code == 200:
+        response.headers["Cache-Control"] = f"private, max-age={g.kept_seconds}"
     elif request.endpoint not in ("pages.client_keys", "pages.seal_keys"):
         response.headers["Cache-Control"] = "no-store"
     return response

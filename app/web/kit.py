@@ -15,6 +15,7 @@ from app.store import Store
 from mappings.library import Library
 from smart_launch.discovery import ProfileCache
 from smart_launch.id_token import KeySets
+from smart_launch.style import StyleCache
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Kit:
     clock: Callable[[], datetime]
     profiles: ProfileCache = field(default_factory=ProfileCache)
     key_sets: KeySets = field(default_factory=KeySets)
+    styles: StyleCache = field(default_factory=StyleCache)
 
     def now(self) -> datetime:
         """The time of the clock, aware."""

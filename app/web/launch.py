@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+from uuid import uuid4
 
-from flask import Blueprint, g, redirect, request, url_for
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import audit, staff
-from app.chart import ChartFacts, Practitioner, read_chart, remember
+from app.actor import Actor
+from app.chart import ChartFacts, Practitioner, remember
+from app.chart.granted import may_ask
+from app.chart.reading import reference as reference_of
 from app.problems import Problem
 from app.staff import StaffMember
-from app.web import launches
+from app.web import landing, launches, tokens
 from app.web.access import cookie_name, drop_secret, set_secret
 from app.web.errors import plain
 from app.web.kit import kit
 from app.web.registry import issuer_of, registered
+from app.web.rereading import read_facts, read_with
 from smart_launch import launch as smart
+from smart_launch import style as styles
+from smart_launch.authorization import AuthorizationForm, as_form
 from smart_launch.context import LaunchContext
-from smart_launch.fhir_client import FhirClient, FhirTrouble
+from smart_launch.fhir_client import FhirClient, FhirTrouble, ForeignReference
 from smart_launch.issuers import Issuer
 from smart_launch.launch import PENDING_LIFE, PendingLaunch
 from smart_launch.refusal import LaunchRefused
@@ -54,9 +62,18 @@ def begin() -> ResponseReturnValue:
         raise
     browser = launches.new_secret()
     _keep(issuer, pending, browser)
-    response = redirect(address, 302)
+    response = _to_sign_in(as_form(profile, address), address)
     set_secret(response, _pending_cookie(pending.state), browser, PENDING_LIFE)
     return response
+
+
+def _to_sign_in(form: AuthorizationForm | None, address: str) -> Response:
+    """To the EHR's sign-in: by redirect, or by a form where the address would be too long."""
+    if form is None:
+        return redirect(address, 302)  # type: ignore[return-value]  # a Flask Response in an application
+    parts = urlsplit(form.action)
+    g.form_action = f"'self' https: {parts.scheme}://{parts.netloc}"
+    return make_response(render_template("launch/sign_in.html", form=form))
 
 
 @door.get("/cb/<issuer_id>")
@@ -68,7 +85,8 @@ def callback(issuer_id: str) -> ResponseReturnValue:
         g.frame_issuer = issuer.id
         pending = _take(issuer, state)
         context = _finish(issuer, pending)
-        facts = _read_chart(issuer, context)
+        _require_practitioner(context)
+        facts = read_with(issuer, context)
         member = _remember(issuer, facts)
     except LaunchRefused as refused:
         _audit_refusal(refused, g.get("frame_issuer", ""))
@@ -78,7 +96,7 @@ def callback(issuer_id: str) -> ResponseReturnValue:
     except Problem:
         _audit(g.frame_issuer, "chart-unusable")
         raise
-    launch_id, secret = _open(issuer, context, facts, member)
+    launch_id, secret = _open(issuer, context, facts, member, _task(issuer, context))
     response = redirect(url_for("launch.arrive", launch_id=launch_id), 303)
     set_secret(response, cookie_name(launch_id), secret, timedelta(hours=kit().settings.absolute_hours))
     drop_secret(response, _pending_cookie(state))
@@ -95,7 +113,8 @@ def arrive() -> ResponseReturnValue:
     g.frame_issuer = found.issuer
     if cookie_name(found.id) not in request.cookies:
         return _no_cookie_page(found.issuer)
-    return redirect(url_for("pages.home", launch_id=found.id), 303)
+    endpoint, values = found.context.get("opens") or (landing.HOME, {})
+    return redirect(url_for(endpoint, launch_id=found.id, **values), 303)
 
 
 def _keep(issuer: Issuer, pending: PendingLaunch, browser: str) -> None:
@@ -129,15 +148,11 @@ def _take(issuer: Issuer, state: str) -> Pending:
 
 def _finish(issuer: Issuer, pending: Pending) -> LaunchContext:
     profile = kit().profiles.get(kit().http, issuer, kit().now())
-    with kit().store.read() as session:
-        key = (
-            kit().keyring.client_key(session, issuer.id) if issuer.auth_method == "private_key_jwt" else None
-        )
     return smart.finish(
         kit().http,
         issuer,
         profile,
-        key,
+        tokens.client_key(kit(), issuer),
         pending.plain,
         request.args.to_dict(),
         kit().now(),
@@ -145,20 +160,35 @@ def _finish(issuer: Issuer, pending: Pending) -> LaunchContext:
     )
 
 
-def _read_chart(issuer: Issuer, context: LaunchContext) -> ChartFacts:
+def _require_practitioner(context: LaunchContext) -> None:
+    """Only a Practitioner or PractitionerRole of this EHR works here; whoever else may sign in there is told
+    so."""
+    who = context.fhir_user or ""
+    if who.partition("/")[0] in ("Practitioner", "PractitionerRole"):
+        return
+    elsewhere = "://" in who
+    raise LaunchRefused(
+        "not-a-practitioner" if who else "no-fhir-user",
+        "The EHR says that you are a person of another system than this one."
+        if elsewhere
+        else "You are signed in to the EHR, but not as a practitioner: Peerchart is for staff only.",
+        "Sign in to the EHR with your own staff account. If that is what you did, ask the administrator of "
+        "your EHR to link your sign-in to your practitioner record.",
+    )
+
+
+def _task(issuer: Issuer, context: LaunchContext) -> dict[str, Any] | None:
+    """The Task that the launch is for, where it lies on this EHR and we may read it; else nothing."""
+    reference = landing.task_of(context)
+    if reference is None or not may_ask(context.scope, "Task", "r"):
+        return None
     client = FhirClient(kit().http, issuer.base, lambda: context.access_token)
-    profile = kit().profiles.get(kit().http, issuer, kit().now())
-    with kit().store.read() as session:
-        program = staff.program_of(session, issuer.id)
-    npi = program.npi if program else None
     try:
-        return read_chart(client, context, program_npi=npi, batch=bool(profile.fhir.batch))
-    except FhirTrouble as trouble:
-        raise LaunchRefused(
-            "ehr-unreachable",
-            "The EHR let you in, but its chart could not be read.",
-            f"Wait a few minutes. {_REOPEN} If it goes on, tell your administrator.",
-        ) from trouble
+        found = client.read(reference, request_id=str(uuid4())).body
+    except (FhirTrouble, ForeignReference):
+        return None
+    whose = reference_of((found or {}).get("for"))
+    return found if whose in (None, f"Patient/{context.patient}") else None
 
 
 def _remember(issuer: Issuer, facts: ChartFacts) -> StaffMember:
@@ -187,10 +217,25 @@ def _not_on_staff() -> NoReturn:
     )
 
 
-def _open(issuer: Issuer, context: LaunchContext, facts: ChartFacts, member: StaffMember) -> tuple[str, str]:
+def _open(
+    issuer: Issuer,
+    context: LaunchContext,
+    facts: ChartFacts,
+    member: StaffMember,
+    task: dict[str, Any] | None,
+) -> tuple[str, str]:
     launch_id, secret, now = launches.new_id(), launches.new_secret(), kit().now()
     sealed = kit().keyring.encrypt(
         context.to_json().encode(), table="launches", row=launch_id, issuer=issuer.id
+    )
+    actor = Actor(
+        issuer.id,
+        member.record.id,
+        member.name,
+        frozenset(member.roles),
+        launch_id,
+        context.patient,
+        facts.encounter,
     )
     with kit().store.write() as session:
         launches.open_launch(
@@ -198,17 +243,15 @@ def _open(issuer: Issuer, context: LaunchContext, facts: ChartFacts, member: Sta
             launch_id=launch_id,
             issuer=issuer.id,
             staff_id=member.record.id,
-            practitioner=context.fhir_user,
+            practitioner=facts.practitioner.reference if facts.practitioner else context.fhir_user,
             patient=context.patient,
             encounter=facts.encounter,
             cookie_secret=secret,
             context={
-                "banner": context.need_patient_banner,
-                "intent": context.intent,
-                "tenant": context.tenant,
-                "scope": list(context.scope),
-                "missing": list(context.missing_scopes(issuer.scopes)),
-                "remarks": [*facts.remarks, *facts.not_known],
+                **_told(issuer, context),
+                **tokens.facts_of(context, issuer),
+                **read_facts(facts, now.isoformat()),
+                "opens": list(landing.place(session, actor, context, task)),
             },
             sealed=sealed,
             now=now,
@@ -224,6 +267,19 @@ def _open(issuer: Issuer, context: LaunchContext, facts: ChartFacts, member: Sta
             patient=context.patient,
         )
     return launch_id, secret
+
+
+def _told(issuer: Issuer, context: LaunchContext) -> dict[str, Any]:
+    """What the EHR said of this launch besides the person; its style only from where one may be asked for."""
+    style = context.smart_style_url
+    return {
+        "banner": context.need_patient_banner,
+        "intent": context.intent,
+        "tenant": context.tenant,
+        "style": style if styles.allowed(issuer, style) else None,
+        "fhir_context": [asdict(item) for item in context.fhir_context],
+        "app_context": context.app_context,
+    }
 
 
 def _audit_refusal(refused: LaunchRefused, issuer: str) -> None:

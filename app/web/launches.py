@@ -127,6 +127,13 @@ def find(session: Session, launch_id: str) -> OpenLaunch | None:
     return None if row is None else _view(row)
 
 
+def learn(session: Session, launch_id: str, facts: dict[str, Any]) -> None:
+    """Add to what the pages know of an open launch."""
+    row = session.get(Launch, launch_id)
+    if row is not None and row.closed_at is None:
+        row.context = {**(row.context or {}), **facts}
+
+
 def touch(session: Session, launch_id: str, now: datetime) -> None:
     """Note that the launch was used at `now`; time never goes back."""
     row = session.get(Launch, launch_id)
@@ -135,8 +142,8 @@ def touch(session: Session, launch_id: str, now: datetime) -> None:
 
 
 def close(session: Session, launch_id: str, why: str, now: datetime) -> bool:
-    """Close a launch (`signed-out`, `idle`, `absolute`); its tokens are forgotten. False when it was closed
-    before."""
+    """Close a launch (`signed-out`, `idle`, `absolute`, `patient-changed`); its tokens are forgotten. False
+    when it was closed before."""
     row = session.get(Launch, launch_id)
     if row is None or row.closed_at is not None:
         return False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from flask import render_template
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ from mappings.library import Rule
 BASES = {"planned": "planned", "targeted": "short-term", "ad-hoc": "ad hoc"}
 READERS = (PEER, LPHA, CLINICIAN, SUPERVISOR)
 SEEN_DAYS = 30
+_NEVER = "1970-01-01T00:00:00+00:00"
 
 
 def person_page() -> str:
@@ -45,7 +47,7 @@ def person_page() -> str:
         may_read=may_read,
         may_review=actor().is_any(LPHA),
         remarks=launch().context.get("remarks", []),
-        missing=launch().context.get("missing", []),
+        reading=_reading(),
         duties=told,
         duty_rules=_duty_rules(),
     )
@@ -77,6 +79,13 @@ def _referrals(session: Session) -> tuple[tuple[besides.OpenReferral, ...], Rule
     if bound is None or not actor().is_any(*besides.FOLLOW_UP):
         return (), None
     return besides.open_referrals(session, actor(), kit().library, kit().now()), bound.rule
+
+
+def _reading() -> dict[str, Any] | None:
+    """When the chart was read, and whether it may be read again; None where this window never did."""
+    told = launch().context
+    lasts = bool(told.get("lasting")) or kit().now() < datetime.fromisoformat(told.get("expires_at", _NEVER))
+    return {"at": told["read_at"], "lasts": lasts} if "read_at" in told else None
 
 
 def _duty_rules() -> dict[str, str]:

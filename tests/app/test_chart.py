@@ -29,7 +29,7 @@ PAYER = "urn:example:payer"
 def context(
     patient: str | None = "p1", encounter: str | None = None, user: str | None = "Practitioner/w1"
 ) -> LaunchContext:
-    return LaunchContext("sandbox", "token", "Bearer", NOW, None, (), patient, encounter, user)
+    return LaunchContext("sandbox", "token", "Bearer", NOW, None, ("user/*.rs",), patient, encounter, user)
 
 
 def person(**changes: Any) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+"""Reading the chart: at launch, and again when somebody asks for it in a window that is open for long."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, url_for
+from flask.typing import ResponseReturnValue
+
+from app import audit, staff
+from app.chart import ChartFacts, read_chart, remember
+from app.problems import Problem
+from app.web import launches, tokens
+from app.web.access import EVERYBODY, actor, allow, launch
+from app.web.kit import kit
+from app.web.registry import issuer_of
+from smart_launch.context import LaunchContext
+from smart_launch.fhir_client import FhirClient, FhirTrouble
+from smart_launch.issuers import Issuer
+from smart_launch.refusal import LaunchRefused
+
+rereading = Blueprint("rereading", __name__, url_prefix="/l/<launch_id>")
+
+
+def read_with(issuer: Issuer, context: LaunchContext) -> ChartFacts:
+    """What the chart of this context says now; raises LaunchRefused when the EHR cannot be read, and
+    ChartProblem when the person cannot be told apart."""
+    client = FhirClient(kit().http, issuer.base, lambda: context.access_token)
+    profile = kit().profiles.get(kit().http, issuer, kit().now())
+    with kit().store.read() as session:
+        program = staff.program_of(session, issuer.id)
+    npi = program.npi if program else None
+    try:
+        return read_chart(client, context, program_npi=npi, batch=bool(profile.fhir.batch))
+    except FhirTrouble as trouble:
+        raise LaunchRefused(
+            "ehr-unreachable",
+            "The EHR let you in, but its chart could not be read.",
+            "Wait a few minutes. Close this window and open Peerchart from the chart again. If it goes on, "
+            "tell your administrator.",
+        ) from trouble
+
+
+@rereading.post("/read-again")
+@allow(*EVERYBODY, person=True)
+def again() -> ResponseReturnValue:
+    """Read the chart once more with a token that is good now, and renew what the pages know."""
+    issuer = issuer_of(launch().issuer)
+    context = tokens.good(kit(), issuer, launch().id)
+    if context.patient != launch().patient:
+        raise Problem(
+            "The EHR's permission is for another person than this window.",
+            "Close this window and open Peerchart from the chart again.",
+        )
+    facts = read_with(issuer, context)
+    with kit().store.write() as session:
+        remember(session, issuer.id, facts, kit().now())
+        launches.learn(session, launch().id, read_facts(facts, kit().now().isoformat()))
+        audit.did(session, actor(), "chart read again", kit().now())
+    return redirect(url_for("pages.home", said="read-again"), 303)
+
+
+def read_facts(facts: ChartFacts, at: str) -> dict[str, object]:
+    """What the pages keep of a reading: what people should see, and when it was."""
+    return {"remarks": [*facts.remarks, *facts.not_known], "read_at": at}
