@@ -24,7 +24,7 @@ from smart_launch.refusal import LaunchRefused
 from smart_launch.strict_json import UnreadableJson, loads_object
 from smart_launch.wire import Answer, Lost, NotSent, ask
 
-__all__ = ["EhrProfile", "FhirFacts", "ProfileCache", "ResourceFacts", "discover"]
+__all__ = ["EhrProfile", "FhirFacts", "ProfileCache", "ResourceFacts", "discover", "read_metadata"]
 
 ENDPOINTS = (
     "authorization_endpoint",
@@ -57,6 +57,13 @@ def discover(http: requests.Session, issuer: Issuer, now: datetime) -> EhrProfil
         fhir=FhirFacts() if statement is None else fhir_facts(statement),
         metadata_read=statement is not None,
     )
+
+
+def read_metadata(http: requests.Session, issuer: Issuer) -> FhirFacts | None:
+    """What /metadata of a registered EHR says, None when it cannot be read. Raises InsecureIssuer."""
+    require_secure(issuer)
+    statement = _statement(http, issuer)
+    return None if statement is None else fhir_facts(statement)
 
 
 @dataclass
