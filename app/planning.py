@@ -10,7 +10,7 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import audit, billing, decisions, individuals, judging, outbox, staff
+from app import audit, billing, decisions, individuals, judging, outbox, second_step, staff
 from app.actor import Actor, not_here, person_of, require
 from app.findings_kept import keep
 from app.judging import PLAN_ENTRY, Around
@@ -19,13 +19,14 @@ from app.plan_list import READERS, WRITERS, Delivered, PlanLine, of_person, with
 from app.plan_text import plan_text
 from app.problems import Held, MendInput, Stale
 from app.registry import jurisdiction_of
+from app.second_step import Act
 from app.tables import PlanEntryRow, SignatureRow
 from app.words import DISCARDED, DRAFT, ENDED, PLAN_WORDS, SIGNED, SUPERSEDED
 from mappings.fhir.bundle import plan_bundle
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.records import Plan, PlanEntry, ProgramFields
-from mappings.seal import individual_token, seal, statement, text_digest
+from mappings.seal import SecondStep, individual_token, seal, statement, text_digest
 from mappings.terms import component
 
 
@@ -128,7 +129,8 @@ def sign_entry(
     now: datetime,
 ) -> ShownEntry:
     """Sign the draft whose text has this digest: it is frozen, sealed, takes the place of the version before
-    and goes to the chart with its plan. Raises NotAllowed, NotFound, Stale, Held."""
+    and goes to the chart with its plan. Raises NotAllowed, NotFound, Stale, Held, and StepNeeded where
+    nothing but the programme's second step is missing."""
     require(actor, *WRITERS, to="sign treatment plan entries")
     row = _visible(session, actor, entry_id)
     around = judging.around(session, row.issuer, row.patient)
@@ -140,12 +142,13 @@ def sign_entry(
     judgement = around.judged_entry(row.record, library, now)
     if judgement.signing != "ready":
         raise Held("The rules hold this entry.", "Mend what the findings name.", judgement.holding("signing"))
+    step = second_step.take(session, actor, Act(PLAN_ENTRY, row.id, row.version, "author", digest), now)
     _replace_signed(session, row)
     kept = keep(session, judgement.shown, library, now)
     row.text, row.digest, row.state, row.frozen_at = text, digest, SIGNED, now
     row.findings, row.library = kept, library.digest
     session.flush()
-    _seal(session, actor, row, keyring, now)
+    _seal(session, actor, row, step, keyring, now)
     decided = decisions.of_plan_entry(row.record, row.patient, around, library, now)
     decisions.keep_decision(
         session, row.issuer, actor.staff_id, decisions.SIGNED, decided, judgement, library, now
@@ -311,7 +314,14 @@ def _replace_signed(session: Session, row: PlanEntryRow) -> None:
     session.flush()
 
 
-def _seal(session: Session, actor: Actor, row: PlanEntryRow, keyring: Keyring, now: datetime) -> None:
+def _seal(
+    session: Session,
+    actor: Actor,
+    row: PlanEntryRow,
+    step: SecondStep | None,
+    keyring: Keyring,
+    now: datetime,
+) -> None:
     record, key = row.record, keyring.seal_key(session, row.issuer)
     said = statement(
         note_id=row.id,
@@ -322,6 +332,7 @@ def _seal(session: Session, actor: Actor, row: PlanEntryRow, keyring: Keyring, n
         meaning="author",
         at=now,
         sha256=row.digest or "",
+        second_step=step,
     )
     session.add(
         SignatureRow(
@@ -338,6 +349,8 @@ def _seal(session: Session, actor: Actor, row: PlanEntryRow, keyring: Keyring, n
             jws=seal(said, key),
             kid=str(key["kid"]),
             launch=audit.launch_digest(actor.launch_id),
+            second_step=step.method if step else None,
+            second_step_at=step.at if step else None,
         )
     )
     session.flush()

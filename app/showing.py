@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import charting, judging, reviews
+from app import charting, judging, reviews, second_step
 from app.actor import Actor, not_here
 from app.findings_kept import Reason, read_kept
 from app.judging import CONTACT, Around
@@ -18,12 +18,13 @@ from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.note_text import note_text
 from mappings.records import Contact
-from mappings.seal import text_digest
+from mappings.seal import SecondStep, text_digest
 
 
 @dataclass(frozen=True)
 class SignatureView:
-    """A signature as every reader is shown it: who, in which meaning, when (aware), as what."""
+    """A signature as every reader is shown it: who, in which meaning, when (aware), as what, and by which
+    second step the signer showed again who they are."""
 
     meaning: str
     by: str
@@ -31,6 +32,7 @@ class SignatureView:
     category: str | None
     at: datetime
     version: int
+    step: SecondStep | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,10 @@ def _views(session: Session, issuer: str, contact: str, version: int) -> tuple[S
         )
         .order_by(SignatureRow.id)
     )
-    return tuple(SignatureView(r.meaning, r.by, r.name, r.category, r.at, r.version) for r in rows)
+    return tuple(
+        SignatureView(r.meaning, r.by, r.name, r.category, r.at, r.version, second_step.of_signature(r))
+        for r in rows
+    )
 
 
 def _review(row: ReviewRow) -> Review:

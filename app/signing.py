@@ -8,13 +8,26 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import audit, billing, charting, decisions, engagement, individuals, judging, outbox, reviews, staff
+from app import (
+    audit,
+    billing,
+    charting,
+    decisions,
+    engagement,
+    history,
+    judging,
+    outbox,
+    reviews,
+    second_step,
+    staff,
+)
 from app.actor import LPHA, Actor, person_of, require
 from app.cosign_queue import QueueItem, open_from_queue, queue
 from app.findings_kept import keep
 from app.judging import CONTACT, Around
 from app.keyring import Keyring
 from app.problems import Held, MendInput, NotAllowed, Stale
+from app.second_step import Act
 from app.showing import Review, Shown, SignatureView, shown, text_of
 from app.staff import StaffMember
 from app.tables import ContactRow, SignatureRow, VersionRow
@@ -24,7 +37,7 @@ from mappings.fhir.bundle import contact_bundle
 from mappings.findings import Finding, Judgement
 from mappings.library import Library
 from mappings.records import Contact, Credential, Signature
-from mappings.seal import Seal, seal, statement_of, text_digest
+from mappings.seal import Seal, SecondStep, seal, statement_of, text_digest
 
 AUTHOR, COSIGNER = "author", "cosigner"
 
@@ -54,7 +67,8 @@ def sign(
 ) -> Signed:
     """The author signs the draft whose text has this digest: text, findings and record are frozen and sealed,
     then it is final or waits for its co-signature. Raises NotAllowed, NotFound, Stale when the text is not
-    the one that was shown (any more), and Held with the findings that block signing."""
+    the one that was shown (any more), Held with the findings that block signing, and StepNeeded where nothing
+    but the programme's second step is missing."""
     row, version = charting.own(session, actor, contact_id)
     if version.state != DRAFT:
         raise Stale(f"This note is {CONTACT_WORDS[version.state]} already.", "Look at it again.")
@@ -69,9 +83,10 @@ def sign(
     signed = record.model_copy(update={"signatures": (signature,)})
     waits = _cosignature_asked(signed, around, library, now)
     judged = around.judged(signed, library, now)
+    step = second_step.take(session, actor, _act(row, version, AUTHOR, digest), now)
     _freeze(session, version, record, text, judged, library, now)
     session.flush()
-    _seal(session, actor, row, version, record, signature, keyring)
+    _seal(session, actor, row, version, record, signature, step, keyring)
     _keep(session, actor, row, decisions.SIGNED, signed, judged, around, library, now)
     audit.did(
         session, actor, "note signed", now, subject=row.id, version=version.version, sha256=version.digest
@@ -93,8 +108,8 @@ def cosign(
     now: datetime,
 ) -> Signed:
     """An LPHA of the registry, licensed today, co-signs the frozen text with this digest; never one's own
-    note. The rules are asked with the co-signature as it would stand. Raises NotAllowed, NotFound, Stale, and
-    Held with the findings that such a signature would not satisfy."""
+    note. The rules are asked with the co-signature as it would stand. Raises NotAllowed, NotFound, Stale,
+    Held with the findings that such a signature would not satisfy, and StepNeeded as `sign` does."""
     row, version = _reviewable(session, actor, contact_id)
     _same_text(digest, version.digest or "")
     record = judging.as_judged(session, row.issuer, [version])[0]
@@ -113,7 +128,8 @@ def cosign(
     judgement = around.judged(would_be, library, now)
     _stands(judgement)
     _may_sign(judgement)
-    _seal(session, actor, row, version, record, signature, keyring)
+    step = second_step.take(session, actor, _act(row, version, COSIGNER, digest), now)
+    _seal(session, actor, row, version, record, signature, step, keyring)
     _keep(session, actor, row, decisions.COSIGNED, would_be, judgement, around, library, now)
     reviews.close(session, version, COSIGNED, actor.staff_id, now)
     audit.did(
@@ -145,6 +161,10 @@ def recall(session: Session, actor: Actor, contact_id: str, now: datetime) -> No
     if version.state != AWAITING:
         raise Stale("This note waits for no co-signature.", "Look at it again.")
     reviews.withdraw(session, actor, version, now)
+
+
+def _act(row: ContactRow, version: VersionRow, meaning: str, digest: str) -> Act:
+    return Act(CONTACT, row.id, version.version, meaning, digest)
 
 
 def _same_text(given: str, stands: str) -> None:
@@ -281,12 +301,13 @@ def _seal(
     version: VersionRow,
     record: Contact,
     signature: Signature,
+    step: SecondStep | None,
     keyring: Keyring,
 ) -> None:
     """Seal the frozen text for this signer; a later signature names the seal of the one before it."""
     earlier = judging.seals_of(session, row.issuer, CONTACT, row.id, version.version)
     key = keyring.seal_key(session, row.issuer)
-    said = statement_of(record, signature, version.text or "", earlier[-1].jws if earlier else None)
+    said = statement_of(record, signature, version.text or "", earlier[-1].jws if earlier else None, step)
     session.add(
         SignatureRow(
             issuer=row.issuer,
@@ -305,6 +326,8 @@ def _seal(
             jws=seal(said, key),
             kid=str(key["kid"]),
             launch=audit.launch_digest(actor.launch_id),
+            second_step=step.method if step else None,
+            second_step_at=step.at if step else None,
         )
     )
     session.flush()
@@ -342,7 +365,7 @@ def _payload(
     library: Library,
     now: datetime,
 ) -> bytes:
-    links = individuals.chart_links(session, row.issuer, row.patient, row.encounter)
+    links = history.chart_links(session, row.issuer, row.patient, row.encounter)
     return judging.payload(
         "note",
         lambda: contact_bundle(

@@ -27,8 +27,20 @@ STATEMENT_TYPE = "https://peerchart.example/signed-statement/1"
 MEANINGS = ("author", "cosigner", "second-cosigner")
 
 
+SECOND_STEPS = ("reauthorize", "pin")
+
+
 class NotVerified(ValueError):
     """A seal that does not hold: the words say which part."""
+
+
+@dataclass(frozen=True)
+class SecondStep:
+    """How the signer showed again who they are just before signing: `reauthorize` (a fresh sign-in at the
+    EHR) or `pin`, and when (aware)."""
+
+    method: str
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -81,11 +93,13 @@ def statement(
     sha256: str,
     earlier: str | None = None,
     media_type: str = TEXT_TYPE,
+    second_step: SecondStep | None = None,
 ) -> bytes:
     """The statement of one signature as RFC 8785 bytes.
 
     `individual` is "system|id", `sha256` the hex digest of the text as shown, `earlier` the hex digest of the
-    JWS that stands before this one on the same version, or None. Raises ValueError on an unknown meaning, a
+    JWS that stands before this one on the same version, or None. Without a `second_step` the statement says
+    nothing of one, as those of earlier years. Raises ValueError on an unknown meaning or second step, a
     blank part or a time without offset.
     """
     parts = {
@@ -98,26 +112,39 @@ def statement(
     blank = [name for name, value in parts.items() if not value.strip()]
     if blank or meaning not in MEANINGS or at.tzinfo is None:
         raise ValueError(f"no statement from blank {blank}, meaning {meaning!r}, time {at}")
-    return rfc8785.dumps(
-        {
-            "type": STATEMENT_TYPE,
-            "note": {"id": note_id, "version": version},
-            "individual": individual,
-            "program": program,
-            "signer": signer,
-            "meaning": meaning,
-            "at": at.isoformat(),
-            "text": {"media_type": media_type, "sha256": sha256},
-            "earlier": earlier,
-        }
-    )
+    said: dict[str, Any] = {
+        "type": STATEMENT_TYPE,
+        "note": {"id": note_id, "version": version},
+        "individual": individual,
+        "program": program,
+        "signer": signer,
+        "meaning": meaning,
+        "at": at.isoformat(),
+        "text": {"media_type": media_type, "sha256": sha256},
+        "earlier": earlier,
+    }
+    if second_step is not None:
+        said["second_step"] = _second_step(second_step)
+    return rfc8785.dumps(said)
 
 
-def statement_of(contact: Contact, signature: Signature, text: str, earlier: str | None = None) -> bytes:
+def _second_step(step: SecondStep) -> dict[str, str]:
+    if step.method not in SECOND_STEPS or step.at.tzinfo is None:
+        raise ValueError(f"no statement from the second step {step.method!r} at {step.at}")
+    return {"method": step.method, "at": step.at.isoformat()}
+
+
+def statement_of(
+    contact: Contact,
+    signature: Signature,
+    text: str,
+    earlier: str | None = None,
+    second_step: SecondStep | None = None,
+) -> bytes:
     """The statement of a signature on a contact's version with the text as shown to this signer.
 
-    `earlier` is the detached JWS of the signature before it, or None. Raises ValueError when signer, meaning,
-    time or programme are missing.
+    `earlier` is the detached JWS of the signature before it, or None; `second_step` as `statement` takes it.
+    Raises ValueError when signer, meaning, time or programme are missing.
     """
     if signature.at is None:
         raise ValueError("a signature has a time")
@@ -131,6 +158,7 @@ def statement_of(contact: Contact, signature: Signature, text: str, earlier: str
         at=signature.at,
         sha256=text_digest(text),
         earlier=jws_digest(earlier) if earlier else None,
+        second_step=second_step,
     )
 
 
@@ -209,6 +237,7 @@ __all__ = [
     "TEXT_TYPE",
     "NotVerified",
     "Seal",
+    "SecondStep",
     "individual_token",
     "jws_digest",
     "new_seal_key",

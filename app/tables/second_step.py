@@ -35,7 +35,7 @@ class SigningPinRow(Table):
 
 class SecondStepRow(Table):
     """One second step: who was asked in which launch, for a signature on which text, when it was done and
-    when a signature took it. The ways to the EHR and back are kept as digests."""
+    when a signature took it. The way back from the EHR is kept as a digest."""
 
     __tablename__ = "second_steps"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -53,11 +53,9 @@ class SecondStepRow(Table):
     sent_at: Mapped[datetime | None]
     done_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
-    door_hash: Mapped[str | None]
     state_hash: Mapped[str | None]
     refused: Mapped[str | None]
     __table_args__ = (
         Index("second_step_of", "issuer", "staff_id", "subject"),
-        Index("second_step_door", "door_hash", unique=True),
         Index("second_step_state", "state_hash", unique=True),
     )

@@ -55,11 +55,9 @@ def _steps() -> None:
         sa.Column("sent_at", sa.Text(), nullable=True),
         sa.Column("done_at", sa.Text(), nullable=True),
         sa.Column("used_at", sa.Text(), nullable=True),
-        sa.Column("door_hash", sa.Text(), nullable=True),
         sa.Column("state_hash", sa.Text(), nullable=True),
         sa.Column("refused", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("second_step_of", "second_steps", ["issuer", "staff_id", "subject"], unique=False)
-    op.create_index("second_step_door", "second_steps", ["door_hash"], unique=True)
     op.create_index("second_step_state", "second_steps", ["state_hash"], unique=True)
