@@ -5,11 +5,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint types floors unit bench lock format clean
+.PHONY: help demo test lint types floors unit bench bench-launches lock format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Peerchart needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which to use: make PYTHON=python3.12 ...")'
@@ -45,6 +45,9 @@ unit: .venv/.dev-ready  ## pytest, with real HTTP, a real database and a real br
 
 bench: .venv/.dev-ready  ## figures beside each other in one run
 	@$(BIN)/python -m tests.bench
+
+bench-launches: .venv/.dev-ready  ## 300 launches at once against a slow EHR
+	@$(BIN)/python -m tests.bench_launches
 
 format: .venv/.dev-ready  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

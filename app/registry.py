@@ -54,6 +54,13 @@ def jurisdiction_of(session: Session, issuer: str) -> str:
     return row.jurisdiction
 
 
+def frame_origins_of(session: Session, issuer: str) -> tuple[str, ...]:
+    """The origins that may frame this EHR's pages, none where it is not registered. Every answer of ours asks
+    this: no secret is opened for it."""
+    row = session.get(IssuerRow, issuer)
+    return () if row is None else tuple(row.config.get("frame_origins") or ())
+
+
 def _issuer(row: IssuerRow, keyring: Keyring) -> Issuer:
     config: dict[str, Any] = {
         name: tuple(value) if name in _LISTS else value for name, value in row.config.items()

@@ -1,17 +1,22 @@
-"""The application behind gunicorn: one process with many threads, and the delivery worker beside them.
+"""The application behind gunicorn: a process for each core, many threads in each, and one delivery worker.
 
-One process, since one fair line of writers serves SQLite best; many threads, since launches wait for EHRs and
-not for this machine.
+Many threads, since launches wait for EHRs and not for this machine: when an office opens in the morning,
+each launch holds one for as long as the EHR takes over its token. Of the processes one delivers, the one that
+holds the lock; when it ends, another takes over.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import sys
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from gunicorn.app.base import BaseApplication
 
 from app.settings import Settings
@@ -20,6 +25,9 @@ from app.settings import Settings
 KEEP_ALIVE_SECONDS = 75
 REQUEST_SECONDS = 120
 GRACEFUL_SECONDS = 20
+THREADS = 160
+# SQLite takes one writer at a time: beyond a few processes they only wait for each other.
+MOST_PROCESSES = 4
 
 
 class Busy(Exception):
@@ -38,16 +46,29 @@ def listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(settings: Settings, listener: socket.socket, *, threads: int, deliver: bool) -> None:
-    """Serve on this socket until SIGINT or SIGTERM; requests in hand are answered first."""
+def usual_processes() -> int:
+    """One for each core this process may use, two at least and four at most."""
+    return min(max(os.cpu_count() or 1, 2), MOST_PROCESSES)
+
+
+def run(
+    settings: Settings, listener: socket.socket, *, threads: int = THREADS, processes: int = 1, deliver: bool
+) -> None:
+    """Serve on this socket until SIGINT or SIGTERM; requests in hand are answered first. The schema is
+    brought up before the processes start, so that none of them finds it half way."""
+    from app import migrations
+
+    migrations.upgrade(settings)
     # gunicorn closes what it was given; two owners of one descriptor would close it twice.
-    _Server(settings, listener.detach(), threads, deliver).run()
+    _Server(settings, listener.detach(), threads, processes, deliver).run()
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-    def __init__(self, settings: Settings, descriptor: int, threads: int, deliver: bool) -> None:
+    def __init__(
+        self, settings: Settings, descriptor: int, threads: int, processes: int, deliver: bool
+    ) -> None:
         self._settings, self._descriptor = settings, descriptor
-        self._threads, self._deliver = threads, deliver
+        self._threads, self._processes, self._deliver = threads, processes, deliver
         self._stop: Callable[[], None] | None = None
         super().__init__()
 
@@ -56,7 +77,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         given: dict[str, Any] = {
             "bind": f"fd://{self._descriptor}",
             "worker_class": "gthread",
-            "workers": 1,
+            "workers": self._processes,
             "threads": self._threads,
             "keepalive": KEEP_ALIVE_SECONDS,
             "timeout": REQUEST_SECONDS,
@@ -87,9 +108,34 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
 
 def _start_delivering(app: Any) -> Callable[[], None]:
-    from app.delivery.loop import start_delivering, worker_of
-
     kit = app.extensions["peerchart"]
-    worker = worker_of(kit.settings, kit.store, kit.keyring, kit.http, kit.clock)
-    logging.getLogger("peerchart").info("delivery starts")
-    return start_delivering(worker, kit.settings.deliver_every_seconds)
+    stop = threading.Event()
+    thread = threading.Thread(target=_deliver_alone, args=(kit, stop), name="delivery", daemon=True)
+    thread.start()
+
+    def end() -> None:
+        stop.set()
+        thread.join(30)
+
+    return end
+
+
+def _deliver_alone(kit: Any, stop: threading.Event) -> None:
+    """Deliver as soon as no other process of this installation does; the lock ends with its process."""
+    from app.delivery.loop import keep_delivering, worker_of
+
+    every = kit.settings.deliver_every_seconds
+    lock = FileLock(_lock_file(kit.settings))
+    while not stop.is_set():
+        try:
+            with lock.acquire(blocking=False):
+                logging.getLogger("peerchart").info("delivery starts")
+                keep_delivering(
+                    worker_of(kit.settings, kit.store, kit.keyring, kit.http, kit.clock), stop, every
+                )
+        except Timeout:
+            stop.wait(every)
+
+
+def _lock_file(settings: Settings) -> Path:
+    return settings.data_dir / "delivery.lock"

@@ -19,6 +19,8 @@ TIMEOUT: Timeout = (5, 20)
 TOTAL_SECONDS = 60.0
 
 _CHUNK = 64 * 1024
+# Connections to one EHR that are kept for the next request: more launches than that at once open new ones.
+_KEPT = 64
 
 # At DEBUG Authlib writes the code verifier; urllib3 writes search addresses with identifiers in them, when
 # it tries again even as a warning.
@@ -69,7 +71,7 @@ def http_session(ca_bundle: str | None = None, tries: int = 2) -> requests.Sessi
     session.headers["User-Agent"] = f"Peerchart/{_version()}"
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(max_retries=_retry(tries)))
+        session.mount(scheme, HTTPAdapter(max_retries=_retry(tries), pool_maxsize=_KEPT))
     return session
 
 

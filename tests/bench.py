@@ -26,6 +26,7 @@ from mappings.library import load
 from mappings.office import Surroundings
 from mappings.records import Contact, PlanEntry, Program, Staff
 from mappings.rules import judge
+from tests.bench_launches import burst
 from tests.bench_rules import rule_figures
 from tests.generator import generate
 from tests.intake_makers import NOW
@@ -48,7 +49,8 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     print(f"Python {platform.python_version()}, {platform.machine()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     own = (Figure(what, value) for what, value in rule_figures(seconds))
-    for figure in chain(own, records(seconds), pages(seconds)):
+    morning = (Figure(what, value) for what, value in burst())
+    for figure in chain(own, records(seconds), pages(seconds), morning):
         print(f"{figure.what:<58} {figure.value}", flush=True)
 
 

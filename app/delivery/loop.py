@@ -66,18 +66,3 @@ def keep_delivering(
             where = "".join(traceback.format_tb(error.__traceback__))
             log.error("delivery round failed", error=type(error).__name__, where=where)
         stop.wait(every)
-
-
-def start_delivering(worker: Worker, every: float) -> Callable[[], None]:
-    """Deliver in a thread of its own; the answer stops it and waits for the row in hand, at most 30 s."""
-    stop = threading.Event()
-    thread = threading.Thread(
-        target=keep_delivering, args=(worker, stop, every), name="delivery", daemon=True
-    )
-    thread.start()
-
-    def end() -> None:
-        stop.set()
-        thread.join(30)
-
-    return end

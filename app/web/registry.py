@@ -5,7 +5,6 @@ from __future__ import annotations
 from app import registry
 from app.web.kit import kit
 from smart_launch.issuers import Issuer, Registry
-from smart_launch.refusal import UnknownIssuer
 
 
 def registered() -> Registry:
@@ -21,7 +20,5 @@ def issuer_of(issuer_id: str) -> Issuer:
 
 def frame_origins(issuer_id: str) -> tuple[str, ...]:
     """The origins that may frame the pages of this EHR's launches; none for one that is not registered."""
-    try:
-        return issuer_of(issuer_id).frame_origins
-    except UnknownIssuer:
-        return ()
+    with kit().store.read() as session:
+        return registry.frame_origins_of(session, issuer_id)
