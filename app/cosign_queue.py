@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import audit, individuals, judging, staff
+from app import assignments, audit, individuals, judging, staff
 from app.actor import LPHA, Actor, not_here, require
 from app.tables import ContactRow, ReviewRow, VersionRow
 from app.words import OPEN
@@ -57,18 +57,26 @@ def queue(session: Session, actor: Actor) -> list[QueueItem]:
 
 def open_from_queue(session: Session, actor: Actor, contact_id: str, now: datetime) -> QueueItem:
     """The item whose person's record the actor opens from the queue, written to the trail; the door then
-    opens a launch for that person. Raises NotAllowed, and NotFound for what is not in the actor's queue."""
+    opens a launch for that person. Raises NotAllowed for who is not assigned, and NotFound for what is not in
+    the actor's queue."""
+    item = item_of(session, actor, contact_id)
+    assignments.require_assigned(session, actor, item.patient, now, review=True)
+    audit.did(
+        session,
+        actor,
+        "record opened from the queue",
+        now,
+        subject=contact_id,
+        version=item.version,
+        patient=item.patient,
+    )
+    return item
+
+
+def item_of(session: Session, actor: Actor, contact_id: str) -> QueueItem:
+    """One item of the actor's queue. Raises NotAllowed, NotFound."""
     for item in queue(session, actor):
         if item.contact == contact_id:
-            audit.did(
-                session,
-                actor,
-                "record opened from the queue",
-                now,
-                subject=contact_id,
-                version=item.version,
-                patient=item.patient,
-            )
             return item
     raise not_here("note in your queue")
 

@@ -17,6 +17,7 @@ from app.web import access, errors, headers, pages, view
 from app.web.authorizations import authorizations
 from app.web.beside import beside
 from app.web.billing import claims
+from app.web.caseload import caseload
 from app.web.charting import charts
 from app.web.deliveries import deliveries
 from app.web.duties import duties
@@ -50,6 +51,7 @@ BLUEPRINTS = (
     meetings,
     staff,
     staff_fhir,
+    caseload,
     staff_ledgers,
     staff_program,
     claims,

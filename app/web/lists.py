@@ -8,7 +8,7 @@ from typing import Any
 from flask import render_template
 from sqlalchemy.orm import Session
 
-from app import authorizations, charting, duties, engagement, signing, worklists
+from app import assignments, authorizations, charting, duties, engagement, signing, worklists
 from app import beside as besides
 from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR
 from app.web import choices
@@ -61,8 +61,13 @@ def worklists_page() -> str:
         notes = worklists.own_notes(session, actor()) if actor().is_any(PEER) else ()
         waiting = len(signing.queue(session, actor())) if actor().is_any(LPHA) else 0
         referrals, rule = _referrals(session)
+        given = assignments.mine(session, actor()) if actor().is_any(*assignments.CARERS) else ()
+        opened = assignments.broken(session, actor()) if actor().is_any(*assignments.KEEPERS) else ()
     return render_template(
         "home_lists.html",
+        given=given,
+        opened=[one for one in opened if one.seen_at is None],
+        may_open=actor().is_any(*assignments.CARERS),
         referrals=referrals,
         referral_rule=rule,
         notes=notes,

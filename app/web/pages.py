@@ -189,7 +189,11 @@ SAID = {
     "again": "It will be sent again.",
     "seen": "Recorded that you have seen it.",
     "authorized": "Recorded. The claims were drafted anew.",
+    "remembered": "Remembered: this list opens like this for you.",
+    "not-remembered": "The EHR did not keep it; the list opens unfiltered next time.",
     "read-again": "The chart was read again.",
+    "assigned": "Assigned. The record opens from their worklist now.",
+    "assignment-ended": "Ended.",
     "authorization-ended": "Ended. Later contacts take no units of it.",
 }
 
@@ -220,7 +224,7 @@ def _navigation() -> list[NavItem]:
     if who.is_any(BILLER, SUPERVISOR, ADMINISTRATOR, CLINICIAN, LPHA):
         items += [("authorizations.listing", "Authorizations")]
     if who.is_any(ADMINISTRATOR, SUPERVISOR) and not in_chart:
-        items += [("staff.listing", "Staff")]
+        items += [("staff.listing", "Staff"), ("caseload.listing", "Assignments")]
     if who.is_any(*lists.READERS):
         items += [("meetings.listing", "Meetings")]
     items += [("deliveries.listing", "Deliveries"), ("rules.listing", "Rules")]

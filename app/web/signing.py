@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import ndiff
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app import individuals, outbox
+from app import assignments, individuals, outbox
 from app import signing as office
 from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR
+from app.assignments import Reach
 from app.outbox import DeliveryLine
 from app.problems import Held, MendInput, NotFound, Stale
 from app.signing import QueueItem, Shown
-from app.web.access import actor, allow
+from app.web.access import actor, allow, launch
 from app.web.deliveries import AGAIN, KINDS, MAY_RETRY
 from app.web.formkit import values_of
 from app.web.kit import kit
@@ -35,6 +36,7 @@ class Waiting:
     item: QueueItem
     age: str
     days: int
+    assigned: bool
 
 
 @signing.get("/contacts/<contact_id>")
@@ -156,8 +158,8 @@ def queue() -> ResponseReturnValue:
     type and age."""
     with kit().store.read() as session:
         items = office.queue(session, actor())
-    now = kit().now()
-    waiting = [Waiting(item, age_words(item.opened_at, now), item.age(now).days) for item in items]
+        reach = assignments.reach(session, actor(), kit().now())
+    waiting = [_waiting(item, reach) for item in items]
     wanted = {name: request.args.get(name, "").strip() for name in ("q", "author", "type", "age")}
     return render_template(
         "queue.html",
@@ -166,6 +168,14 @@ def queue() -> ResponseReturnValue:
         authors=sorted({(item.author, item.author_name) for item in items}, key=lambda pair: pair[1]),
         wanted=wanted,
     )
+
+
+def _waiting(item: QueueItem, reach: Reach) -> Waiting:
+    """One line; who it is about is named to whom the person is assigned."""
+    now = kit().now()
+    assigned = reach.reviews or reach.covers(item.patient) or item.patient == launch().patient
+    shown = item if assigned else replace(item, individual="")
+    return Waiting(shown, age_words(item.opened_at, now), item.age(now).days, assigned)
 
 
 def _fits(each: Waiting, wanted: dict[str, str]) -> bool:

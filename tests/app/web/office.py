@@ -109,16 +109,23 @@ class Office:
         kit: Kit = self.app.extensions["peerchart"]
         return kit
 
-    def sit(self, who: str, patient: str | None = None, client: FlaskClient | None = None) -> Desk:
-        """Open a launch for a member of the staff, as a finished launch would."""
+    def sit(
+        self,
+        who: str,
+        patient: str | None = None,
+        client: FlaskClient | None = None,
+        issuer: str = EHR,
+    ) -> Desk:
+        """Open a launch for a member of the staff (by the short name above, or by id), as a finished launch
+        would."""
         client = client or self.app.test_client()
         launch_id, secret, now = launches.new_id(), launches.new_secret(), self.clock()
         with self.kit.store.write() as session:
             launches.open_launch(
                 session,
                 launch_id=launch_id,
-                issuer=EHR,
-                staff_id=STAFF[who][0],
+                issuer=issuer,
+                staff_id=STAFF[who][0] if who in STAFF else who,
                 practitioner=f"Practitioner/prac-{who}",
                 patient=patient,
                 encounter=None,
