@@ -27,6 +27,7 @@ from app.web.launch import door
 from app.web.meetings import meetings
 from app.web.opening import opening
 from app.web.planning import planning
+from app.web.preferences import preferences
 from app.web.rereading import rereading
 from app.web.rules import rules
 from app.web.signing import signing
@@ -60,6 +61,7 @@ BLUEPRINTS = (
     duties,
     rules,
     why,
+    preferences,
     rereading,
     styling,
 )

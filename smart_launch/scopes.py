@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from smart_launch.profile import EhrProfile
@@ -77,9 +77,15 @@ def missing(requested: Iterable[str], granted: Sequence[str]) -> tuple[str, ...]
     return tuple(scope for scope in requested if not _covered(scope, granted, held))
 
 
-def allows(granted: Sequence[str], level: Level, resource: str, letter: str) -> bool:
-    """True when the granted scopes allow c, r, u, d or s on this resource type without a narrowing query."""
-    return not missing((f"{level}/{resource}.{letter}",), granted)
+def allows(
+    granted: Sequence[str], level: Level, resource: str, letter: str, *, narrowed: bool = False
+) -> bool:
+    """True when the granted scopes allow c, r, u, d or s on this resource type; with `narrowed` also when
+    only a part of it is allowed, as by `?category=`."""
+    held = [permission for scope in granted if (permission := parse(scope))]
+    held = [replace(one, query="") for one in held] if narrowed else held
+    wanted = Permission(level, resource, frozenset(letter))
+    return any(one.covers(wanted) for one in held)
 
 
 def _covered(scope: str, granted: Sequence[str], held: Sequence[Permission]) -> bool:

@@ -92,9 +92,11 @@ OPTIONAL = frozenset({"preferences"})
 
 
 def may_ask(granted: Sequence[str], resource_type: str, letter: str) -> bool:
-    """Whether the granted scopes (v1 or v2) let us read (r) or search (s) this type, of the patient or of
-    whatever the person may see."""
-    return any(scopes.allows(granted, level, resource_type, letter) for level in ("patient", "user"))
+    """Whether the granted scopes (v1 or v2, whole or a part of it) let us read (r) or search (s) this type,
+    of the patient or of whatever the person may see."""
+    return any(
+        scopes.allows(granted, level, resource_type, letter, narrowed=True) for level in ("patient", "user")
+    )
 
 
 def offered(function: Function, granted: Sequence[str], *, lasting: bool) -> bool:

@@ -12,6 +12,7 @@ from app import individuals, outbox
 from app.actor import ADMINISTRATOR, BILLER, ENGINEER, LPHA, PEER, SUPERVISOR
 from app.outbox import DeliveryLine
 from app.problems import NotFound, Stale
+from app.web import preferences
 from app.web.access import EVERYBODY, actor, allow
 from app.web.kit import kit
 
@@ -32,7 +33,8 @@ AGAIN = ("refused", "held", "waiting")
 @allow(*EVERYBODY)
 def listing() -> ResponseReturnValue:
     """Every delivery of the person, or of the whole programme; `state` filters."""
-    state = request.args.get("state", "")
+    state = request.args.get("state")
+    state = preferences.remembered("deliveries.listing") if state is None else state
     with kit().store.read() as session:
         lines = outbox.listing(session, actor())
         names = individuals.names(session, actor().issuer)
@@ -49,6 +51,8 @@ def listing() -> ResponseReturnValue:
         any_at_all=bool(lines),
         may_retry=actor().is_any(*MAY_RETRY),
         again=AGAIN,
+        remembers=preferences.offered(),
+        remembered=preferences.remembered("deliveries.listing"),
     )
 
 

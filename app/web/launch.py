@@ -237,6 +237,7 @@ def _open(
         context.patient,
         facts.encounter,
     )
+    told = _told(issuer, context)
     with kit().store.write() as session:
         launches.open_launch(
             session,
@@ -248,7 +249,7 @@ def _open(
             encounter=facts.encounter,
             cookie_secret=secret,
             context={
-                **_told(issuer, context),
+                **told,
                 **tokens.facts_of(context, issuer),
                 **read_facts(facts, now.isoformat()),
                 "opens": list(landing.place(session, actor, context, task)),
@@ -272,6 +273,7 @@ def _open(
 def _told(issuer: Issuer, context: LaunchContext) -> dict[str, Any]:
     """What the EHR said of this launch besides the person; its style only from where one may be asked for."""
     style = context.smart_style_url
+    profile = kit().profiles.get(kit().http, issuer, kit().now())
     return {
         "banner": context.need_patient_banner,
         "intent": context.intent,
@@ -279,6 +281,7 @@ def _told(issuer: Issuer, context: LaunchContext) -> dict[str, Any]:
         "style": style if styles.allowed(issuer, style) else None,
         "fhir_context": [asdict(item) for item in context.fhir_context],
         "app_context": context.app_context,
+        "app_state": profile.app_state_base is not None,
     }
 
 

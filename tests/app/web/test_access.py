@@ -21,7 +21,7 @@ ENGINEER, KNOWS_PEOPLE = frozenset({"engineer"}), EVERYBODY - {"engineer"}
 PLANNERS, NO_PEER = frozenset({"lpha", "clinician"}), KNOWS_PEOPLE - {"peer"}
 MATRIX = {
     "pages.home": EVERYBODY, "pages.sign_out": EVERYBODY, "rereading.again": EVERYBODY,
-    "styling.sheet": EVERYBODY,
+    "styling.sheet": EVERYBODY, "preferences.keep": EVERYBODY,
     "charting.new": PEER, "charting.edit": PEER, "charting.save": PEER, "charting.findings": PEER,
     "charting.autosave": PEER, "charting.discard": PEER, "charting.amend": PEER,
     "signing.one": READERS, "signing.page": PEER, "signing.sign": PEER, "signing.recall": PEER,
