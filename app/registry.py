@@ -19,8 +19,14 @@ _LISTS = ("scopes", "frame_origins", "backend_scopes", "endpoint_hosts")
 
 
 def register(session: Session, keyring: Keyring, issuer: Issuer, now: datetime) -> None:
-    """Register an EHR, or change its registration, and make its keys where it has none. The client secret
-    is kept encrypted."""
+    """Register an EHR, or change its registration, as `put` does, and write down that it was."""
+    put(session, keyring, issuer, now)
+    audit.write(session, issuer.id, "EHR registered", now, subject=issuer.id, iss=issuer.iss)
+
+
+def put(session: Session, keyring: Keyring, issuer: Issuer, now: datetime) -> None:
+    """Keep the registration of an EHR and make its keys where it has none. The client secret is kept
+    encrypted. Who changed what is for the caller to write down."""
     config = asdict(replace(issuer, client_secret=None))
     del config["client_secret"]
     secret = issuer.client_secret
@@ -37,7 +43,6 @@ def register(session: Session, keyring: Keyring, issuer: Issuer, now: datetime) 
     row.secret, row.changed_at = sealed, now
     session.flush()
     keyring.ensure(session, issuer.id, now, issuer.key_alg)
-    audit.write(session, issuer.id, "EHR registered", now, subject=issuer.id, iss=issuer.iss)
 
 
 def registered(session: Session, keyring: Keyring) -> Registry:

@@ -21,6 +21,14 @@ class Settings(BaseSettings):
     idle_minutes: int = Field(default=15, ge=1)
     absolute_hours: int = Field(default=10, ge=1)
     deliver_every_seconds: int = Field(default=2, ge=1)
+    # What the registration sheet tells an EHR's app gallery of whoever runs this installation.
+    operator_name: str = ""
+    contact_name: str = ""
+    contact_email: str = ""
+    contact_phone: str = ""
+    security_email: str = ""
+    privacy_url: str = ""
+    terms_url: str = ""
 
     @property
     def database(self) -> str:

@@ -85,7 +85,7 @@ def _together(values: Mapping[str, Any]) -> dict[str, str]:
     errors: dict[str, str] = {}
     method, secret = values["auth_method"], values.get("client_secret")
     if method == "client_secret_basic" and not secret:
-        errors["client_secret"] = "it is missing: auth_method client_secret_basic needs the EHR's secret"
+        errors["client_secret"] = f"it is missing: auth_method {method} needs the EHR's secret"
     if method != "client_secret_basic" and secret:
         errors["client_secret"] = f"auth_method {method} has no secret; leave it out"
     if values.get("backend_scopes") and not values.get("backend_client_id"):

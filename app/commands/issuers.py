@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import textwrap
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.commands.installation import data_option, opened, settings_of, utc_now
-from app.commands.options import json_line, json_option
+from app.commands.installation import Installation, data_option, opened, operator, settings_of, utc_now
+from app.commands.options import HELD, REFUSED, WELL, finish, json_line, json_option, printable, say
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from app.actor import Actor
+    from app.delivery.probed import Report
+    from smart_launch.issuers import Issuer
 
 ADD_EXAMPLE = """\b
 Example, with the registration in a file:
@@ -25,17 +35,30 @@ LIST_EXAMPLE = """\b
 Example:
   peerchart issuers list --json
 """
+SHOW_EXAMPLE = """\b
+Example:
+  peerchart issuers show riverbend > riverbend.json
+"""
+PROBE_EXAMPLE = """\b
+Examples:
+  peerchart issuers probe riverbend
+  peerchart issuers probe sandbox --as epic --json
+"""
+SHEET_EXAMPLE = """\b
+Example:
+  peerchart issuers sheet riverbend --json > sheet.json
+"""
 REMOVE_EXAMPLE = """\b
 Example:
   peerchart issuers remove riverbend
 """
 TAKES = click.Choice(["full", "epic", "oracle"])
-_LISTS = ("scopes", "frame_origins", "backend_scopes", "endpoint_hosts")
+WIDTH = 110
 
 
 @click.group()
 def issuers() -> None:
-    """The registered EHRs (issuers): add one, list or remove them."""
+    """The registered EHRs (issuers): add or change one, list, show, probe or remove them, print a sheet."""
 
 
 @issuers.command(epilog=ADD_EXAMPLE)
@@ -43,20 +66,93 @@ def issuers() -> None:
 @click.option("--takes", type=TAKES, help="Treat its write surface as that of a known kind of EHR.")
 @data_option
 def add(file: Path, takes: str | None, data: Path | None) -> None:
-    """Register an EHR from a JSON file, or change its registration; keys are made where it has none."""
+    """Register an EHR from a JSON file, or change its registration; keys are made where it has none. A client
+    secret that is left out of the file stays as it is."""
     from app.delivery.capability import PRESETS
     from app.delivery.overrides import keep_override
-    from app.registry import register
+    from app.issuer_care import keep
+    from app.problems import MendInput
+    from app.registration_sheet import open_points
 
-    issuer = _read(file)
     settings = settings_of(data)
     with opened(settings) as installation, installation.store.write() as session:
-        register(session, installation.keyring, issuer, utc_now())
+        issuer = _read(file, session, installation)
+        try:
+            changed = keep(session, installation.keyring, issuer, operator(issuer.id), utc_now())
+        except MendInput as problem:
+            raise _wrong(file, problem.errors) from problem
     if takes is not None:
         keep_override(settings.data_dir, issuer.id, PRESETS[takes])
-    click.echo(
-        f"{issuer.id} is registered. Give its administrators our public keys: <base>/.well-known/jwks.json"
-    )
+    click.echo(f"{issuer.id} is registered." if changed else f"{issuer.id} stands as it did.")
+    keys = f"{settings.base_url.rstrip('/')}/.well-known/jwks/{issuer.id}.json"
+    click.echo(f"Give its administrators our public keys, {keys}, and: peerchart issuers sheet {issuer.id}")
+    for point in open_points(issuer, settings):
+        say(f"still open: {point}")
+
+
+@issuers.command(epilog=SHOW_EXAMPLE)
+@click.argument("issuer")
+@data_option
+@json_option
+def show(issuer: str, data: Path | None, as_json: bool) -> None:
+    """One registration whole, but for its secret: the form that `add` reads."""
+    from dataclasses import asdict
+
+    with opened(settings_of(data)) as installation:
+        found = asdict(_known(installation, issuer))
+    found["client_secret"] = None
+    kept = {name: value for name, value in found.items() if value not in (None, (), "")}
+    click.echo(json_line(kept) if as_json else json.dumps(kept, indent=2, ensure_ascii=False))
+
+
+@issuers.command(epilog=PROBE_EXAMPLE)
+@click.argument("issuer")
+@click.option("--as", "takes", type=TAKES, help="Judge its write surface as that of a known kind of EHR.")
+@data_option
+@json_option
+def probe(issuer: str, takes: str | None, data: Path | None, as_json: bool) -> None:
+    """Ask a registered EHR what it is, and for a token where a backend client is registered, and say function
+    by function what will work, what will not and why. Only registered addresses are asked, and the token is
+    given back.
+
+    Exit codes: 0 nothing that is needed is missing, 1 something is, 2 wrong usage, or it cannot be reached.
+    """
+    from app.delivery.capability import PRESETS
+    from app.delivery.overrides import override_of
+    from app.delivery.probing import probe as ask
+    from smart_launch.fhir_client import http_session
+
+    settings = settings_of(data)
+    with opened(settings) as installation, http_session(tries=1) as http:
+        found = _known(installation, issuer)
+        with installation.store.read() as session:
+            key = installation.keyring.client_key(session, issuer)
+        override = PRESETS[takes] if takes else override_of(settings.data_dir, issuer)
+        report = ask(http, found, override, key, utc_now())
+        with installation.store.write() as session:
+            audit_probe(session, operator(issuer), report, utc_now())
+    click.echo(json_line(report.to_json()) if as_json else _table(report))
+    finish(WELL if report.stands else HELD if report.reached else REFUSED)
+
+
+@issuers.command(epilog=SHEET_EXAMPLE)
+@click.argument("issuer")
+@data_option
+@json_option
+def sheet(issuer: str, data: Path | None, as_json: bool) -> None:
+    """What an EHR's app gallery asks for: addresses, client types, scopes with their reasons, data kept. The
+    contact lines come from PEERCHART_OPERATOR_NAME, _CONTACT_NAME, _CONTACT_EMAIL, _CONTACT_PHONE,
+    _SECURITY_EMAIL, _PRIVACY_URL and _TERMS_URL."""
+    from app.registration_sheet import open_points
+    from app.registration_sheet import sheet as made
+
+    settings = settings_of(data)
+    with opened(settings) as installation:
+        found = _known(installation, issuer)
+    said = made(found, settings)
+    click.echo(json_line(said) if as_json else "\n".join(_lines(said)))
+    for point in open_points(found, settings):
+        say(f"still open: {point}")
 
 
 @issuers.command("list", epilog=LIST_EXAMPLE)
@@ -79,19 +175,6 @@ def list_issuers(data: Path | None, as_json: bool) -> None:
         click.echo(json_line(said) if as_json else "  ".join(value or "-" for value in said.values()))
 
 
-def _read(file: Path) -> Any:
-    from smart_launch.issuers import Issuer
-
-    try:
-        given = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(given, dict):
-            raise TypeError("expected one JSON object")
-        lists = {name: tuple(given[name]) for name in _LISTS if name in given}
-        return Issuer(**{**given, **lists})
-    except (ValueError, TypeError) as error:
-        raise click.UsageError(f"{file} is no registration of an EHR: {error}") from error
-
-
 @issuers.command(epilog=REMOVE_EXAMPLE)
 @click.argument("issuer")
 @data_option
@@ -111,5 +194,106 @@ def remove(issuer: str, data: Path | None) -> None:
         if any(session.scalar(query) for query in held):
             raise click.ClickException(f"{issuer} has records here, so its registration is kept.")
         session.execute(delete(IssuerRow).where(IssuerRow.issuer == issuer))
-        audit.write(session, issuer, "EHR removed", utc_now(), actor="command line", subject=issuer)
+        audit.did(session, operator(issuer), "EHR removed", utc_now(), subject=issuer)
     click.echo(f"{issuer} is no longer registered; launches from it are refused.")
+
+
+def audit_probe(session: Session, actor: Actor, report: Report, now: datetime) -> None:
+    """Write down that an EHR was asked what it is, and whether it can be used."""
+    from app import audit
+
+    audit.did(session, actor, "EHR probed", now, subject=report.issuer, stands=report.stands)
+
+
+def _read(file: Path, session: Session, installation: Installation) -> Issuer:
+    from app.registry import registered
+    from smart_launch.registration import WrongRegistration, read_registration
+
+    try:
+        given = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(given, dict):
+            raise ValueError("expected one JSON object")
+    except ValueError as error:
+        raise click.UsageError(f"{file} is no registration of an EHR: {error}") from error
+    known = {one.id: one for one in registered(session, installation.keyring).issuers}
+    before = known.get(str(given.get("id")))
+    if before and before.client_secret and given.get("auth_method") == "client_secret_basic":
+        given.setdefault("client_secret", before.client_secret)
+    try:
+        return read_registration(given)
+    except WrongRegistration as wrong:
+        raise _wrong(file, wrong.errors) from wrong
+
+
+def _wrong(file: Path, errors: Mapping[str, str]) -> click.UsageError:
+    words = "".join(f"\n  {name}: {why}" for name, why in errors.items())
+    return click.UsageError(f"{file} is no registration of an EHR:{words}")
+
+
+def _known(installation: Installation, issuer: str) -> Issuer:
+    from app.issuer_care import known
+    from app.problems import NotFound
+
+    try:
+        with installation.store.read() as session:
+            return known(session, installation.keyring, issuer)
+    except NotFound as problem:
+        raise click.UsageError(str(problem)) from problem
+
+
+def _table(report: Report) -> str:
+    from app.delivery.probed import WORDS
+
+    said = [f"{report.issuer}  {report.iss}  {report.software or 'no name stated'}"]
+    area = ""
+    for one in report.lines:
+        if one.area != area:
+            area = one.area
+            said += ["", area]
+        said += textwrap.wrap(
+            f"{WORDS[one.answer]:<16}{one.function}: {one.why}",
+            WIDTH, initial_indent="  ", subsequent_indent=" " * 18, break_on_hyphens=False,
+            break_long_words=False,
+        )  # fmt: skip
+        if one.next_step:
+            said += textwrap.wrap(
+                f"-> {one.next_step}",
+                WIDTH, initial_indent=" " * 18, subsequent_indent=" " * 21, break_on_hyphens=False,
+                break_long_words=False,
+            )  # fmt: skip
+    amiss = ", ".join(one.function for one in report.amiss())
+    said += [
+        "",
+        f"To be mended first: {amiss}." if amiss else "Nothing that is needed is known to be missing.",
+    ]
+    return printable_lines(said)
+
+
+def printable_lines(said: list[str]) -> str:
+    """The lines as one text; what an EHR wrote cannot move the cursor."""
+    return "\n".join(printable(one) for one in said)
+
+
+def _lines(data: Any, depth: int = 0) -> Iterator[str]:
+    """Plain data as an indented list for people."""
+    pad = "  " * depth
+    if isinstance(data, dict):
+        for name, value in data.items():
+            title = str(name).replace("_", " ")
+            if isinstance(value, dict | list) and value:
+                yield f"{pad}{title}:"
+                yield from _lines(value, depth + 1)
+            else:
+                yield f"{pad}{title}: {_shown(value)}"
+    else:
+        for item in data:
+            if isinstance(item, dict):
+                yield f"{pad}- {'; '.join(f'{name} {_shown(value)}' for name, value in item.items())}"
+            else:
+                yield f"{pad}- {item}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return str(value) if value else "-"
