@@ -31,7 +31,8 @@ class FhirContextItem:
 
 @dataclass(frozen=True)
 class LaunchContext:
-    """A finished launch. Times are aware; `scope` is what was granted, which may be less than was asked."""
+    """A finished launch. Times are aware; `scope` is what was granted, which may be less than was asked;
+    `signed_in_at` is when the person signed in, in seconds since 1970, where the EHR says so (auth_time)."""
 
     issuer_id: str
     access_token: str = field(repr=False)
@@ -49,6 +50,7 @@ class LaunchContext:
     tenant: str | None = None
     smart_style_url: str | None = None
     app_context: str | None = None
+    signed_in_at: int | None = None
 
     def missing_scopes(self, requested: Sequence[str]) -> tuple[str, ...]:
         """The requested scopes that were not granted. A scope whose gift arrived counts as granted even
@@ -109,6 +111,7 @@ def from_answer(
         tenant=_hint(members, "tenant"),
         smart_style_url=_style_url(members),
         app_context=_hint(members, "appContext"),
+        signed_in_at=_seconds((claims or {}).get("auth_time")),
     )
 
 
@@ -172,6 +175,10 @@ def _context_item(item: Mapping[str, Any]) -> FhirContextItem:
         identifier_system=_hint(named, "system"),
         identifier_value=_hint(named, "value"),
     )
+
+
+def _seconds(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _hint(members: Mapping[str, Any], name: str) -> str | None:

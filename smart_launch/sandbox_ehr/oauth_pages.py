@@ -19,17 +19,19 @@ oauth_pages = Blueprint("oauth", __name__)
 
 @oauth_pages.route("/auth/authorize", methods=["GET", "POST"])
 def authorize() -> AnyResponse | tuple[str, int] | str:
-    """Authorize an app: a launch is already signed in, without one a sign-in page is shown.
+    """Authorize an app: a launch is already signed in, without one a sign-in page is shown, and always when
+    the app asks for it by prompt=login or max_age=0 (OpenID Connect Core 1.0, section 3.1.2.1).
 
     An unknown client or redirect address is answered by a page and never by a redirect.
     """
     ehr = current_ehr()
     launched = _launched(ehr)
     try:
-        grant = ehr.authorization.get_consent_grant(end_user=launched and launched.user)
+        signed_in = None if _must_sign_in() else launched
+        grant = ehr.authorization.get_consent_grant(end_user=signed_in and signed_in.user)
     except OAuth2Error as error:
         return _refused(ehr, error)
-    signed_in = launched or signed_in_by(ehr, grant)
+    signed_in = signed_in or signed_in_by(ehr, grant, launched)
     if signed_in is None and request.form.get("decision") != "cancel":
         return sign_in_page(ehr, grant)
     response: AnyResponse = ehr.authorization.create_authorization_response(grant=grant, grant_user=signed_in)
@@ -71,6 +73,10 @@ def keys() -> Response:
 def openid() -> Response:
     """OpenID's discovery document."""
     return jsonify(spoiled_openid(openid_configuration(current_ehr().config)))
+
+
+def _must_sign_in() -> bool:
+    return "login" in request.values.get("prompt", "").split() or request.values.get("max_age") == "0"
 
 
 def _launched(ehr: Ehr) -> SignedIn | None:

@@ -12,11 +12,15 @@ from .store import Stored, Window
 _ANSWERS = ("user", "patient", "encounter", "decision")
 
 
-def signed_in_by(ehr: Ehr, grant: Any) -> SignedIn | None:
-    """Return who signed in by the form of the page, in the context that was chosen; None otherwise."""
+def signed_in_by(ehr: Ehr, grant: Any, launched: SignedIn | None = None) -> SignedIn | None:
+    """Return who signed in by the form of the page, in the context of the launch or the one that was chosen;
+    None otherwise. In a launch nobody but its own user signs in."""
     if request.form.get("decision") != "sign-in":
         return None
-    user, context = known_login(ehr, request.form.get("user")), _chosen(ehr, grant)
+    user = known_login(ehr, request.form.get("user"))
+    if launched is not None:
+        return launched if user == launched.user else None
+    context = _chosen(ehr, grant)
     return None if user is None or context is None else SignedIn(user, style(ehr) | context)
 
 
@@ -63,4 +67,6 @@ def _whose(ehr: Ehr, visit: Stored) -> str:
 
 
 def _wants(grant: Any, what: str) -> bool:
+    if request.values.get("launch"):
+        return False
     return f"launch/{what}" in grant.request.scope.split()
