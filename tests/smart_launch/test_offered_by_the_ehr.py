@@ -147,7 +147,7 @@ def test_the_algorithm_is_the_registered_one_else_one_that_the_server_states(
 
 
 def test_the_sandbox_states_the_algorithms_of_assertions(house: House) -> None:
-    assert house.profile().assertion_algorithms == {"RS384", "ES384"}
+    assert house.profile().assertion_algorithms == frozenset({"RS384", "ES384"})
 
 
 @pytest.mark.parametrize("wanted", ["launch/patient", "launch/encounter"])
