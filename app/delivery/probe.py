@@ -38,7 +38,7 @@ def lines(subject: Subject) -> tuple[Line, ...]:
         *_client(subject),
         *_scopes(subject.issuer, subject.profile),
         *_own(subject),
-        *reading(subject.profile.fhir),
+        *reading(subject.profile.fhir, subject.issuer.scopes),
         *writing(subject.profile.fhir, granted, subject.override),
         *_extra(subject.profile, subject.token),
     )
@@ -54,7 +54,7 @@ def _opening(subject: Subject) -> Iterator[Line]:
         "People whose browser refuses the cookie in the frame cannot open a window instead.",
     )  # fmt: skip
     yield _pkce(profile)
-    yield _who(profile)
+    yield _who(subject.issuer, profile)
     yield _capability(
         profile, OPENING, "The person of the chart", "context-ehr-patient",
         "Ask the EHR to hand over the patient at launch: without one only the worklists open.",
@@ -95,8 +95,12 @@ def _pkce(profile: EhrProfile) -> Line:
     )
 
 
-def _who(profile: EhrProfile) -> Line:
+def _who(issuer: Issuer, profile: EhrProfile) -> Line:
     function = "Who signs in"
+    lacking = [one for one in ("openid", "fhirUser") if one not in issuer.scopes]
+    if lacking:
+        why = f"{_listed(lacking)} is not asked for, so nobody could be told apart."
+        return line(OPENING, function, "not", why, f"Add {_listed(lacking)} to the scopes.", True)
     if profile.states("sso-openid-connect") is False:
         return line(
             OPENING, function, "not", "It does not state sso-openid-connect, so nobody could be told apart.",

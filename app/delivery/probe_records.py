@@ -8,6 +8,7 @@ from app.delivery.capability import Capability, Override
 from app.delivery.plan import ANCHORS, CHANGING
 from app.delivery.probed import Line, line
 from app.ehr_uses import READ, WRITTEN, Use
+from smart_launch import scopes
 from smart_launch.profile import FhirFacts
 
 READING, WRITING, DELIVERED = "Reading", "Writing", "What is delivered"
@@ -15,10 +16,11 @@ _KINDS = {"note": "Notes", "plan": "Plan entries", "episode": "Admissions", "cla
 _ATTESTS = frozenset({"Provenance"})
 
 
-def reading(facts: FhirFacts) -> Iterator[Line]:
-    """A line for each resource that is read, with the search parameters that are used."""
+def reading(facts: FhirFacts, asked: Sequence[str]) -> Iterator[Line]:
+    """A line for each resource that is read with the scopes that are `asked` for, and the search parameters
+    that are used."""
     for use in READ:
-        yield _read(facts, use)
+        yield _unasked(use) if _lacks_scope(use, asked) else _read(facts, use)
 
 
 def writing(facts: FhirFacts, granted: Sequence[str], override: Override) -> Iterator[Line]:
@@ -29,6 +31,18 @@ def writing(facts: FhirFacts, granted: Sequence[str], override: Override) -> Ite
     yield _transaction(capability)
     for use in WRITTEN:
         yield _written(capability, use)
+
+
+def _lacks_scope(use: Use, asked: Sequence[str]) -> bool:
+    letter = "s" if use.searches else "r"
+    return not any(
+        scopes.allows(asked, level, use.resource, letter) for level in (use.level, "patient", "user")
+    )
+
+
+def _unasked(use: Use) -> Line:
+    why, essential = "No scope for it is asked for at launch.", use.resource == "Patient"
+    return line(READING, use.resource, "not", why, f"Add {use.scope}; without it {use.without}.", essential)
 
 
 def _read(facts: FhirFacts, use: Use) -> Line:
