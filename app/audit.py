@@ -6,12 +6,14 @@ It never holds the text of a note, nor a token: ids, versions, words of state an
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.actor import Actor
@@ -113,15 +115,20 @@ def launch_digest(launch_id: str) -> str:
 
 def verify(session: Session) -> tuple[Broken, ...]:
     """Every place where the trail does not hold: a changed, missing, foreign or misplaced line. A cut at the
-    end shows only against `heads` kept elsewhere."""
+    end, or a trail written anew from some line on, shows only against `heads` kept elsewhere (`unlike`)."""
     last: dict[str, str] = {}
     broken: list[Broken] = []
-    for row in session.scalars(select(AuditRow).order_by(AuditRow.seq)).yield_per(1000):
-        if row.previous != last.get(row.issuer, BEGINNING):
-            broken.append(Broken(row.seq, row.issuer, "the line before it is missing or was changed"))
-        if row.hash != _hash(row):
-            broken.append(Broken(row.seq, row.issuer, "the line itself was changed"))
-        last[row.issuer] = row.hash
+    number = 0
+    for row in session.execute(_ALL, execution_options={"yield_per": 1000}).mappings():
+        number += 1
+        if row["seq"] != number:
+            broken.append(Broken(row["seq"], row["issuer"], f"lines are missing before it, from {number} on"))
+            number = row["seq"]
+        if row["previous"] != last.get(row["issuer"], BEGINNING):
+            broken.append(Broken(row["seq"], row["issuer"], "the line before it is missing or was changed"))
+        if row["hash"] != _hash_as_kept(row):
+            broken.append(Broken(row["seq"], row["issuer"], "the line itself was changed"))
+        last[row["issuer"]] = row["hash"]
     return tuple(broken)
 
 
@@ -129,6 +136,17 @@ def heads(session: Session) -> dict[str, tuple[int, str]]:
     """The last line's number and hash for each issuer, to be kept in another place."""
     rows = session.execute(select(AuditRow.issuer, AuditRow.seq, AuditRow.hash).order_by(AuditRow.seq))
     return {issuer: (seq, digest) for issuer, seq, digest in rows}
+
+
+def unlike(session: Session, kept: Mapping[str, tuple[int, str]]) -> tuple[Broken, ...]:
+    """Where the trail of now is not the one that went on from `heads` kept before: lines cut off at its end,
+    or written anew."""
+    found = []
+    for issuer, (seq, digest) in kept.items():
+        row = session.get(AuditRow, seq)
+        if row is None or (row.issuer, row.hash) != (issuer, digest):
+            found.append(Broken(seq, issuer, "this line was the last one then, and is not there as it was"))
+    return tuple(found)
 
 
 def of_subject(session: Session, issuer: str, subject: str) -> tuple[AuditLine, ...]:
@@ -141,17 +159,28 @@ def of_subject(session: Session, issuer: str, subject: str) -> tuple[AuditLine, 
     )
 
 
+# As it is kept and not as records, so that no change can make a line unreadable to this check.
+_ALL = text(
+    "SELECT seq, issuer, at, actor, launch, action, patient, subject, version, detail, previous, hash "
+    "FROM audit ORDER BY seq"
+)
+
+
 def _hash(row: AuditRow) -> str:
-    said = {
-        "issuer": row.issuer,
-        "at": row.at.astimezone(UTC).isoformat(timespec="microseconds"),
-        "actor": row.actor,
-        "launch": row.launch,
-        "action": row.action,
-        "patient": row.patient,
-        "subject": row.subject,
-        "version": row.version,
-        "detail": row.detail,
-        "previous": row.previous,
-    }
+    at = row.at.astimezone(UTC).isoformat(timespec="microseconds")
+    return _digest({name: getattr(row, name) for name in _HASHED} | {"at": at})
+
+
+def _hash_as_kept(row: Mapping[Any, Any]) -> str | None:
+    try:
+        detail = json.loads(row["detail"], parse_float=Decimal)
+        return _digest({name: row[name] for name in _HASHED} | {"at": row["at"], "detail": detail})
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+_HASHED = ("issuer", "actor", "launch", "action", "patient", "subject", "version", "detail", "previous")
+
+
+def _digest(said: Mapping[str, Any]) -> str:
     return hashlib.sha256(compact(said).encode()).hexdigest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from app.commands import check, db, deliver, demo, issuers, keys, map_, rules, serve, staff
+from app.commands import audit, check, db, deliver, demo, issuers, keys, map_, rules, serve, staff
 
 EXAMPLE = """\b
 Examples:
@@ -41,6 +41,7 @@ for _command in (
     keys.keys,
     issuers.issuers,
     staff.staff,
+    audit.audit,
 ):
     cli.add_command(_command)
 

@@ -7,7 +7,6 @@ holds the lock; when it ends, another takes over.
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import sys
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import structlog
 from filelock import FileLock, Timeout
 from gunicorn.app.base import BaseApplication
 
@@ -91,8 +91,10 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
     def load(self) -> Any:
         """The application, made in the worker process; the delivery thread starts with it."""
+        from app.logs import to_standard_error
         from app.service import create_app
 
+        to_standard_error()
         app = create_app(self._settings)
         if self._deliver:
             self._stop = _start_delivering(app)
@@ -129,7 +131,7 @@ def _deliver_alone(kit: Any, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             with lock.acquire(blocking=False):
-                logging.getLogger("peerchart").info("delivery starts")
+                structlog.get_logger("peerchart").info("delivery starts")
                 keep_delivering(
                     worker_of(kit.settings, kit.store, kit.keyring, kit.http, kit.clock), stop, every
                 )

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 from urllib3.util.retry import Retry
 
 from smart_launch.strict_json import MAX_BYTES
@@ -105,7 +105,7 @@ def ask(
 def _read(response: requests.Response, max_bytes: int, overdue: Callable[[], bool]) -> bytes:
     parts: list[bytes] = []
     size = 0
-    for part in response.iter_content(_CHUNK):
+    for part in iter(lambda: _some(response), b""):
         size += len(part)
         if size > max_bytes:
             raise Lost(f"the answer is longer than {max_bytes} bytes")
@@ -113,6 +113,16 @@ def _read(response: requests.Response, max_bytes: int, overdue: Callable[[], boo
             raise Lost(f"the answer took longer than {TOTAL_SECONDS:.0f} seconds")
         parts.append(part)
     return b"".join(parts)
+
+
+def _some(response: requests.Response) -> bytes:
+    """What has come so far, at most one chunk: waiting for a whole one would let an answer that trickles run
+    past every end."""
+    try:
+        part: bytes = response.raw.read1(_CHUNK, decode_content=True)
+    except (HTTPError, OSError) as error:
+        raise Lost("the connection broke off before a whole answer had come") from error
+    return part
 
 
 def _never_sent(error: requests.RequestException) -> bool:

@@ -31,6 +31,9 @@ def deliver(watch: bool, data: Path | None, as_json: bool) -> None:
 
     Exit code 1: something waits, is held or was refused.
     """
+    from app.logs import to_standard_error
+
+    to_standard_error()
     with opened(settings_of(data)) as installation:
         worker = _worker(installation)
         if watch:
