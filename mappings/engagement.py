@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Protocol, TypeVar
 
 from mappings.records import Engagement, EngagementEntry
@@ -61,7 +61,7 @@ def state_at(engagement: Engagement | None, start: datetime, zone: tzinfo) -> St
             return State(UNDECIDED, missing=f"engagement.history[{place}].status")
     day = start.astimezone(zone).date()
     last = None
-    for entry in in_order(history, zone):
+    for entry in history if len(history) == 1 else in_order(history, zone):
         if _before(entry, start, day):
             last = entry
     if last is None or last.status is None:
@@ -93,11 +93,9 @@ def in_order(history: Iterable[S], zone: tzinfo) -> list[S]:
         return day_of(step, zone)
 
     steps, ordered = list(history), list[S]()
-    if len(steps) < 2:
-        return steps
     days = [day(step) for step in steps]
     # Most histories are written down day after day.
-    if all(one < other for one, other in pairwise(days)):
+    if sorted(set(days)) == days:
         return steps
     for _, group in groupby(sorted(steps, key=day), key=day):
         steps = list(group)

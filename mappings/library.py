@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mappings.situation import Kind
 
 CONFIRMED = "confirmed"
+Asks = Literal["contact", "peer", "wording"]
 # Texts of the input decide what kind a contact is, so that kinds have no end either.
 MOST_KINDS = 1024
 MOST_SAID = 256
@@ -207,7 +208,7 @@ class Bound:
     inapplicable: Finding
     check: Callable[..., Outcome]
     conditions: tuple[Callable[..., bool], ...]
-    asks: Literal["contact", "peer"] | None = "contact"
+    asks: Asks | None = "contact"
     _said: dict[str, tuple[Outcome, Finding]] = field(default_factory=dict, repr=False, compare=False)
 
     def finding(self, outcome: Outcome) -> Finding:
@@ -218,7 +219,7 @@ class Bound:
             return self.passed
         # Most checks say one of few things; to build a finding costs more than most checks do.
         said = self._said.get(outcome.message)
-        if said is None or said[0] != outcome:
+        if said is None or (said[0] is not outcome and said[0] != outcome):
             if len(self._said) > MOST_SAID:
                 self._said.clear()
             said = self._said[outcome.message] = outcome, self._built(outcome)
@@ -253,8 +254,10 @@ class Asked:
     asking; the rest replaces its place in them once it is asked."""
 
     answers: tuple[Finding, ...]
-    of_contact: tuple[tuple[int, Bound], ...]
+    of_contact: tuple[tuple[int, Bound, Callable[..., Outcome]], ...]
     of_peer: tuple[tuple[int, Bound], ...]
+    # Checks that only look at wording pass without being asked where none of the lists found a word.
+    of_wording: tuple[tuple[int, Bound, Callable[..., Outcome]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +297,9 @@ class DayPack:
         asked = [(n, b) for n, b in applying if b.asks is not None]
         return Asked(
             tuple(answers),
-            tuple((n, b) for n, b in asked if b.asks == "contact"),
+            tuple((n, b, b.check) for n, b in asked if b.asks == "contact"),
             tuple((n, b) for n, b in asked if b.asks == "peer"),
+            tuple((n, b, b.check) for n, b in asked if b.asks == "wording"),
         )
 
     def about(self, kind: str) -> tuple[Bound, ...]:
@@ -514,13 +518,15 @@ class Library:
         )
         # The checks themselves need the types of this module, so they are looked up when a rule is bound.
         from mappings.checks import CHECKS, CONDITIONS
-        from mappings.checks.registry import ALWAYS_PASS, OF_PEERS, OFF_WHEN_UNSET
+        from mappings.checks.registry import ALWAYS_PASS, OF_PEERS, OF_WORDING, OFF_WHEN_UNSET
 
         conditions = tuple(CONDITIONS[name] for name in rule.when)
         if version.check in OFF_WHEN_UNSET and all(value.value is None for value in own.values()):
             conditions = (*conditions, _never)
         check = CHECKS[version.check]
-        asks: Literal["contact", "peer"] = "peer" if version.check in OF_PEERS else "contact"
+        asks: Asks = "contact"
+        if version.check in OF_PEERS or version.check in OF_WORDING:
+            asks = "peer" if version.check in OF_PEERS else "wording"
         return Bound(
             rule,
             version,

@@ -263,6 +263,8 @@ class StaffFields(Part):
 
     def supervisor_on(self, day: date) -> Supervisor | None:
         """The assignment in force on the day; without one `supervisor` as it stands, in force or not."""
+        if not self.earlier_supervisors:
+            return self.supervisor
         every = (self.supervisor, *reversed(self.earlier_supervisors))
         return next((each for each in every if each is not None and each.covers(day)), self.supervisor)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from mappings.checks.registry import PASS
+from mappings.checks.registry import NOT_APPLICABLE, PASS
 from mappings.explaining import explain, prove
 from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing
 from mappings.library import Asked, Bound, DayPack, Library
@@ -120,13 +120,18 @@ def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], list[Finding]
     """All findings in order, and those that block."""
     findings, holding = list(asked.answers), []
     known = s.peer_day.findings
-    for place, bound in asked.of_contact:
-        outcome = bound.check(s, bound)
+    questions = (*asked.of_contact, *asked.of_wording) if s.wording else asked.of_contact
+    for place, bound, check in questions:
+        outcome = check(s, bound)
         # Most checks pass without a word, and their answer stands there already.
-        if outcome is not PASS:
-            finding = findings[place] = bound.finding(outcome)
-            if finding.blocks:
-                holding.append(finding)
+        if outcome is PASS:
+            continue
+        if outcome is NOT_APPLICABLE:
+            findings[place] = bound.inapplicable
+            continue
+        finding = findings[place] = bound.finding(outcome)
+        if finding.blocks:
+            holding.append(finding)
     for place, bound in asked.of_peer:
         if place not in known:
             known[place] = find(bound, s.peer_day)
@@ -138,7 +143,7 @@ def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], list[Finding]
 
 def _ask_status(s: Situation, pack: DayPack, asked: Asked) -> tuple[Finding, ...]:
     """What did not take place is only asked whether it was billed all the same."""
-    applying = [bound for _, bound in asked.of_contact]
+    applying = [bound for _, bound, _ in asked.of_contact]
     own = [bound for _, bound in pack.places.get(STATUS_CHECK, ())]
     return tuple([find(bound, s) if bound in applying else bound.inapplicable for bound in own])
 

@@ -22,6 +22,7 @@ LIMIT_CHECK, AUTHORIZATION_CHECK = "payer-limits", "authorization-units"
 EXTEND = "Ask the payer for an extension and record its answer."
 DayKey = tuple[str, str, date]
 _WEEK = timedelta(days=6)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,15 @@ class Sharing:
         self.periods: dict[tuple[str, str, object], int] = defaultdict(int)
         self.authorized: dict[str, int] = defaultdict(int)
         self._limits: dict[int, tuple[tuple[str, str, str, int], ...]] = {}
-        authorization_of = {s.contact.id: s.authorization for s in situations.values()}
-        near = {(s.contact.individual.id, year) for s in situations.values() for year in _years(s.day)}
-        for each in released:
+        packs = {id(s.pack): s.pack for s in situations.values()}
+        bounds = [bound for pack in packs.values() for _, bound in _bounds(pack, LIMIT_CHECK)]
+        self._limited = any(self._limits_of(bound) for bound in bounds)
+        gone = list(released)
+        # What there is nothing of need not be looked up among the records.
+        known = situations.values() if gone else ()
+        authorization_of = {s.contact.id: s.authorization for s in known}
+        near = {(s.contact.individual.id, year) for s in known for year in _years(s.day)}
+        for each in gone:
             # What shares no day, week, month or year with any of the input takes nothing from a cap or limit.
             if (each.individual, each.day.year) in near:
                 self._take(each)
@@ -72,14 +79,13 @@ class Sharing:
         self._pool_days()
         ready = [n for n, s in self.situations.items() if s.happened and self.judged[n].claim == "ready"]
         ready.sort(key=lambda n: _order(self.situations[n]))
+        keys = [_day_key(self.situations[number]) for number in ready]
         wanted: dict[DayKey, int] = defaultdict(int)
         left: dict[DayKey, int | None] = {}
-        for number in ready:
-            key = _day_key(self.situations[number])
+        for number, key in zip(ready, keys, strict=True):
             if self.judged[number].id not in self.gone.get(key, ()):
                 wanted[key] += self.judged[number].units
-        for number in ready:
-            key = _day_key(self.situations[number])
+        for number, key in zip(ready, keys, strict=True):
             self._give(number, key, wanted, left)
 
     def _give(
@@ -110,7 +116,8 @@ class Sharing:
             self._say_what_is_left(number, s)
 
     def _count(self, individual: str, day: date, units: int, sessions: int) -> None:
-        for period in PERIODS if units else ():
+        # Most places set no limit of a period.
+        for period in PERIODS if units and self._limited else ():
             at = period_of(period, day)
             self.periods[individual, f"units {period}", at] += units
             self.periods[individual, f"sessions {period}", at] += sessions
@@ -271,5 +278,4 @@ def _day_key(s: Situation) -> DayKey:
 
 
 def _order(s: Situation) -> tuple[datetime, str]:
-    start = s.contact.start or datetime.max.replace(tzinfo=UTC)
-    return start.astimezone(UTC), s.contact.id
+    return (s.began if s.contact.start else _NEVER), s.contact.id

@@ -23,7 +23,7 @@ from mappings.records import (
     Signature,
     StaffFields,
 )
-from mappings.units import counted_minutes, minutes_between, units_of
+from mappings.units import counted_minutes, units_of, whole_minutes
 
 if TYPE_CHECKING:
     from mappings.library import Code, DayPack, Library
@@ -173,7 +173,7 @@ class Situation:
         """Full minutes from start to end; None while one of them is missing."""
         if self.contact.start is None or self.contact.end is None:
             return None
-        return minutes_between(self.contact.start, self.contact.end)
+        return whole_minutes(self.ended - self.began)
 
     @once
     def travel(self) -> int:

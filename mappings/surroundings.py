@@ -232,18 +232,22 @@ class Surrounding:
     def note_texts(self) -> Mapping[tuple[str, str, str], Sequence[Situation]]:
         """The contacts that took place by person or peer and the words of their note, in order of start;
         words that only one note has are left out."""
+        found: dict[tuple[str, str, str], list[Situation]] = defaultdict(list)
+        for words, own in self.repeated_words.items():
+            for s in sorted(own, key=lambda s: (s.began, s.contact.id)):
+                found["person", s.contact.individual.id, words].append(s)
+                if s.contact.peer is not None:
+                    found["peer", s.contact.peer.id, words].append(s)
+        return found
+
+    @once
+    def repeated_words(self) -> Mapping[str, Sequence[Situation]]:
+        """By the words of a note the contacts that took place, where several have the same words."""
         same: dict[str, list[Situation]] = defaultdict(list)
         for s in self._placed:
             if s.contact.start is not None and s.note_words:
                 same[s.note_words].append(s)
-        found: dict[tuple[str, str, str], list[Situation]] = defaultdict(list)
-        for words, own in same.items():
-            if len(own) > 1:
-                for s in sorted(own, key=lambda s: (s.began, s.contact.id)):
-                    found["person", s.contact.individual.id, words].append(s)
-                    if s.contact.peer is not None:
-                        found["peer", s.contact.peer.id, words].append(s)
-        return found
+        return {words: own for words, own in same.items() if len(own) > 1}
 
     def _note_overlaps(self, own: list[Situation]) -> None:
         own.sort(key=_began)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 
@@ -13,7 +13,12 @@ def minutes_between(start: datetime, end: datetime) -> int:
     Negative when the end lies before the start. Both must be aware.
     """
     # Two datetimes of one ZoneInfo subtract by the wall clock; only UTC is absolute.
-    seconds = int((end.astimezone(UTC) - start.astimezone(UTC)).total_seconds())
+    return whole_minutes(end.astimezone(UTC) - start.astimezone(UTC))
+
+
+def whole_minutes(lasting: timedelta) -> int:
+    """Full minutes of a time, nearer to 0 where it is negative."""
+    seconds = int(lasting.total_seconds())
     return seconds // 60 if seconds >= 0 else -(-seconds // 60)
 
 

@@ -98,10 +98,11 @@ def coverage_active(s: Situation, b: Bound) -> Outcome:
     coverages = s.contact.individual.coverages
     if not coverages:
         return missing("the person's coverage", "individual.coverages")
-    active = [(n, c) for n, c in enumerate(coverages) if covers(c.from_, c.to, s.day)]
+    day, classes = s.day, b["payer.classes"]
+    active = [(n, c) for n, c in enumerate(coverages) if covers(c.from_, c.to, day)]
     if not active:
         return _inactive(s, coverages)
-    of_class = [(n, c) for n, c in active if c.class_ in b["payer.classes"]]
+    of_class = [(n, c) for n, c in active if c.class_ in classes]
     place, coverage = (of_class or active)[0]
     at = f"individual.coverages[{place}]"
     if not (coverage.payer or "").strip():
@@ -131,9 +132,10 @@ def _recently_checked(s: Situation, b: Bound, coverage: Coverage, at: str) -> Ou
         return advises(
             "When eligibility was last checked is not recorded.", f"{at}.checked_on", severity="info"
         )
-    if (s.day - coverage.checked_on).days > days:
+    since = (s.day - coverage.checked_on).days
+    if since > days:
         return advises(
-            f"Eligibility was last checked {(s.day - coverage.checked_on).days} days before the service; "
+            f"Eligibility was last checked {since} days before the service; "
             f"{days} is the limit{b.standing('eligibility.recheck_days')}.",
             f"{at}.checked_on",
             severity="warn",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, missing
+from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, missing, wording_check
 from mappings.checks.texts import listed
 from mappings.language import Hit
 from mappings.library import Bound
@@ -49,49 +49,49 @@ def _instead(hits: Sequence[Hit]) -> str:
     return " ".join(f"Instead of “{hit.found}”: {hit.instead}." for hit in better.values())
 
 
-@check("person-first", "lint.person_first")
+@wording_check("person-first", "lint.person_first")
 def person_first(s: Situation, b: Bound) -> Outcome:
     """The person comes before the label (R112)."""
     return wording_advice(s, b, "lint.person_first")
 
 
-@check("common-words", "lint.clinical")
+@wording_check("common-words", "lint.clinical")
 def common_words(s: Situation, b: Bound) -> Outcome:
     """Words of common experience, not of the clinic (R113)."""
     return wording_advice(s, b, "lint.clinical")
 
 
-@check("judgment-free", "lint.judgment")
+@wording_check("judgment-free", "lint.judgment")
 def judgment_free(s: Situation, b: Bound) -> Outcome:
     """Words that do not judge (R114)."""
     return wording_advice(s, b, "lint.judgment")
 
 
-@check("no-case-management", "lint.case_management")
+@wording_check("no-case-management", "lint.case_management")
 def no_case_management(s: Situation, b: Bound) -> Outcome:
     """Resources are shared, cases are not managed (R100)."""
     return wording_advice(s, b, "lint.case_management")
 
 
-@check("no-gifts", "lint.gifts")
+@wording_check("no-gifts", "lint.gifts")
 def no_gifts(s: Situation, b: Bound) -> Outcome:
     """The peer gives no money, goods or place to stay (R101)."""
     return wording_advice(s, b, "lint.gifts")
 
 
-@check("no-professional-advice", "lint.advice")
+@wording_check("no-professional-advice", "lint.advice")
 def no_professional_advice(s: Situation, b: Bound) -> Outcome:
     """No professional advice, no single pathway, no mandate (R102)."""
     return wording_advice(s, b, "lint.advice")
 
 
-@check("no-doing-for", "lint.doing_for")
+@wording_check("no-doing-for", "lint.doing_for")
 def no_doing_for(s: Situation, b: Bound) -> Outcome:
     """Tasks are done together or taught, not done for the person (R106)."""
     return wording_advice(s, b, "lint.doing_for")
 
 
-@check("no-peer-health", "lint.peer_health")
+@wording_check("no-peer-health", "lint.peer_health")
 def no_peer_health(s: Situation, b: Bound) -> Outcome:
     """Health details of the peer stand in nobody's chart (D-8)."""
     return wording_advice(s, b, "lint.peer_health")
@@ -138,7 +138,9 @@ def own_text(s: Situation, b: Bound) -> Outcome:
 
 def _copied_from(s: Situation, least: int) -> Situation | None:
     peer = s.contact.peer
-    if s.contact.start is None or not s.note_words or s.note_words.count(" ") + 1 < least:
+    if s.contact.start is None or s.note_words not in s.around.repeated_words:
+        return None
+    if s.note_words.count(" ") + 1 < least:
         return None
     keys = [("person", s.contact.individual.id), *([("peer", peer.id)] if peer is not None else [])]
     for kind, id in keys:

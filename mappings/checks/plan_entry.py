@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing
 from mappings.checks.texts import says_something
@@ -125,13 +126,18 @@ def entry_status(s: PlanSituation, b: Bound) -> Outcome:
     return fails(f"{s.entry.status!r} is none of {', '.join(b['plan.statuses'])}.", "status")
 
 
+@lru_cache(maxsize=64)
+def _forms(words: tuple[str, ...]) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((word, re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.I)) for word in words)
+
+
 @check("own-goals", "lint.mandates", "note.empty_words")
 def own_goals(s: PlanSituation, b: Bound) -> Outcome:
     """A goal is the person's own; wording that commands is pointed out (R052)."""
     text = s.entry.goal.text if s.entry.goal is not None else None
     if text is None or not says_something(text, b["note.empty_words"]):
         return NOT_APPLICABLE
-    for word in b["lint.mandates"]:
-        if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.I):
+    for word, form in _forms(b["lint.mandates"]):
+        if form.search(text):
             return advises(f"{word!r} sounds like a command; what does the person want?", "goal.text")
     return PASS

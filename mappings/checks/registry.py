@@ -45,6 +45,8 @@ OFFERED: set[str] = set()
 OFF_WHEN_UNSET: set[str] = set()
 # Checks of peers: they see a PeerOnDay, and are asked once for all contacts of a peer and a day.
 OF_PEERS: set[str] = set()
+# Checks of wording: they pass without being asked where the word lists found nothing in the note.
+OF_WORDING: set[str] = set()
 # Checks that always pass: there is nothing to ask.
 ALWAYS_PASS: set[str] = set()
 
@@ -57,6 +59,7 @@ def check(
     offered: bool = False,
     off_when_unset: bool = False,
     of_peer: bool = False,
+    of_wording: bool = False,
     always_passes: bool = False,
 ) -> Callable[[Check], Check]:
     """Register a check under the name a rule uses.
@@ -64,7 +67,8 @@ def check(
     `parameters` are those that the rule must list, `settings` those it must give; of `chosen` parameters
     only the number is fixed, the rule lists them first. `offered` is for packs to come: no shipped rule need
     name it. `off_when_unset` says that the rule does not apply while all its parameters are unset,
-    `of_peer` that the check takes a PeerOnDay, `always_passes` that it need not be called.
+    `of_peer` that the check takes a PeerOnDay, `of_wording` that it passes where the word lists find nothing,
+    `always_passes` that it need not be called.
     """
 
     def register(function: Check) -> Check:
@@ -78,6 +82,8 @@ def check(
             OFF_WHEN_UNSET.add(name)
         if of_peer:
             OF_PEERS.add(name)
+        if of_wording:
+            OF_WORDING.add(name)
         if always_passes:
             ALWAYS_PASS.add(name)
         return function
@@ -86,6 +92,7 @@ def check(
 
 
 peer_check = partial(check, of_peer=True)
+wording_check = partial(check, of_wording=True)
 
 
 def shared(find: Callable[[Situation], Answer]) -> Callable[[Situation], Answer]:
@@ -125,6 +132,7 @@ def fails(message: str, *fields: str, fix: str = "", severity: Severity | None =
     return Outcome("fail", message, fields, severity, fix)
 
 
+@lru_cache(maxsize=1024)
 def missing(datum: str, *fields: str, severity: Severity | None = None, many: bool = False) -> Outcome:
     """The rule cannot be decided: `datum` in plain words, `fields` its paths; `many` data take a plural."""
     where = f" ({', '.join(fields)})" if fields else ""
@@ -132,6 +140,7 @@ def missing(datum: str, *fields: str, severity: Severity | None = None, many: bo
     return Outcome("indeterminate", message, fields, severity, f"Fill in {datum}.")
 
 
+@lru_cache(maxsize=1024)
 def advises(message: str, *fields: str, fix: str = "", severity: Severity | None = None) -> Outcome:
     """The rule is kept but a person should know something; it never holds."""
     return Outcome("advice", message, fields, severity, fix)

@@ -38,15 +38,14 @@ def held_on_day(s: PeerOnDay, b: Bound, accepted: Collection[str]) -> tuple[Cred
     for place, credential in enumerate(s.peer.credentials if s.peer else ()):
         if credential.code not in accepted:
             continue
-        at = f"peer.credentials[{place}]"
         issuers = b["credentials.issuers"].get(credential.code)
         in_force = covers(credential.from_, credential.to, s.day)
         if in_force is None:
-            datum = f"{at}.from"
+            datum = f"peer.credentials[{place}].from"
         elif not in_force:
             reason = f"{credential.code} was not in force on {s.day} ({_period(credential)})"
         elif credential.issuer is None:
-            datum = f"{at}.issuer"
+            datum = f"peer.credentials[{place}].issuer"
         elif issuers is not None and credential.issuer not in issuers:
             reason = f"{credential.code} comes from {credential.issuer!r}, not from {listed(issuers, 'or')}"
         else:

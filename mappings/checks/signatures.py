@@ -69,8 +69,10 @@ def cosigner_standing(s: Situation, b: Bound) -> Outcome:
 
 def _best_cosignature(s: Situation, b: Bound) -> Signature | None:
     """A co-signature that counts where there is one, since one is enough; else the latest."""
-    author = s.contact.peer.id if s.contact.peer is not None else None
     found = [x for x in s.contact.signatures if x.meaning in COSIGNERS]
+    if len(found) < 2:
+        return found[0] if found else None
+    author = s.contact.peer.id if s.contact.peer is not None else None
     good = [x for x in found if x.by != author and _cosignature_standing(s, b, x) is PASS]
     return s.latest(good or found)
 

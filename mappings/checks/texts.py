@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 
-def says_something(text: str, empty_words: Iterable[str]) -> bool:
+def says_something(text: str, empty_words: tuple[str, ...]) -> bool:
     """Whether a text says anything: not blank, and not a word such as "n/a" that stands for nothing."""
-    plain = " ".join(text.split()).casefold()
+    # Most texts say something, and are told from a few words by their length in words alone.
+    words = text.split(None, _most_words(empty_words))
+    if len(words) > _most_words(empty_words):
+        return True
+    plain = " ".join(words).casefold()
     return bool(plain) and plain not in empty_words
+
+
+@lru_cache(maxsize=64)
+def _most_words(empty_words: tuple[str, ...]) -> int:
+    return max((word.count(" ") + 1 for word in empty_words), default=0)
 
 
 def listed(words: Iterable[str], last: str = "and") -> str:
