@@ -18,7 +18,7 @@ from app.chart.granted import may_ask
 from app.chart.reading import reference as reference_of
 from app.problems import Problem
 from app.staff import StaffMember
-from app.web import landing, launches, tokens
+from app.web import landing, launches, second_step, tokens
 from app.web.access import cookie_name, drop_secret, set_secret
 from app.web.errors import plain
 from app.web.kit import kit
@@ -80,9 +80,13 @@ def _to_sign_in(form: AuthorizationForm | None, address: str) -> Response:
 def callback(issuer_id: str) -> ResponseReturnValue:
     """The way back from the EHR's sign-in: check, exchange, read the chart, open a launch."""
     state = request.args.get("state", "")
+    answered = second_step.came_back(issuer_id, state)
+    if answered is not None:
+        return answered
     try:
         issuer = issuer_of(issuer_id)
         g.frame_issuer = issuer.id
+        _require_each_once()
         pending = _take(issuer, state)
         context = _finish(issuer, pending)
         _require_practitioner(context)
@@ -115,6 +119,12 @@ def arrive() -> ResponseReturnValue:
         return _no_cookie_page(found.issuer)
     endpoint, values = found.context.get("opens") or (landing.HOME, {})
     return redirect(url_for(endpoint, launch_id=found.id, **values), 303)
+
+
+def _require_each_once() -> None:
+    """Refuse an answer that says one thing twice: two readers may understand it in two ways (RFC 6749, 3.1)."""
+    if any(len(values) > 1 for _, values in request.args.lists()):
+        raise _refuse("code-missing", "The EHR's answer is not to be understood: it says one thing twice.")
 
 
 def _keep(issuer: Issuer, pending: PendingLaunch, browser: str) -> None:
