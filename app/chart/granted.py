@@ -78,7 +78,7 @@ FUNCTIONS: tuple[Function, ...] = (
         "reading again",
         (),
         "The EHR granted no lasting access, so the chart can be read again only by opening Peerchart again.",
-        ("person",),
+        ("reading",),
         lasting=True,
     ),
     Function(

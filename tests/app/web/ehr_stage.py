@@ -154,11 +154,16 @@ def register(house: House, scopes: tuple[str, ...]) -> None:
         registry.register(session, kit.keyring, issuer, house.clock())
 
 
+def _later(_environ: Any, start: Any) -> list[bytes]:
+    start("503 Service Unavailable", [])
+    return [b""]
+
+
 @contextmanager
 def housed(folder: Path, **config: Any) -> Iterator[House]:
     """Both sides up and known to each other; tokens live 300 s."""
     clock = Clock(AT)
-    server = make_server("127.0.0.1", 0, lambda _environ, start: start("503 Later", []) or [], threaded=True)
+    server = make_server("127.0.0.1", 0, _later, threaded=True)
     app = f"http://127.0.0.1:{server.server_port}"
     facts: dict[str, Any] = {"faults": True, "app_state": True, "token_seconds": 300, **config}
     file = str(folder / "ehr.sqlite")
