@@ -18,6 +18,7 @@ from app.actor import Actor
 from app.individuals import PersonLinks
 from app.service import create_app
 from app.settings import Settings
+from app.store import Store
 from app.web import launches
 from app.web.access import cookie_name
 from app.web.kit import Kit
@@ -145,20 +146,21 @@ def open_office(
     clock: Callable[[], datetime] | None = None,
     base_url: str = ORIGIN,
     ehr: str = "http://localhost:9",
+    store: Store | None = None,
 ) -> Office:
-    """The office in a fresh folder, registered with the EHR at this address."""
+    """The office in a fresh folder, registered with the EHR at this address; `store` an open memory."""
     clock = clock or Clock()
     settings = Settings(data_dir=folder, base_url=base_url)
-    app = create_app(settings, clock=clock)
+    app = create_app(settings, clock=clock, store=store)
     app.testing = False
     office = Office(app, clock)
     with office.kit.store.write() as session:
         registry.register(session, office.kit.keyring, _issuer(base_url, ehr), clock())
         staff.save_program(
-            session, ADMIN, _program(), clock(), organization="Organization/org-riverbend", location=None
+            session, ADMIN, a_program(), clock(), organization="Organization/org-riverbend", location=None
         )
         for who in STAFF:
-            staff.save(session, ADMIN, _staff(who), frozenset(STAFF[who][3]), True, clock())
+            staff.save(session, ADMIN, a_member(who), frozenset(STAFF[who][3]), True, clock())
             staff.link_practitioner(session, EHR, STAFF[who][0], f"Practitioner/prac-{who}", clock())
         for patient in PEOPLE:
             individuals.remember(session, EHR, patient, _person(patient), (), _links(patient), clock())
@@ -187,7 +189,8 @@ def _issuer(base_url: str, ehr: str) -> Issuer:
     )
 
 
-def _program() -> Program:
+def a_program() -> Program:
+    """The programme."""
     data = {
         "kind": "program",
         "id": "1900000013",
@@ -208,7 +211,8 @@ def _program() -> Program:
     return record
 
 
-def _staff(who: str) -> Staff:
+def a_member(who: str) -> Staff:
+    """One of the staff by the short name."""
     npi, given, family, _, credential = STAFF[who]
     credentials = [
         {
