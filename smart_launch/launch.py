@@ -17,7 +17,7 @@ from smart_launch import scopes
 from smart_launch.context import FhirContextItem, LaunchContext
 from smart_launch.id_token import Expected, KeySets, verified_claims
 from smart_launch.issuers import Issuer, require_secure
-from smart_launch.keys import ClientKey, new_jti
+from smart_launch.keys import ClientKey, algorithm_for, new_jti
 from smart_launch.profile import EhrProfile
 from smart_launch.refusal import InsecureIssuer, LaunchRefused, UnknownIssuer
 from smart_launch.token_endpoint import (
@@ -239,7 +239,7 @@ def _token(
     except TokenUnreadable as error:
         raise _unreadable(error) from error
     except TokenRefused as error:
-        raise _token_refusal(error, grant["grant_type"]) from error
+        raise _token_refusal(error, grant["grant_type"], _other_algorithm(issuer, profile, key)) from error
 
 
 def _claims(
@@ -289,14 +289,24 @@ def _ehr_error(params: Mapping[str, str]) -> LaunchRefused:
     return LaunchRefused("ehr-error", message, f"{_REOPEN} {_TELL}", words)
 
 
-def _token_refusal(error: TokenRefused, grant_type: str) -> LaunchRefused:
+def _other_algorithm(issuer: Issuer, profile: EhrProfile, key: ClientKey | None) -> str:
+    """What to do about a key of an algorithm that the server does not state; blank where that is not it. A
+    key is never changed by itself: the EHR may hold a copy of it."""
+    wanted = algorithm_for(issuer.key_alg, profile.assertion_algorithms)
+    if key is None or key.alg == wanted or issuer.auth_method != "private_key_jwt":
+        return ""
+    return f" Our key is for {key.alg}, the EHR takes {wanted}: make one by `keys rotate --alg {wanted}`."
+
+
+def _token_refusal(error: TokenRefused, grant_type: str, about_the_key: str = "") -> LaunchRefused:
     if error.busy:
         return _unreachable(f"it answered with status {error.status}", error.words)
     if error.error in {"invalid_client", "unauthorized_client"} or error.status in {401, 403}:
         return LaunchRefused(
             "client-refused",
             "The EHR does not accept Peerchart as a registered application.",
-            "Tell your administrator: client id, key or secret do not match the EHR's registration.",
+            "Tell your administrator: client id, key or secret do not match the EHR's registration."
+            + about_the_key,
             error.words,
         )
     if grant_type == "refresh_token":

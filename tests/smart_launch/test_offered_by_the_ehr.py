@@ -146,6 +146,18 @@ def test_the_algorithm_is_the_registered_one_else_one_that_the_server_states(
     assert algorithm_for(registered, None if stated is None else frozenset(stated)) == taken
 
 
+def test_a_key_of_an_algorithm_that_the_server_does_not_state_is_named_when_it_is_refused(
+    house: House,
+) -> None:
+    issuer, other = _issuer(house), new_client_key("ES384")
+    pending, params = house.walked(issuer, patient="pat-lindqvist")
+    profile = replace(house.profile(), assertion_algorithms=frozenset({"RS384"}))
+    with pytest.raises(LaunchRefused) as refused:
+        finish(house.http, issuer, profile, other, pending, params, house.clock.now)
+    assert refused.value.reason_code == "client-refused"
+    assert "keys rotate --alg RS384" in refused.value.what_to_do
+
+
 def test_the_sandbox_states_the_algorithms_of_assertions(house: House) -> None:
     assert house.profile().assertion_algorithms == frozenset({"RS384", "ES384"})
 
