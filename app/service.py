@@ -22,6 +22,7 @@ from app.web.charting import charts
 from app.web.deliveries import deliveries
 from app.web.duties import duties
 from app.web.engagement import engagement
+from app.web.issuers import issuers
 from app.web.kit import Kit
 from app.web.launch import door
 from app.web.meetings import meetings
@@ -58,6 +59,7 @@ BLUEPRINTS = (
     claims,
     authorizations,
     deliveries,
+    issuers,
     duties,
     rules,
     why,

@@ -15,6 +15,7 @@ CSP = (
 )
 PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()"
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:\d{1,5})?")
+KEY_SETS = ("pages.client_keys", "pages.client_keys_of", "pages.seal_keys")
 
 
 def install(app: Flask) -> None:
@@ -39,7 +40,7 @@ def _add(response: Response) -> Response:
         response.headers["Cache-Control"] = "public, max-age=86400"
     elif "kept_seconds" in g and response.status_code == 200:
         response.headers["Cache-Control"] = f"private, max-age={g.kept_seconds}"
-    elif request.endpoint not in ("pages.client_keys", "pages.seal_keys"):
+    elif request.endpoint not in KEY_SETS or response.status_code != 200:
         response.headers["Cache-Control"] = "no-store"
     return response
 

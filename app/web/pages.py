@@ -21,7 +21,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from app import audit, individuals, staff
-from app.actor import ADMINISTRATOR, BILLER, CLINICIAN, LPHA, SUPERVISOR
+from app.actor import ADMINISTRATOR, BILLER, CLINICIAN, ENGINEER, LPHA, SUPERVISOR
 from app.chart.granted import reasons_on
 from app.web import launches, lists, tokens
 from app.web.access import EVERYBODY, actor, allow, cookie_name, drop_secret, launch
@@ -187,6 +187,7 @@ SAID = {
     "unheld": "The hold is lifted. The claim can be released.",
     "held": "Held. It will not go out until it is released.",
     "again": "It will be sent again.",
+    "rotated": "The next key is made. It signs in ten minutes.",
     "seen": "Recorded that you have seen it.",
     "authorized": "Recorded. The claims were drafted anew.",
     "remembered": "Remembered: this list opens like this for you.",
@@ -225,6 +226,8 @@ def _navigation() -> list[NavItem]:
         items += [("authorizations.listing", "Authorizations")]
     if who.is_any(ADMINISTRATOR, SUPERVISOR) and not in_chart:
         items += [("staff.listing", "Staff"), ("caseload.listing", "Assignments")]
+    if who.is_any(ADMINISTRATOR, ENGINEER) and not in_chart:
+        items += [("issuers.page", "This EHR")]
     if who.is_any(*lists.READERS):
         items += [("meetings.listing", "Meetings")]
     items += [("deliveries.listing", "Deliveries"), ("rules.listing", "Rules")]
