@@ -31,7 +31,9 @@ from app.web.planning import planning
 from app.web.preferences import preferences
 from app.web.rereading import rereading
 from app.web.rules import rules
+from app.web.second_step import again
 from app.web.signing import signing
+from app.web.signing_pins import pins
 from app.web.staff import staff
 from app.web.staff_fhir import staff_fhir
 from app.web.staff_ledgers import staff_ledgers
@@ -47,6 +49,8 @@ BLUEPRINTS = (
     opening,
     charts,
     signing,
+    again,
+    pins,
     planning,
     engagement,
     beside,

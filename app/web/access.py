@@ -33,6 +33,7 @@ PUBLIC = frozenset(
         "launch.begin",
         "launch.callback",
         "launch.arrive",
+        "second_step.go",
         "pages.health",
         "pages.client_keys",
         "pages.client_keys_of",

@@ -182,6 +182,9 @@ SAID = {
     "staff": "Saved. It counts from now on.",
     "program": "Saved. What is missing was asked anew.",
     "imported": "The list was read.",
+    "pin-kept": "Your signing PIN is set. It is asked for when you sign.",
+    "pin-reset": "Taken back. The person sets a new PIN right after opening Peerchart.",
+    "step-kept": "Kept. It counts from the next signature on.",
     "released": "Released. The claim goes out now.",
     "redrafted": "The rules were asked again for every claim.",
     "unheld": "The hold is lifted. The claim can be released.",
@@ -230,6 +233,8 @@ def _navigation() -> list[NavItem]:
         items += [("issuers.page", "This EHR")]
     if who.is_any(*lists.READERS):
         items += [("meetings.listing", "Meetings")]
+    if who.is_any(ADMINISTRATOR) and not in_chart:
+        items += [("signing_pins.rule", "Signing")]
     items += [("deliveries.listing", "Deliveries"), ("rules.listing", "Rules")]
     here = (request.endpoint or "").partition(".")[0]
     return [NavItem(label, url_for(end), _here(end, here)) for end, label in items]

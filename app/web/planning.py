@@ -17,6 +17,7 @@ from app.web.access import actor, allow
 from app.web.formkit import Errors, Unreadable, Values, day, first, values_of
 from app.web.forms import PLAN_ENTRY, PLAN_LABELS, plan_entry_of, plan_values, read_plan_entry
 from app.web.kit import kit
+from app.web.second_step import carried_out
 from app.web.view import FormView, zone
 from app.web.writing import components
 from mappings.findings import Judgement
@@ -28,7 +29,7 @@ READERS = (PEER, LPHA, CLINICIAN, SUPERVISOR)
 DRAFT, SIGNED = "draft", "signed"
 NAMES = frozenset(item.path for item in PLAN_ENTRY)
 BASES = {"planned": "Planned service", "targeted": "Short-term service after an event"}
-LABELS = {**PLAN_LABELS, "confirm": "I have read this text", "on": "Last day"}
+LABELS = {**PLAN_LABELS, "confirm": "I have read this text", "on": "Last day", "pin": "Your signing PIN"}
 
 
 @planning.get("")
@@ -122,17 +123,15 @@ def sign(entry_id: str) -> ResponseReturnValue:
         return redirect(url_for("planning.one", entry_id=entry_id), 303)
     if "confirm" not in request.form:
         return _text_page(shown, {"confirm": "Tick the box to say that you have read the text."}), 422
+    digest = request.form.get("digest", "")
     try:
-        with kit().store.write() as session:
-            office.sign_entry(
-                session,
-                actor(),
-                entry_id,
-                request.form.get("digest", ""),
-                kit().library,
-                kit().keyring,
-                kit().now(),
+        carried_out(
+            lambda session: office.sign_entry(
+                session, actor(), entry_id, digest, kit().library, kit().keyring, kit().now()
             )
+        )
+    except MendInput as problem:
+        return _text_page(_shown(entry_id), dict(problem.errors)), 422
     except (Stale, Held) as problem:
         return _text_page(_shown(entry_id), {}, problem), 409
     return redirect(url_for("planning.listing", said="plan-signed"), 303)

@@ -19,6 +19,7 @@ from app.web.access import actor, allow, launch
 from app.web.deliveries import AGAIN, KINDS, MAY_RETRY
 from app.web.formkit import values_of
 from app.web.kit import kit
+from app.web.second_step import carried_out
 from app.web.view import FormView, age_words
 
 signing = Blueprint("signing", __name__, url_prefix="/l/<launch_id>")
@@ -26,7 +27,11 @@ signing = Blueprint("signing", __name__, url_prefix="/l/<launch_id>")
 READERS = (PEER, LPHA, CLINICIAN, SUPERVISOR)
 DRAFT, AWAITING, FINAL = "draft", "awaiting-cosignature", "final"
 NO_CONFIRMATION = {"confirm": "Tick the box to say that you have read the text."}
-LABELS = {"confirm": "I have read this text", "comment": "What the author should change"}
+LABELS = {
+    "confirm": "I have read this text",
+    "comment": "What the author should change",
+    "pin": "Your signing PIN",
+}
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,13 @@ def sign(contact_id: str) -> ResponseReturnValue:
         return _sign_page(shown, dict(NO_CONFIRMATION)), 422
     digest = request.form.get("digest", "")
     try:
-        with kit().store.write() as session:
-            signed = office.sign(
+        signed = carried_out(
+            lambda session: office.sign(
                 session, actor(), contact_id, digest, kit().library, kit().keyring, kit().now()
             )
+        )
+    except MendInput as problem:
+        return _sign_page(_shown(contact_id), dict(problem.errors)), 422
     except Stale as stale:
         return _changed(contact_id, stale)
     except Held as held:
@@ -126,8 +134,13 @@ def cosign(contact_id: str) -> ResponseReturnValue:
         return _review_page(shown, FormView({}, LABELS, dict(NO_CONFIRMATION))), 422
     digest = request.form.get("digest", "")
     try:
-        with kit().store.write() as session:
-            office.cosign(session, actor(), contact_id, digest, kit().library, kit().keyring, kit().now())
+        carried_out(
+            lambda session: office.cosign(
+                session, actor(), contact_id, digest, kit().library, kit().keyring, kit().now()
+            )
+        )
+    except MendInput as problem:
+        return _review_page(_shown(contact_id), FormView({}, LABELS, dict(problem.errors))), 422
     except Stale:
         return redirect(url_for("signing.review", contact_id=contact_id, said="changed"), 303)
     except Held as held:

@@ -19,6 +19,7 @@ CLAIM_READERS = KEEPERS | {"biller"}
 PEER, LPHA, BILLER = frozenset({"peer"}), frozenset({"lpha"}), frozenset({"biller"})
 ENGINEER, KNOWS_PEOPLE = frozenset({"engineer"}), EVERYBODY - {"engineer"}
 PLANNERS, NO_PEER = frozenset({"lpha", "clinician"}), KNOWS_PEOPLE - {"peer"}
+SIGNERS, ADMINISTRATOR = READERS - {"supervisor"}, frozenset({"administrator"})
 MATRIX = {
     "pages.home": EVERYBODY, "pages.sign_out": EVERYBODY, "rereading.again": EVERYBODY,
     "styling.sheet": EVERYBODY, "preferences.keep": EVERYBODY,
@@ -52,10 +53,14 @@ MATRIX = {
     "duties.seen": PLANNERS | {"supervisor"},
     "why.of_note": READERS, "why.of_entry": READERS, "why.of_claim": CLAIM_READERS,
     "rules.listing": EVERYBODY, "rules.one": EVERYBODY,
+    "second_step.wait": SIGNERS, "second_step.state": SIGNERS,
+    "signing_pins.own": SIGNERS, "signing_pins.keep": SIGNERS, "signing_pins.rule": ADMINISTRATOR,
+    "signing_pins.choose": ADMINISTRATOR, "signing_pins.reset": ADMINISTRATOR,
 }  # fmt: skip
 WITHOUT_A_LAUNCH = {
     "static", "launch.begin", "launch.callback", "launch.arrive", "pages.health", "pages.client_keys",
     "pages.seal_keys", "pages.front", "pages.client_keys_of",
+    "second_step.go",
 }  # fmt: skip
 
 
