@@ -20,11 +20,14 @@ styling = Blueprint("styling", __name__, url_prefix="/l/<launch_id>")
 
 READABLE = Decimal("4.5")
 # What our own parts of a page lie on: site.css.
-_GROUNDS = {"--info-soft": "#e7f6f8", "--soft": "#f0f0f0"}
+_GROUNDS = ("#ffffff", "#e7f6f8", "#f0f0f0", "#f8eff1", "#faf3d1", "#ecf3ec")
 _OUR_TEXT, _OUR_GROUND = "#1b1b1b", "#ffffff"
-# Texts of ours that stay on the ground of a page: quiet, deep, block, warn, good.
-_STAYING = ("#454545", "#162e51", "#b50909", "#6a4b00", "#216e1f")
+# Texts of ours that stay on the ground of a page: link, quiet, deep, block, warn, good.
+_STAYING = ("#005ea2", "#454545", "#162e51", "#b50909", "#6a4b00", "#216e1f")
 _KEPT_SECONDS = 600
+# Our filled buttons: white text on a ground.
+_KINDS = ("outline", "unstyled", "secondary")
+_FILLED = ".usa-button" + "".join(f":not(.usa-button--{kind})" for kind in _KINDS) + ":not(:disabled)"
 
 
 @styling.get("/style.css")
@@ -62,7 +65,7 @@ def _ground(style: Style) -> str:
 
 def _body(style: Style, ground: str) -> list[tuple[str, str | None]]:
     text = style.get("color_text")
-    on = (ground, *_GROUNDS.values())
+    on = (ground, *_GROUNDS)
     readable = text if text and all(contrast(text, one) >= READABLE for one in on) else None
     return [
         ("--ink", readable),
@@ -80,17 +83,17 @@ def _highlight(style: Style, ground: str) -> list[str]:
     rules = [
         _rule(".top", [("background", color)]),
         _rule(
-            ".usa-button:not(.usa-button--outline), .usa-button:not(.usa-button--outline):hover",
+            f"{_FILLED}, {_FILLED}:hover",
             [("background-color", color)],
         ),
         _rule(".top button:hover", [("color", color)]),
     ]
-    if all(contrast(color, one) >= READABLE for one in (ground, *_GROUNDS.values())):
+    if all(contrast(color, one) >= READABLE for one in (ground, *_GROUNDS)):
         rules.append(_rule(":root", [("--accent", color)]))
         rules.append(_rule("a, .usa-link, .usa-link:visited", [("color", "var(--accent)")]))
         rules.append(_rule(".top a, .top .brand, .skip", [("color", "#ffffff")]))
         rules.append(_rule(".skip:focus", [("color", color)]))
-        rules.append(_rule("a.usa-button:not(.usa-button--outline)", [("color", "#ffffff")]))
+        rules.append(_rule(f"a{_FILLED}", [("color", "#ffffff")]))
     return rules
 
 
