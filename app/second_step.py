@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app import audit
 from app.actor import ADMINISTRATOR, Actor, not_here, require
 from app.problems import MendInput, Problem
-from app.tables import SecondStepRow, SecondStepRuleRow, SignatureRow
+from app.tables import PendingLaunch, SecondStepRow, SecondStepRuleRow, SignatureRow
 from mappings.seal import SecondStep
 
 NONE, REAUTHORIZE, PIN = "none", "reauthorize", "pin"
@@ -150,6 +150,9 @@ def sent(session: Session, step_id: str, state_hash: str, now: datetime) -> None
     """The person goes to the EHR's sign-in, to come back with a state of this SHA-256; only the last way
     there counts."""
     row = session.get_one(SecondStepRow, step_id)
+    earlier = session.get(PendingLaunch, row.state_hash) if row.state_hash else None
+    if earlier is not None and earlier.used_at is None:
+        earlier.used_at = now
     row.state_hash, row.sent_at, row.refused = state_hash, now, None
     session.flush()
 

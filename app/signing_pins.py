@@ -136,6 +136,14 @@ def reset(session: Session, actor: Actor, staff_id: str, now: datetime) -> None:
     audit.did(session, actor, "signing PIN reset", now, subject=staff_id)
 
 
+def kept_of(session: Session, actor: Actor) -> str:
+    """The hash of this person's PIN. Raises PinNotSet."""
+    row = session.get(SigningPinRow, (actor.issuer, actor.staff_id))
+    if row is None or row.hash is None:
+        raise PinNotSet
+    return row.hash
+
+
 def begin_answer(session: Session, actor: Actor, now: datetime) -> str:
     """Count an answer that came in and tell the hash to hold it against, outside of any transaction. Raises
     PinNotSet, PinLocked."""
