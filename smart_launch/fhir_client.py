@@ -152,7 +152,7 @@ class FhirClient:
         answer = self._send("POST", self._root, request_id, bundle)
         result = self._written(answer, request_id, "Bundle")
         body = result.body or {}
-        if body.get("type") not in {"transaction-response", "batch-response"}:
+        if str(body.get("type")) not in {"transaction-response", "batch-response"}:
             raise self._unknown(answer, request_id, "it is not the answer to a transaction")
         return result
 
@@ -326,7 +326,7 @@ def _mode(entry: Mapping[str, Any]) -> str:
         return "outcome"
     search = entry.get("search")
     stated = search.get("mode") if isinstance(search, dict) else None
-    return stated if stated in {"include", "outcome"} else "match"
+    return str(stated) if str(stated) in {"include", "outcome"} else "match"
 
 
 def _entries(page: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

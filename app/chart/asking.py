@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from smart_launch.fhir_client import FhirClient, FhirTrouble, ForeignReference
+from smart_launch.fhir_client import REFERENCE, FhirClient, FhirTrouble, ForeignReference
 
 Json = dict[str, Any]
 Params = tuple[tuple[str, str], ...]
@@ -86,28 +86,47 @@ def _batch(client: FhirClient, questions: Sequence[Question], request_id: str) -
 
 
 def _of_entry(entry: Mapping[str, Any]) -> Reply | None:
-    status = str((entry.get("response") or {}).get("status", ""))
-    resource = entry.get("resource")
+    response, resource = entry.get("response"), entry.get("resource")
+    status = str(response.get("status", ""))[:40] if isinstance(response, dict) else ""
     if not status.startswith("2") or not isinstance(resource, dict):
         return Reply(trouble=f"the EHR answered {status or 'nothing'}")
     if resource.get("resourceType") != "Bundle":
-        return Reply(found=(resource,))
-    if any(link.get("relation") == "next" for link in resource.get("link") or ()):
+        return Reply(found=_usable([resource]))
+    if any(link.get("relation") == "next" for link in _objects(resource.get("link"))):
         return None
-    parts = [(one.get("search") or {}, one.get("resource") or {}) for one in resource.get("entry") or ()]
+    entries = _objects(resource.get("entry"))
     return Reply(
-        found=tuple(one for search, one in parts if search.get("mode", "match") == "match"),
-        included=tuple(one for search, one in parts if search.get("mode") == "include"),
+        found=_usable(one.get("resource") for one in entries if _mode(one) == "match"),
+        included=_usable(one.get("resource") for one in entries if _mode(one) == "include"),
     )
+
+
+def _mode(entry: Mapping[str, Any]) -> str:
+    search = entry.get("search")
+    return str(search.get("mode", "match")) if isinstance(search, dict) else "match"
+
+
+def _objects(value: object) -> list[Json]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _usable(resources: Iterable[object]) -> tuple[Json, ...]:
+    """Those that say what they are and under which id: without, nothing can be referred to."""
+    return tuple(one for one in resources if isinstance(one, dict) and _is_named(one))
+
+
+def _is_named(resource: Json) -> bool:
+    kind, own = resource.get("resourceType"), resource.get("id")
+    return isinstance(kind, str) and isinstance(own, str) and bool(REFERENCE.fullmatch(f"{kind}/{own}"))
 
 
 def _single(client: FhirClient, question: Question, request_id: str) -> Reply:
     try:
         if question.reference:
             answer = client.read(question.reference, request_id=request_id)
-            return Reply(found=(answer.body,) if answer.body else ())
+            return Reply(found=_usable([answer.body]))
         got = client.search(question.resource_type, question.params, request_id=request_id)
-        return Reply(got.matches, got.included)
+        return Reply(_usable(got.matches), _usable(got.included))
     except ForeignReference:
         return Reply(trouble="it lies in another system")
     except FhirTrouble as trouble:

@@ -37,7 +37,7 @@ def individual(patient: Json, coverages: Sequence[Coverage]) -> Individual:
 
 def coverage(resource: Json, payer: str | None) -> Coverage | None:
     """One coverage, None for one that was cancelled or entered in error."""
-    if resource.get("status") in _DEAD_COVERAGE:
+    if text(resource.get("status")) in _DEAD_COVERAGE:
         return None
     period = _object(resource.get("period"))
     order = resource.get("order")
@@ -136,7 +136,7 @@ def of_somebody_else(resource: Json, patient: str) -> bool:
 
 def name(resource: Json) -> Name | None:
     """The official or usual name, else the first that is not an old one."""
-    listed = [one for one in _objects(resource.get("name")) if one.get("use") not in {"old", "maiden"}]
+    listed = [one for one in _objects(resource.get("name")) if text(one.get("use")) not in {"old", "maiden"}]
     ranked = sorted(listed, key=lambda one: {"official": 0, "usual": 1}.get(str(one.get("use")), 2))
     if not ranked:
         return None
