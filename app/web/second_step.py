@@ -179,7 +179,7 @@ def go(step_id: str) -> ResponseReturnValue:
         profile = kit().profiles.get(kit().http, issuer, now)
         pending, address = reauthorize.begin(issuer, profile, now)
     except LaunchRefused as refused:
-        return _not_signed_in(refused.message, refused.what_to_do, 502)
+        return _not_signed_in(refused, 502)
     browser = launches.new_secret()
     _keep(step, pending, browser)
     response = redirect(address, 302)
@@ -205,7 +205,7 @@ def came_back(issuer_id: str, given: str) -> ResponseReturnValue | None:
     except LaunchRefused as refused:
         with kit().store.write() as session:
             second_step.refuse(session, step.id, refused.message, kit().now())
-        return _not_signed_in(refused.message, refused.what_to_do, 502 if refused.passing else 403)
+        return _not_signed_in(refused, 502 if refused.passing else 403)
     with kit().store.write() as session:
         step = second_step.done(session, step.id, kit().now())
     response = _on(step, launch)
@@ -227,12 +227,14 @@ def _on(step: Step, launch: OpenLaunch) -> ResponseReturnValue:
     )
 
 
-def _not_signed_in(message: str, what_to_do: str, status: int) -> ResponseReturnValue:
+def _not_signed_in(refused: LaunchRefused, status: int) -> Response:
     return plain(
         "Nothing was signed",
-        message,
-        f"{what_to_do} The text you were about to sign waits in the window it was opened in.",
+        refused.message,
+        "Go back to the window with the text you are signing and sign in once more there. If it goes on, "
+        "tell your administrator.",
         status,
+        code=refused.reason_code,
     )
 
 
