@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from hmac import compare_digest
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -191,7 +192,8 @@ def _open(launch_id: str) -> None:
         if found is None:
             raise Locked("no-launch")
         if not launches.matches(secret, found.cookie_hash):
-            raise Locked("no-cookie", found)
+            # Signing out takes the cookie back: who goes back to the page then is told so.
+            raise Locked("signed-out" if found.closed_why == "signed-out" else "no-cookie", found)
         why = found.ended(now, timedelta(minutes=kit().settings.idle_minutes))
         member = None if why else staff.find(session, found.issuer, found.staff_id)
     if why:
@@ -239,7 +241,7 @@ def _check_form_token() -> None:
     if request.method in ("GET", "HEAD"):
         return
     token = request.headers.get("X-CSRF") or request.form.get("csrf", "")
-    if token == g.csrf:
+    if compare_digest(token.encode(), g.csrf.encode()):
         return
     if not _is_of_a_page_of_ours(token):
         _refuse_form()

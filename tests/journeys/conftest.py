@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 
 from tests.journeys.stage import Stage, Watched, need_chromium, open_browser, staged, watch
 
@@ -15,13 +15,18 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="session")
-def chromium_browser() -> Iterator[Browser]:
+def driver() -> Iterator[Playwright]:
     need_chromium()
     expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
-        browser = open_browser(playwright)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium_browser(driver: Playwright) -> Iterator[Browser]:
+    browser = open_browser(driver)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ ARGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Names of other sites, all of them on this machine.
+    "--host-resolver-rules=MAP *.example 127.0.0.1",
 ]
 NO_CHROMIUM = "no Chromium here; get it with: apt-get install chromium"
 WIDTHS = (320, 768, 1280)
@@ -93,8 +95,8 @@ def staged(folder: Path) -> Iterator[Stage]:
     server = make_server("127.0.0.1", 0, _later, threaded=True)
     app = f"http://127.0.0.1:{server.server_port}"
     clients = folder / "clients.json"
-    clients.write_text(json.dumps([_client(app)]))
-    with _sandbox(folder, clients) as ehr:
+    clients.write_text(json.dumps([client(app, "sandbox")]))
+    with sandbox(folder, clients) as ehr:
         office = open_office(folder / "data", clock=utc_now, base_url=app, ehr=ehr)
         server.app = office.app
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -138,13 +140,14 @@ def _later(_environ: Any, start: Any) -> list[bytes]:
     return [b""]
 
 
-def _client(app: str) -> dict[str, Any]:
+def client(app: str, issuer: str) -> dict[str, Any]:
+    """The app as a sandbox EHR registers it, under the id by which we know that EHR."""
     return {
         "client_id": "peerchart",
         "name": "Peerchart",
         "token_endpoint_auth_method": "private_key_jwt",
         "jwks_uri": f"{app}/.well-known/jwks.json",
-        "redirect_uris": [f"{app}/cb/sandbox"],
+        "redirect_uris": [f"{app}/cb/{issuer}"],
         "launch_uri": f"{app}/launch",
         "grant_types": ["authorization_code", "refresh_token"],
         "scope": " ".join(SCOPES),
@@ -152,7 +155,8 @@ def _client(app: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _sandbox(folder: Path, clients: Path) -> Iterator[str]:
+def sandbox(folder: Path, clients: Path) -> Iterator[str]:
+    """A sandbox EHR as a process of its own; gives its address."""
     command = [sys.executable, "-m", "smart_launch.sandbox_ehr", "--port", "0"]
     command += ["--db", str(folder / "ehr.sqlite3"), "--clients", str(clients), "--faults"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])

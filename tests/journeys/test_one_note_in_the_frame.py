@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Frame, expect
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
+
+from app.service import utc_now
 from tests.journeys.stage import Stage, Watched, watch
 
 pytestmark = pytest.mark.browser
 
+NEW_YORK = ZoneInfo("America/New_York")
 
-def _write(frame: Frame, purpose: str) -> None:
+
+def write_contact(frame: Frame | Page, purpose: str) -> None:
+    """Fill the form of a contact before admission, up to what signing asks for."""
     frame.get_by_role("button", name="Write a contact").click()
+    # Of yesterday: before 09:44 in the morning a contact of today would lie in the future.
+    yesterday = utc_now().astimezone(NEW_YORK).date() - timedelta(days=1)
+    frame.get_by_label("Date", exact=True).fill(yesterday.isoformat())
     frame.get_by_label("Start", exact=True).fill("09:00")
     frame.get_by_label("End", exact=True).fill("09:44")
     frame.get_by_label("Place", exact=True).select_option("onsite")
@@ -39,7 +49,7 @@ def test_a_note_before_admission_is_written_signed_and_cosigned_through_the_fram
 ) -> None:
     window.page.goto(stage.chart("pat-moss", "rivera"))
     frame = window.frame(stage.app)
-    _write(frame, "Talk about what brought Alex here.")
+    write_contact(frame, "Talk about what brought Alex here.")
     expect(frame.locator("#save-status")).to_contain_text("Saved at")
     expect(frame.locator("#units")).to_contain_text("44 minutes: 2 units")
     frame.get_by_role("button", name="Go to signing").click()
@@ -54,7 +64,7 @@ def test_a_note_before_admission_is_written_signed_and_cosigned_through_the_fram
         chen.page.goto(stage.menu("chen"))
         menu = chen.frame(stage.app)
         menu.get_by_role("link", name="To co-sign").click()
-        menu.get_by_role("button", name="Read the note about Alex Moss").click()
+        menu.get_by_role("button", name="Read the note about Alex Moss").first.click()
         expect(menu.get_by_role("region", name="Whose chart this is")).to_contain_text("MRN-70001")
         menu.get_by_text("I have read this text").click()
         menu.get_by_role("button", name="Co-sign").click()
