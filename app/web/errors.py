@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from app.problems import Held, MendInput, NotAllowed, NotFound, OtherChart, Problem, Stale
 from app.web.access import Locked
+from app.web.tokens import Closed
 from smart_launch.refusal import LaunchRefused
 
 log = structlog.get_logger()
@@ -59,6 +60,7 @@ def install(app: Flask) -> None:
     """Give an application its error pages."""
     app.register_error_handler(Problem, _problem)
     app.register_error_handler(Locked, _locked)
+    app.register_error_handler(Closed, _closed)
     app.register_error_handler(LaunchRefused, _refused)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
@@ -78,6 +80,13 @@ def _problem(problem: Problem) -> Response:
     heading = heading or HEADINGS.get(status, "That did not work")
     findings = problem.findings if isinstance(problem, Held) else ()
     return plain(heading, problem.message, problem.what_to_do, status, findings=findings)
+
+
+def _closed(_problem: Closed) -> Response:
+    """The launch of this request was closed on the way: from here on nobody is at the screen."""
+    launch = g.pop("launch", None)
+    g.pop("actor", None)
+    return _locked(Locked("patient-changed", launch))
 
 
 def _locked(locked: Locked) -> Response:

@@ -28,6 +28,8 @@ _KEPT_SECONDS = 600
 # Our filled buttons: white text on a ground.
 _KINDS = ("outline", "unstyled", "secondary")
 _FILLED = ".usa-button" + "".join(f":not(.usa-button--{kind})" for kind in _KINDS) + ":not(:disabled)"
+_OUTLINED = ".usa-button--outline, .usa-button--outline:visited, .usa-button--unstyled:not(:disabled)"
+_CONTROLS = ".usa-button, .usa-label, .usa-input, .usa-select, .usa-textarea, .usa-list, .usa-alert"
 
 
 @styling.get("/style.css")
@@ -51,6 +53,7 @@ def stylesheet(style: Style) -> str:
     rules = [
         _rule("body", [("background", ground if ground != _OUR_GROUND else None), *_body(style, ground)]),
         _rule("h1, h2, h3, h4", [("font-family", style.get("font_family_heading"))]),
+        _rule(_CONTROLS, [("font-family", style.get("font_family_body"))]),
         *_highlight(style, ground),
         _rule(".usa-button, .usa-input, .usa-select, .usa-textarea, .card", _corners(style)),
     ]
@@ -91,6 +94,8 @@ def _highlight(style: Style, ground: str) -> list[str]:
     if all(contrast(color, one) >= READABLE for one in (ground, *_GROUNDS)):
         rules.append(_rule(":root", [("--accent", color)]))
         rules.append(_rule("a, .usa-link, .usa-link:visited", [("color", "var(--accent)")]))
+        rules.append(_rule(_OUTLINED, [("color", "var(--accent)")]))
+        rules.append(_rule(".usa-button--outline", [("box-shadow", "inset 0 0 0 2px var(--accent)")]))
         rules.append(_rule(".top a, .top .brand, .skip", [("color", "#ffffff")]))
         rules.append(_rule(".skip:focus", [("color", color)]))
         rules.append(_rule(f"a{_FILLED}", [("color", "#ffffff")]))

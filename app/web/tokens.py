@@ -44,6 +44,10 @@ class OpenAgain(Problem):
     """The EHR's permission for this launch is over; only a new launch brings another."""
 
 
+class Closed(OpenAgain):
+    """The EHR has another patient in view: the launch was closed."""
+
+
 class ComeBack(Problem):
     """The EHR could not renew its permission just now; a little later it may."""
 
@@ -220,7 +224,7 @@ def _without(
                 launches.close(session, launch_id, why, now)
         audit.write(session, issuer.id, "token not renewed", now, launch=launch_id, why=why)
     if why == "patient-changed":
-        raise OpenAgain(refused.message, f"This window is closed. {_AGAIN}")
+        raise Closed(refused.message, f"This window is closed. {_AGAIN}")
     if not context.expired(now):
         return context
     raise _busy() if refused.passing else _over(refused.message)

@@ -143,8 +143,9 @@ def test_another_patient_in_the_answer_closes_the_launch_with_a_clear_page(house
     visit = house.open(faults=[{"name": "patient-changed", "value": "pat-lindqvist"}])
     house.clock.forward(seconds=400)
     said = visit.post("/read-again")
-    assert "another patient in view" in said.text
-    assert "This window is closed" in said.text
+    assert said.status_code == 401
+    assert "This window was closed: the EHR now has another patient in view" in said.text
+    assert "Alex Moss" not in said.text
     row = visit.row()
     assert (row.closed_why, row.secret) == ("patient-changed", None)
     page = visit.get("/")
