@@ -102,7 +102,8 @@ def test_a_wrong_pin_is_said_beside_its_field_and_signs_nothing(pins: Office) ->
 
 def test_a_cosigner_and_a_plan_signer_are_asked_and_a_note_is_sent_back_without(pins: Office) -> None:
     peer, chen = pins.sit("rivera", "pat-moss"), pins.sit("chen", "pat-moss")
-    _set_pin(peer), _set_pin(chen)
+    for desk in (peer, chen):
+        _set_pin(desk)
     contact = _written(peer, pins)
     assert _press_sign(peer, contact, pin=HERONS).status_code == 303
     form = _form(chen, f"/contacts/{contact}/review") | {"confirm": "yes"}
@@ -207,7 +208,7 @@ class Again:
         return self.desk.post(f"/contacts/{self.contact}/sign", dict(form))
 
     def state(self, step: str) -> str:
-        return str(self.desk.get(f"/again/{step}/state").json["state"])
+        return str((self.desk.get(f"/again/{step}/state").json or {})["state"])
 
 
 def _plan_fault(stage: Stage, *faults: Any) -> None:
