@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import requests
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import migrations
 from app.keyring import Keyring
@@ -99,6 +100,8 @@ def create_app(
         TRUSTED_HOSTS=[urlsplit(settings.base_url).hostname],
         PROPAGATE_EXCEPTIONS=False,
     )
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
     app.extensions["peerchart"] = Kit(
         settings=settings,
         store=store,

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_RATE = re.compile(r"[1-9]\d{0,8} per (second|minute|hour)")
+
+
+def _rate(text: str) -> str:
+    """A rate; raises ValueError with the right form."""
+    if not _RATE.fullmatch(text):
+        raise ValueError("expected a rate such as '600 per minute' (per second, minute or hour)")
+    return text
 
 
 class Settings(BaseSettings):
@@ -21,6 +32,12 @@ class Settings(BaseSettings):
     idle_minutes: int = Field(default=15, ge=1)
     absolute_hours: int = Field(default=10, ge=1)
     deliver_every_seconds: int = Field(default=2, ge=1)
+    # A clinic shares one address, and an office opens in the morning all at once: the address is let do much.
+    person_limit: Annotated[str, AfterValidator(_rate)] = "600 per minute"
+    person_limits: dict[str, Annotated[str, AfterValidator(_rate)]] = Field(default_factory=dict)
+    address_limit: Annotated[str, AfterValidator(_rate)] = "12000 per minute"
+    # How many proxies of ours stand before the application and write X-Forwarded-For.
+    proxies: int = Field(default=0, ge=0)
     # What the registration sheet tells an EHR's app gallery of whoever runs this installation.
     operator_name: str = ""
     contact_name: str = ""

@@ -63,6 +63,14 @@ class Locked(Exception):
         self.reason, self.launch = reason, launch
 
 
+class TooMany(Exception):
+    """More requests than one person or address may make; `seconds` until it is worth trying again."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many requests, again in {seconds} seconds")
+        self.seconds = seconds
+
+
 def allow(*roles: str, person: bool | None = None) -> Callable[[V], V]:
     """Declare who may use a route."""
     unknown = set(roles) - ROLES
@@ -151,6 +159,7 @@ def _give_launch(endpoint: str, values: dict[str, Any]) -> None:
 
 
 def _door() -> ResponseReturnValue | None:
+    _within(kit().limits.address(_address()))
     if request.endpoint is None or request.endpoint in PUBLIC:
         return None
     guard = guard_of(current_app, request.endpoint)
@@ -161,6 +170,15 @@ def _door() -> ResponseReturnValue | None:
     _check_form_token()
     _check_guard(guard)
     return None
+
+
+def _address() -> str:
+    return request.remote_addr or ""
+
+
+def _within(seconds: int | None) -> None:
+    if seconds is not None:
+        raise TooMany(seconds)
 
 
 def _from_our_own_page() -> None:
@@ -196,6 +214,8 @@ def _open(launch_id: str) -> None:
             raise Locked("signed-out" if found.closed_why == "signed-out" else "no-cookie", found)
         why = found.ended(now, timedelta(minutes=kit().settings.idle_minutes))
         member = None if why else staff.find(session, found.issuer, found.staff_id)
+    g.frame_issuer = found.issuer
+    _within(kit().limits.person(found.issuer, found.staff_id, _address()))
     if why:
         _note_end(found, why)
         raise Locked(why, found)

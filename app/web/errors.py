@@ -6,8 +6,10 @@ import structlog
 from flask import Flask, Response, g, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, SecurityError
 
+from app import audit
 from app.problems import Held, MendInput, NotAllowed, NotFound, OtherChart, Problem, Stale
-from app.web.access import Locked
+from app.web.access import Locked, TooMany
+from app.web.kit import kit
 from app.web.tokens import Closed
 from smart_launch.refusal import LaunchRefused
 
@@ -61,6 +63,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(Problem, _problem)
     app.register_error_handler(Locked, _locked)
     app.register_error_handler(Closed, _closed)
+    app.register_error_handler(TooMany, _too_many)
     app.register_error_handler(LaunchRefused, _refused)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
@@ -75,11 +78,20 @@ def plain(heading: str, message: str, what_to_do: str, status: int, **more: obje
 
 
 def _problem(problem: Problem) -> Response:
+    if isinstance(problem, NotAllowed | NotFound) and g.get("actor") is not None:
+        _note_refusal(problem)
     status = next(code for kind, code in (*STATUS, (Problem, 400)) if isinstance(problem, kind))
     heading = next((words for kind, words in OWN_HEADINGS if isinstance(problem, kind)), None)
     heading = heading or HEADINGS.get(status, "That did not work")
     findings = problem.findings if isinstance(problem, Held) else ()
     return plain(heading, problem.message, problem.what_to_do, status, findings=findings)
+
+
+def _note_refusal(problem: Problem) -> None:
+    """What somebody was not allowed, or asked for in vain, stands in the trail; nothing else of it stays."""
+    kind = "not allowed" if isinstance(problem, NotAllowed) else "not here"
+    with kit().store.write() as session:
+        audit.did(session, g.actor, "refused", kit().now(), subject=request.endpoint, why=kind)
 
 
 def _closed(_problem: Closed) -> Response:
@@ -101,6 +113,17 @@ def _locked(locked: Locked) -> Response:
         )
     heading, what_to_do = LOCKED.get(locked.reason, LOCKED["no-launch"])
     return plain(heading, "Nobody is signed in here now.", what_to_do, 401)
+
+
+def _too_many(much: TooMany) -> Response:
+    response = plain(
+        "That was too much at once",
+        "More was asked of Peerchart here than one person asks for. What was saved before is safe.",
+        f"Wait {much.seconds} seconds and try again.",
+        429,
+    )
+    response.headers["Retry-After"] = str(much.seconds)
+    return response
 
 
 def _refused(refused: LaunchRefused) -> Response:

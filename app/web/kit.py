@@ -12,6 +12,7 @@ from flask import current_app
 from app.keyring import Keyring
 from app.settings import Settings
 from app.store import Store
+from app.web.limits import Limits
 from mappings.library import Library
 from smart_launch.discovery import ProfileCache
 from smart_launch.id_token import KeySets
@@ -30,7 +31,11 @@ class Kit:
     clock: Callable[[], datetime]
     profiles: ProfileCache = field(default_factory=ProfileCache)
     key_sets: KeySets = field(default_factory=KeySets)
+    limits: Limits = field(init=False)
     styles: StyleCache = field(default_factory=StyleCache)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "limits", Limits(self.settings))
 
     def now(self) -> datetime:
         """The time of the clock, aware."""

@@ -9,7 +9,7 @@ from app import audit, staff
 from app.chart import ChartFacts, read_chart, remember
 from app.problems import Problem
 from app.web import launches, tokens
-from app.web.access import EVERYBODY, actor, allow, launch
+from app.web.access import KNOWS_PEOPLE, actor, allow, launch
 from app.web.kit import kit
 from app.web.registry import issuer_of
 from smart_launch.context import LaunchContext
@@ -40,7 +40,7 @@ def read_with(issuer: Issuer, context: LaunchContext) -> ChartFacts:
 
 
 @rereading.post("/read-again")
-@allow(*EVERYBODY, person=True)
+@allow(*KNOWS_PEOPLE, person=True)
 def again() -> ResponseReturnValue:
     """Read the chart once more with a token that is good now, and renew what the pages know."""
     issuer = issuer_of(launch().issuer)

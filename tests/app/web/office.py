@@ -147,11 +147,14 @@ def open_office(
     base_url: str = ORIGIN,
     ehr: str = "http://localhost:9",
     store: Store | None = None,
+    **settings: Any,
 ) -> Office:
-    """The office in a fresh folder, registered with the EHR at this address; `store` an open memory."""
+    """The office in a fresh folder, registered with the EHR at this address; `store` an open memory. A test
+    may ask as often as it likes unless `settings` say otherwise."""
     clock = clock or Clock()
-    settings = Settings(data_dir=folder, base_url=base_url)
-    app = create_app(settings, clock=clock, store=store)
+    often = {"person_limit": "1000000 per second", "address_limit": "1000000 per second"}
+    said = Settings(data_dir=folder, base_url=base_url, **{**often, **settings})
+    app = create_app(said, clock=clock, store=store)
     app.testing = False
     office = Office(app, clock)
     with office.kit.store.write() as session:
