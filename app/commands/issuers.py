@@ -208,12 +208,11 @@ def audit_probe(session: Session, actor: Actor, report: Report, now: datetime) -
 def _read(file: Path, session: Session, installation: Installation) -> Issuer:
     from app.registry import registered
     from smart_launch.registration import WrongRegistration, read_registration
+    from smart_launch.strict_json import UnreadableJson, loads_object
 
     try:
-        given = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(given, dict):
-            raise ValueError("expected one JSON object")
-    except ValueError as error:
+        given = loads_object(file.read_bytes())
+    except UnreadableJson as error:
         raise click.UsageError(f"{file} is no registration of an EHR: {error}") from error
     known = {one.id: one for one in registered(session, installation.keyring).issuers}
     before = known.get(str(given.get("id")))
