@@ -86,7 +86,7 @@ def note(
 def strike(session: Session, actor: Actor, number: int, reason: str, now: datetime) -> None:
     """Say that a meeting was noted in error; it stays to be read. Raises as `beside.strike` does."""
     row = session.get(MeetingRow, number)
-    if row is None or row.issuer != actor.issuer:
+    if row is None or row.issuer != actor.issuer or not _shown(actor, row):
         raise not_here("meeting")
     beside.strike_row(session, actor, MEETING, number, row.by, reason, now, subject=f"{MEETING}/{number}")
 

@@ -6,62 +6,13 @@ import pytest
 from flask import Flask
 
 from app import staff
-from app.actor import ROLES
 from app.tables import Launch
 from app.web.access import PUBLIC, cookie_name, guard_of
 from tests.app.web.office import ADMIN, EHR, ORIGIN, STAFF, Desk, Office
+from tests.app.web.test_matrix import LINES
 
-# Every route below a launch and the roles that may use it. A new route fails the tests until it stands here.
-EVERYBODY = frozenset(ROLES)
-READERS = frozenset({"peer", "lpha", "clinician", "supervisor"})
-KEEPERS = frozenset({"supervisor", "administrator"})
-CLAIM_READERS = KEEPERS | {"biller"}
-PEER, LPHA, BILLER = frozenset({"peer"}), frozenset({"lpha"}), frozenset({"biller"})
-ENGINEER, KNOWS_PEOPLE = frozenset({"engineer"}), EVERYBODY - {"engineer"}
-PLANNERS, NO_PEER = frozenset({"lpha", "clinician"}), KNOWS_PEOPLE - {"peer"}
-SIGNERS, ADMINISTRATOR = READERS - {"supervisor"}, frozenset({"administrator"})
-MATRIX = {
-    "pages.home": EVERYBODY, "pages.sign_out": EVERYBODY, "rereading.again": EVERYBODY,
-    "styling.sheet": EVERYBODY, "preferences.keep": EVERYBODY,
-    "charting.new": PEER, "charting.edit": PEER, "charting.save": PEER, "charting.findings": PEER,
-    "charting.autosave": PEER, "charting.discard": PEER, "charting.amend": PEER,
-    "signing.one": READERS, "signing.page": PEER, "signing.sign": PEER, "signing.recall": PEER,
-    "signing.review": LPHA, "signing.cosign": LPHA, "signing.send_back": LPHA, "signing.queue": LPHA,
-    "opening.own_note": PEER, "opening.review": LPHA,
-    "planning.listing": READERS, "planning.one": READERS, "planning.new": PLANNERS, "planning.edit": PLANNERS,
-    "planning.save": PLANNERS, "planning.sign_page": PLANNERS, "planning.sign": PLANNERS,
-    "planning.revise": PLANNERS, "planning.discard": PLANNERS, "planning.end": PLANNERS,
-    "engagement.page": KNOWS_PEOPLE, "engagement.record": READERS, "engagement.goal": READERS - {"supervisor"},
-    "engagement.late": READERS, "engagement.put_in": READERS, "engagement.one": READERS,
-    "engagement.put_right": READERS,
-    "beside.page": READERS, "beside.rights": READERS, "beside.preference": READERS,
-    "beside.referral": READERS, "beside.strike": READERS,
-    "meetings.listing": READERS, "meetings.note": frozenset({"peer", "supervisor"}),
-    "meetings.strike": frozenset({"peer", "supervisor"}),
-    "staff.listing": KEEPERS, "staff.new": KEEPERS, "staff.one": KEEPERS, "staff.save": KEEPERS,
-    "staff_program.page": KEEPERS, "staff_program.edit": KEEPERS, "staff_program.save": KEEPERS,
-    "staff_ledgers.page": KEEPERS, "staff_ledgers.add": KEEPERS, "staff_ledgers.entry": KEEPERS,
-    "staff_ledgers.change": KEEPERS,
-    "staff.export": KEEPERS, "staff.import_form": KEEPERS, "staff.import_file": KEEPERS,
-    "staff_fhir.again": KEEPERS, "staff_fhir.show": KEEPERS, "staff_fhir.save": KEEPERS,
-    "billing.listing": CLAIM_READERS, "billing.redraft": CLAIM_READERS, "billing.one": CLAIM_READERS,
-    "billing.release": BILLER, "billing.hold": BILLER, "billing.unhold": BILLER,
-    "authorizations.listing": KNOWS_PEOPLE, "authorizations.new": NO_PEER, "authorizations.add": NO_PEER,
-    "authorizations.one": NO_PEER, "authorizations.change": NO_PEER, "authorizations.end": NO_PEER,
-    "authorizations.extension": NO_PEER, "authorizations.extend": NO_PEER, "authorizations.form": NO_PEER,
-    "deliveries.listing": EVERYBODY, "deliveries.retry": EVERYBODY - {"clinician"},
-    "duties.seen": PLANNERS | {"supervisor"},
-    "why.of_note": READERS, "why.of_entry": READERS, "why.of_claim": CLAIM_READERS,
-    "rules.listing": EVERYBODY, "rules.one": EVERYBODY,
-    "second_step.wait": SIGNERS, "second_step.state": SIGNERS,
-    "signing_pins.own": SIGNERS, "signing_pins.keep": SIGNERS, "signing_pins.rule": ADMINISTRATOR,
-    "signing_pins.choose": ADMINISTRATOR, "signing_pins.reset": ADMINISTRATOR,
-}  # fmt: skip
-WITHOUT_A_LAUNCH = {
-    "static", "launch.begin", "launch.callback", "launch.arrive", "pages.health", "pages.client_keys",
-    "pages.seal_keys", "pages.front", "pages.client_keys_of",
-    "second_step.go",
-}  # fmt: skip
+# Who may use which page stands in matrix.toml, and test_matrix.py asks each page for each role.
+MATRIX = {endpoint: line.who for endpoint, line in LINES.items()}
 
 
 def _addresses(app: Flask) -> list[tuple[str, str, str]]:
@@ -75,16 +26,6 @@ def _addresses(app: Flask) -> list[tuple[str, str, str]]:
         below = path.removeprefix("/l/no-such-record")
         found += [(rule.endpoint, method, below) for method in (rule.methods or set()) & {"GET", "POST"}]
     return found
-
-
-def test_every_route_declares_who_may_use_it(office: Office) -> None:
-    endpoints = {rule.endpoint for rule in office.app.url_map.iter_rules()}
-    assert PUBLIC == WITHOUT_A_LAUNCH
-    assert endpoints - PUBLIC == set(MATRIX)
-    for endpoint, roles in MATRIX.items():
-        guard = guard_of(office.app, endpoint)
-        assert guard is not None, endpoint
-        assert guard.roles == roles, endpoint
 
 
 def test_every_guarded_route_stands_below_a_launch(office: Office) -> None:
