@@ -32,6 +32,7 @@ from tests.app.office import (
     drafted,
     furnish,
     open_office,
+    undecided,
 )
 
 ADMIN = actor("setting-up", None, ISSUER, "administrator")
@@ -138,6 +139,7 @@ def test_a_step_of_another_method_does_not_count_after_the_rule_changed(office: 
 
 def test_the_step_stands_on_the_signature_and_in_its_seal(office: Office) -> None:
     _ask_for(office, REAUTHORIZE)
+    undecided(office)
     contact = drafted(office).contact.id
     with office.store.read() as session:
         shown = signing.shown(session, ME, contact, office.library, office.now)
@@ -160,6 +162,7 @@ def test_the_step_stands_on_the_signature_and_in_its_seal(office: Office) -> Non
 
 
 def test_without_a_step_the_statement_says_nothing_of_one(office: Office) -> None:
+    undecided(office)
     contact = drafted(office).contact.id
     with office.store.write() as session:
         shown = signing.shown(session, ME, contact, office.library, office.now)
@@ -173,6 +176,7 @@ def test_without_a_step_the_statement_says_nothing_of_one(office: Office) -> Non
 
 def test_a_changed_note_is_refused_before_any_step_is_asked_for(office: Office) -> None:
     _ask_for(office, PIN)
+    undecided(office)
     contact = drafted(office).contact.id
     with pytest.raises(Stale), office.store.write() as session:
         _sign(session, office, contact, TEXT)
