@@ -120,6 +120,18 @@ def quote_digest(quote: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest() if plain else ""
 
 
+def _sources_of_entries(library: Library) -> set[str]:
+    """The sources that entries of word lists name as their own."""
+    values = [v.value for own in library.parameters.values() for p in own.values() for v in p.values]
+    return {
+        str(each["source"])
+        for value in values
+        if isinstance(value, Mapping)
+        for each in value.values()
+        if isinstance(each, Mapping) and "source" in each
+    }
+
+
 def prove(library: Library, sources: Path | None = None) -> list[str]:
     """What is wrong with a library that has loaded; with a folder of documents its quotes are compared.
 
@@ -133,6 +145,7 @@ def prove(library: Library, sources: Path | None = None) -> list[str]:
         v.cite.source for own in library.parameters.values() for p in own.values() for v in p.values if v.cite
     }
     cited |= {table.cite.source for table in library.tables.values()}
+    cited |= _sources_of_entries(library)
     problems += [f"source {id}: nothing cites it" for id in sorted(set(library.sources) - cited)]
     for rule in library.rules():
         if not re.fullmatch(r"[A-Z]{2,4}\.[A-Z_0-9.]+", rule.id):

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
+from mappings.language import Hit
+
 Result = Literal["pass", "fail", "indeterminate", "advice", "not-applicable"]
 Severity = Literal["block", "warn", "info"]
 Stage = Literal["signing", "claim", "set-up", "dashboard", "workflow"]
@@ -45,7 +47,8 @@ class Finding:
     """What one rule says of one record.
 
     `fields` are intake paths the finding stands beside; `version_from` is the first day of the rule's
-    version and `library` the digest of the library, so that an old finding can be explained later.
+    version and `library` the digest of the library, so that an old finding can be explained later. `words`
+    are the places in the note that advice on wording is about.
     """
 
     rule: str
@@ -58,6 +61,7 @@ class Finding:
     fields: tuple[str, ...] = ()
     version_from: date | None = None
     library: str = ""
+    words: tuple[Hit, ...] = ()
 
     @property
     def shown(self) -> bool:
@@ -129,5 +133,9 @@ class Judgement:
             "claim": self.claim,
             "units": self.units,
             "billed_units": self.billed_units,
-            "findings": [finding.to_json() for finding in findings],
+            "findings": [{**finding.to_json(), **_words(finding)} for finding in findings],
         }
+
+
+def _words(finding: Finding) -> dict[str, Any]:
+    return {"words": [hit.to_json() for hit in finding.words]} if finding.words else {}

@@ -1,47 +1,66 @@
-"""Language help: which words of the lists stand in a note, leaving alone what stands in quotation marks."""
+"""Language help: which words of the lists stand in a note, and what could stand there instead.
+
+What the person said, in quotation marks or as reported speech, is left alone.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Any
 
-from mappings.phrases import KEY, WORDS, Phrase, compiled
+from mappings.phrases import Phrase, compiled
+from mappings.plain import NOTHING, Plain, keys_of, plain
 
-LISTS = "lint."
+# Lists of wording to point out, and lists of signs that only a check reads beside them.
+LISTS, SIGNS = "lint.", "signs."
 _SHOWN_AROUND = 24
-_MARK = re.compile("[\"“„«‘']")
-_QUOTED = re.compile(
-    r'"[^"]*"|“[^“”]*”|„[^„“”]*[“”]|«[^»]*»|‘(?:[^‘’]|’(?=\w))*’(?!\w)'
-    r"|(?<![\w'])'(?:[^']|'(?=\w))*'(?!\w)"
-)
 _DENIED = re.compile(r"(?:\b(?:not|never|nor|no|without|cannot)|n['’]t)\s+(?:[\w'’]+\s+){0,2}$", re.I)
-_NOTHING = "\x01"
+_ARTICLE = re.compile(r"(?<!\w)an?[\s]+$", re.I)
+_OPENS = re.compile(r"(?:^|[.!?:\n]\s*|^\s*[-*•]\s*)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A phrase found: the part of the note, the words found, what to write instead, the words around them,
-    and whether a "not" goes before them."""
+    """Words found in one part of a note: `start` and `end` are their place in the text as it was written.
+
+    `wordings` could stand there just as they are; `instead` says in words what to write; `source` is the id
+    of the entry's own source, blank where it is that of its list. `denied`: a "not" goes before.
+    """
 
     path: str
+    start: int
+    end: int
     found: str
-    instead: str
-    around: str
-    denied: bool
+    instead: str = ""
+    wordings: tuple[str, ...] = ()
+    source: str = ""
+    around: str = ""
+    denied: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The place of the words and what could stand there, as JSON data."""
+        return {
+            "field": self.path,
+            "start": self.start,
+            "end": self.end,
+            "found": self.found,
+            "instead": self.instead,
+            "wordings": list(self.wordings),
+        }
 
 
 class WordLists:
-    """All word lists of one day's rules, compiled together, so that most texts are left at once."""
+    """Word lists of one day's rules, compiled together: one look at the words of a text serves them all."""
 
-    def __init__(self, lists: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, lists: Mapping[str, Mapping[str, object]]) -> None:
         self._phrases: list[tuple[str, Phrase]] = []
         self._by_key: dict[str, list[int]] = {}
         self._always: list[int] = []
         for name, words in lists.items():
             for phrase, instead in words.items():
-                self._add(name, compiled(str(phrase), str(instead)))
+                self._add(name, compiled(str(phrase), instead))
         self._keys = frozenset(self._by_key)
 
     def _add(self, name: str, phrase: Phrase | None) -> None:
@@ -53,47 +72,110 @@ class WordLists:
             self._always.append(len(self._phrases))
         self._phrases.append((name, phrase))
 
-    def hits(self, texts: Iterable[tuple[str, str | None]]) -> Mapping[str, list[Hit]]:
-        """The phrases found in the texts (intake path and text) by the name of their list, in order."""
-        read = [(path, *_read(text)) for path, text in texts if text]
-        words: frozenset[str] = frozenset().union(*[own for *_, own in read])
-        near = words & self._keys
-        if not near and not self._always:
+    def hits(
+        self, texts: Iterable[tuple[str, str | None]], keys: frozenset[str] | None = None
+    ) -> Mapping[str, list[Hit]]:
+        """The phrases found in the texts (intake path and text) by the name of their list, in order and
+        without overlap. `keys` are those of at least these texts, where they are known already."""
+        told = [(path, text) for path, text in texts if text]
+        if not told:
             return {}
-        found: dict[str, dict[tuple[int, int], Hit]] = {}
-        for place in sorted({*self._always, *[place for key in near for place in self._by_key[key]]}):
-            name, phrase = self._phrases[place]
-            if not any(words.isdisjoint(needed) for needed in phrase.needs):
-                for number, (path, plain, _) in enumerate(read):
-                    _seek(phrase, number, path, plain, found.setdefault(name, {}))
-        return {name: [own[at] for at in sorted(own)] for name, own in found.items() if own}
+        words = keys_of(text for _, text in told) if keys is None else keys
+        near = self._near(words)
+        if not near:
+            return {}
+        found: dict[str, list[Hit]] = {}
+        for path, text in told:
+            read = plain(text)
+            for name, hits in self._in(path, read, near).items():
+                found.setdefault(name, []).extend(hits)
+        return found
+
+    def _near(self, words: frozenset[str]) -> list[tuple[str, Phrase]]:
+        """The phrases all of whose words may stand among these, in the order of their lists."""
+        near = words & self._keys
+        places = sorted({*self._always, *(place for key in near for place in self._by_key[key])})
+        those = [self._phrases[place] for place in places]
+        return [each for each in those if not any(words.isdisjoint(needed) for needed in each[1].needs)]
+
+    def _in(self, path: str, read: Plain, near: list[tuple[str, Phrase]]) -> Mapping[str, list[Hit]]:
+        seen: dict[str, list[tuple[int, int, Phrase]]] = {}
+        for name, phrase in near:
+            for match in phrase.pattern.finditer(read.text):
+                seen.setdefault(name, []).append((match.start(), match.end(), phrase))
+        if not seen:
+            return {}
+        told = read.reported()
+        found = {name: _chosen(path, read, spans, told) for name, spans in seen.items()}
+        return {name: hits for name, hits in found.items() if hits}
 
 
-def _seek(phrase: Phrase, number: int, path: str, text: str, into: dict[tuple[int, int], Hit]) -> None:
-    for match in phrase.pattern.finditer(text):
-        at, other = (number, match.start()), into.get((number, match.start()))
-        if other is None or len(other.found) < len(match[0]):
-            denied = _DENIED.search(text, 0, match.start()) is not None
-            into[at] = Hit(path, match[0], phrase.instead, _around(text, *match.span()), denied)
+def _chosen(
+    path: str, read: Plain, spans: list[tuple[int, int, Phrase]], told: list[tuple[int, int]]
+) -> list[Hit]:
+    """Of spans that overlap the first, of those that begin together the longest; none in reported speech."""
+    chosen: list[Hit] = []
+    last = -1
+    for start, end, phrase in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if start < last or any(a < end and start < b for a, b in told):
+            continue
+        denied = _DENIED.search(read.text, max(0, start - 60), start) is not None
+        if denied and phrase.spared:
+            continue
+        hit = _hit(path, read, start, end, phrase, denied)
+        # An article that came along may lie in what was chosen before.
+        if chosen and hit.start < chosen[-1].end:
+            continue
+        chosen.append(hit)
+        last = end
+    return chosen
 
 
-# While a note is written its parts are read again and again, and all but one of them unchanged.
-@lru_cache(maxsize=4096)
-def _read(text: str) -> tuple[str, frozenset[str]]:
-    plain = unquoted(text)
-    return plain, frozenset([word[:KEY] for word in WORDS.findall(plain.lower())])
+def _hit(path: str, read: Plain, start: int, end: int, phrase: Phrase, denied: bool) -> Hit:
+    around = _around(read.text, start, end)
+    wordings = phrase.wordings
+    if read.text[end : end + 2].lower() in ("'s", "’s"):
+        # "the addict's mother": no wording stands in there as it is.
+        wordings = ()
+    article = _ARTICLE.search(read.text, 0, start) if wordings else None
+    if article is not None:
+        start = article.start()
+        wordings = tuple(f"{_article(wording)} {wording}" for wording in wordings)
+    first, last = read.span(start, end)
+    found = read.written[first:last]
+    if found[:1].isupper() and (
+        article is not None or _OPENS.search(read.text, 0, start) or found[1:2].islower()
+    ):
+        wordings = tuple(wording[:1].upper() + wording[1:] for wording in wordings)
+    return Hit(path, first, last, found, phrase.instead, wordings, phrase.source, around, denied)
 
 
-def unquoted(text: str) -> str:
-    """The text, equally long, with all that stands in quotation marks of any kind blotted out."""
-    if _MARK.search(text) is None:
-        return text
-    return _QUOTED.sub(lambda match: _NOTHING * len(match[0]), text)
+def _article(word: str) -> str:
+    return "an" if word[:1].lower() in "aeio" else "a"
+
+
+def reworded(text: str, hit: Hit, wording: str) -> str | None:
+    """The text with the wording in the place of the words found; None where these no longer stand there."""
+    if text[hit.start : hit.end] != hit.found:
+        return None
+    return text[: hit.start] + wording + text[hit.end :]
+
+
+def apart(hits: Iterable[Hit]) -> list[Hit]:
+    """The findings of several lists in the order of the text, of those that overlap the longest only."""
+    chosen: list[Hit] = []
+    for hit in sorted(hits, key=lambda hit: (hit.path, hit.start, -hit.end)):
+        before = chosen[-1] if chosen else None
+        if before is None or before.path != hit.path or before.end <= hit.start:
+            chosen.append(hit)
+        elif hit.end - hit.start > before.end - before.start:
+            chosen[-1] = hit
+    return chosen
 
 
 def _around(text: str, start: int, end: int) -> str:
-    left = text[max(0, start - _SHOWN_AROUND) : start].rpartition(_NOTHING)[2]
-    right = text[end : end + _SHOWN_AROUND].partition(_NOTHING)[0]
+    left = text[max(0, start - _SHOWN_AROUND) : start].rpartition(NOTHING)[2]
+    right = text[end : end + _SHOWN_AROUND].partition(NOTHING)[0]
     if start > _SHOWN_AROUND and " " in left:
         left = left.partition(" ")[2]
     if len(text) - end > _SHOWN_AROUND and " " in right:

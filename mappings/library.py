@@ -217,6 +217,8 @@ class Bound:
             return self.inapplicable
         if outcome.result == "pass" and not outcome.message:
             return self.passed
+        if outcome.words:
+            return self._built(outcome)
         # Most checks say one of few things; to build a finding costs more than most checks do.
         said = self._said.get(outcome.message)
         if said is None or (said[0] is not outcome and said[0] != outcome):
@@ -237,6 +239,7 @@ class Bound:
             outcome.fields or self.rule.fields,
             self.version.from_,
             self.passed.library,
+            outcome.words,
         )
 
     def __getitem__(self, name: str) -> Any:
@@ -277,7 +280,7 @@ class DayPack:
     layers: tuple[str, ...] = ()
     places: Mapping[str, tuple[tuple[int, Bound], ...]] = field(default_factory=dict)
     _asked: dict[Kind, Asked] = field(default_factory=dict, repr=False)
-    _words: list[WordLists] = field(default_factory=list, repr=False)
+    _words: dict[str, WordLists] = field(default_factory=dict, repr=False)
 
     def for_contact(self, kind: Kind) -> Asked:
         """What contacts of a kind are asked."""
@@ -306,14 +309,13 @@ class DayPack:
         """The rules about records of a kind: contact, plan-entry, staff or program."""
         return tuple(bound for bound in self.by_id.values() if bound.rule.about == kind)
 
-    def word_lists(self) -> WordLists:
-        """The word lists of the language help that day, compiled once."""
-        if not self._words:
-            lists = {name: v.value for name, v in self.values.items() if name.startswith(LISTS)}
-            self._words.append(
-                WordLists({name: own for name, own in lists.items() if isinstance(own, Mapping)})
-            )
-        return self._words[0]
+    def word_lists(self, kind: str = LISTS) -> WordLists:
+        """The word lists of that day whose names begin so (LISTS or SIGNS), compiled once."""
+        if kind not in self._words:
+            lists = {name: v.value for name, v in self.values.items() if name.startswith(kind)}
+            own = {name: words for name, words in lists.items() if isinstance(words, Mapping)}
+            self._words[kind] = WordLists(own)
+        return self._words[kind]
 
     def value(self, name: str) -> Any:
         """The value of a parameter that day, or None where the pack has none."""

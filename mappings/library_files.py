@@ -14,11 +14,13 @@ from typing import Any
 from mappings.checks import CHECKS, CONDITIONS, PARAMETERS_OF
 from mappings.checks.registry import CHOSEN_OF, SETTINGS_OF
 from mappings.findings import SEVERITIES, STAGES, Citation, Severity
+from mappings.language import LISTS, SIGNS
 from mappings.layering import LAYERS, TIGHTER
 from mappings.library import Code, Library, Pack, Parameter, Rule, RuleVersion, Source, Table, Value
 from mappings.library_sheet import DATE_FORM, LibraryError, Sheet
 from mappings.library_texts import PACKS, SITE, TABLES, LibraryTexts, TextFile, unpacked
 from mappings.pack_checks import check_packs
+from mappings.phrases import entry
 from mappings.site_overlay import read_overlay
 from mappings.units import ROUNDINGS
 
@@ -26,6 +28,9 @@ HERE = Path(__file__).parent
 STATUSES = ("confirmed", "example-only", "unconfirmed", "ours")
 TYPES = {"integer": int, "text": str, "texts": list, "table": dict}
 ABOUT = ("contact", "plan-entry", "staff", "program")
+ENTRY_FORM = (
+    '"phrase" = "what to write", or ["wording", ...], or { write = [...], say = "...", source = "..." }'
+)
 CITE_FORM = 'cite = { source = "<id of a source>", at = "<place in it>", quotes = ["..."] }'
 
 
@@ -249,6 +254,9 @@ def _parameter(sheet: Sheet, sources: Mapping[str, Source], layer: str) -> Param
     values = [_value(item, sources, TYPES[type_], choices, layer) for item in sheet.sheets("value", "value")]
     if not values:
         sheet.refuse("it has no value", "[[parameter.value]] with from, value and cite")
+    if not sheet.kept and sheet.text("id").startswith((LISTS, SIGNS)):
+        for value in values:
+            _check_entries(sheet, value.value, sources)
     if any(a.from_ >= b.from_ for a, b in pairwise(values)):
         sheet.refuse("its values are not sorted by `from`", "each `from` later than the one before")
     parameter = Parameter(
@@ -263,6 +271,20 @@ def _parameter(sheet: Sheet, sources: Mapping[str, Source], layer: str) -> Param
     )
     sheet.done()
     return parameter
+
+
+def _check_entries(sheet: Sheet, words: object, sources: Mapping[str, Source]) -> None:
+    """Every entry of a word list can be read, and its own source is known; raises LibraryError."""
+    for phrase, instead in words.items() if isinstance(words, Mapping) else ():
+        try:
+            source = entry(instead)[2]
+        except TypeError as problem:
+            sheet.refuse(f"the entry {phrase!r} is unreadable: {problem}", ENTRY_FORM)
+        if source and source not in sources:
+            sheet.refuse(
+                f"the entry {phrase!r} has the unknown source `{source}`",
+                "one of the sources " + ", ".join(sorted(sources)),
+            )
 
 
 def _overridable(sheet: Sheet) -> tuple[str, ...]:

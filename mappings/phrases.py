@@ -3,42 +3,67 @@
 A phrase is a line of words; a space also stands for a hyphen. `a/b` is either word (a real stroke is
 written `\\/`), `word*` any ending, `=word` that form alone, `_` any one word, `..3` at most three words,
 `#` a number, `$#` an amount of money, `@icd` a diagnosis code, and `!word` says that it must not follow. A
-word of four letters or more is found with its endings.
+word of four letters or more is found with its endings. `~` at the beginning leaves the phrase alone behind a
+"not".
+
+What to write instead is a text that says it in words, or a list of wordings that can stand in the place as
+they are; a table gives both (`say`, `write`) and the id of the entry's own source (`source`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-# Words of a text are looked up by their beginnings: long ones are rare, and stems still differ little.
-KEY = 6
+from mappings.plain import KEY
+
 SHORT = 4
-WORDS = re.compile(r"\w+|\$")
+ENTRY = ("say", "write", "source")
+_WORDS = re.compile(r"\w+|\$")
 _GAP = r"[\s\-‐‑–/]+"
 _SPECIAL = {"_": r"[\w'’]+", "#": r"\d+", "$#": r"\$\s?\d[\d.,]*", "@icd": r"f\d\d(?:\.\d{1,4})?"}
 
 
 class Phrase(NamedTuple):
-    """A compiled phrase: its pattern, what to write instead, and beginnings of words one of each of which
-    must stand in a text with it, the rarest first."""
+    """A compiled phrase: its pattern, what to write instead in words, beginnings of words one of each of
+    which must stand in a text with it (the rarest first), wordings that can stand there, the id of its own
+    source, and whether a "not" before it spares it."""
 
     pattern: re.Pattern[str]
     instead: str
     needs: tuple[frozenset[str], ...]
+    wordings: tuple[str, ...] = ()
+    source: str = ""
+    spared: bool = False
 
 
-def compiled(phrase: str, instead: str) -> Phrase | None:
+def compiled(phrase: str, instead: object) -> Phrase | None:
     """A phrase made ready to be found; None for one without any word."""
+    spared, phrase = phrase.startswith("~"), phrase.removeprefix("~")
     tokens = [
         token for token in phrase.split() if token in _SPECIAL or token.startswith("..") or _either(token)
     ]
     if all(token.startswith(("!", "..")) for token in tokens):
         return None
     needs = tuple(sorted(_sure(tokens), key=_worth, reverse=True))
-    return Phrase(re.compile(_pattern(tokens), re.I), instead, needs)
+    words, wordings, source = entry(instead)
+    return Phrase(re.compile(_pattern(tokens), re.I), words, needs, wordings, source, spared)
+
+
+def entry(instead: object) -> tuple[str, tuple[str, ...], str]:
+    """What an entry says in words, its wordings and its source; raises TypeError for another form."""
+    if isinstance(instead, str):
+        return instead, (), ""
+    if isinstance(instead, Mapping):
+        if set(instead) - set(ENTRY):
+            raise TypeError(f"unknown key {sorted(set(instead) - set(ENTRY))[0]!r}")
+        said, _, _ = entry(instead.get("say", ""))
+        return said, entry(instead.get("write", ()))[1], str(instead.get("source", ""))
+    if isinstance(instead, Sequence) and all(isinstance(each, str) and each for each in instead):
+        return "", tuple(instead), ""
+    raise TypeError("neither a text nor a list of texts")
 
 
 def _pattern(tokens: Sequence[str]) -> str:
@@ -117,7 +142,7 @@ def _beginnings(part: str) -> Iterator[str]:
         yield stem[:KEY] if len(stem) >= KEY or "-" in part else ""
     else:
         for form in _forms(part):
-            first = WORDS.findall(form)
+            first = _WORDS.findall(form)
             yield first[0][:KEY] if first else ""
             # "non-compliant" may be written as one word.
             if "-" in form:

@@ -11,7 +11,7 @@ from mappings.explaining import explain, prove
 from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing
 from mappings.library import Asked, Bound, DayPack, Library
 from mappings.office_subjects import ProgramSubject, StaffSubject, office_subjects
-from mappings.records import Contact, PlanEntry, Program, Record, Staff
+from mappings.records import Contact, Individual, PlanEntry, Program, Record, Staff
 from mappings.sharing import ReleasedUnits, Sharing
 from mappings.situation import DID_NOT_HAPPEN, PlanSituation, Situation, plan_day
 from mappings.surroundings import Surrounding
@@ -20,17 +20,22 @@ STATUS_CHECK = "status-known"
 
 
 def judge(
-    records: Iterable[Record], library: Library, now: datetime, released: Iterable[ReleasedUnits] = ()
+    records: Iterable[Record],
+    library: Library,
+    now: datetime,
+    released: Iterable[ReleasedUnits] = (),
+    known: Iterable[Individual] = (),
 ) -> list[Judgement]:
     """The judgement of every contact and plan entry of the input, in input order.
 
     All records are judged together: ids of peers, programmes and plan entries are looked up among them,
     overlaps and the day's cap are seen across them. Of several records with one id the highest version
     counts; an older one gets a judgement of its own with the finding SUPERSEDED and nothing to bill.
+    `known` are individuals whom the writers know beside those of the input, so that their names are found.
     `now` must be aware. Never raises on a record that intake has accepted.
     """
     everything = list(records)
-    around = Surrounding(everything, library)
+    around = Surrounding(everything, library, known)
     situations = {
         number: Situation(record, around, now, number in around.doubled)
         for number, record in enumerate(everything)

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from mappings.encounters import awaits_table, rows_for, table_of
 from mappings.engagement import State, state_at
 from mappings.findings import Finding
-from mappings.language import Hit
+from mappings.language import SIGNS, Hit
 from mappings.once import once
+from mappings.plain import keys_of
 from mappings.records import (
     AuthorizationFields,
     Contact,
@@ -23,6 +24,7 @@ from mappings.records import (
     Signature,
     StaffFields,
 )
+from mappings.repeats import COMPARED, keys
 from mappings.units import counted_minutes, units_of, whole_minutes
 
 if TYPE_CHECKING:
@@ -226,13 +228,9 @@ class Situation:
     @once
     def wording(self) -> Mapping[str, list[Hit]]:
         """What the language help finds in the peer's text, by word list; own words are left alone."""
-        lists = self.pack.word_lists() if self.pack is not None else None
-        note = self.contact.note
-        if lists is None or note is None:
+        if self.pack is None or not self.peer_texts:
             return {}
-        parts = ("purpose", "response", "progress", "outcome")
-        texts = [(f"note.{part}", getattr(note, part)) for part in parts]
-        return lists.hits([*texts, ("service.rationale", self.service.rationale)])
+        return self.pack.word_lists().hits(self.peer_texts, self.note_keys)
 
     @once
     def note_words(self) -> str:
@@ -241,6 +239,41 @@ class Situation:
         note = self.contact.note
         parts = (note.response, note.progress, note.outcome) if note is not None else ()
         return " ".join(" ".join([part for part in parts if part]).casefold().split())
+
+    @once
+    def sentence_keys(self) -> frozenset[str]:
+        """The sentences of the same parts, to find those that stood in another note."""
+        note = self.contact.note
+        texts = [getattr(note, part) for part in COMPARED] if note is not None else []
+        return frozenset([key for text in texts if text for key in keys(text)])
+
+    @once
+    def note_keys(self) -> frozenset[str]:
+        """The beginnings of all words of the note, to see at once which word lists and names concern it."""
+        return keys_of([text for _, text in (*self.peer_texts, ("", self._own_words)) if text])
+
+    @once
+    def _own_words(self) -> str | None:
+        return self.contact.note.own_words if self.contact.note is not None else None
+
+    @once
+    def peer_texts(self) -> list[tuple[str, str | None]]:
+        """What the peer wrote: the intake path and the text of each part of the note."""
+        note = self.contact.note
+        if note is None:
+            return []
+        return [
+            ("note.purpose", note.purpose),
+            ("note.response", note.response),
+            ("note.progress", note.progress),
+            ("note.outcome", note.outcome),
+            ("service.rationale", self.service.rationale),
+        ]
+
+    def signs(self, name: str) -> list[Hit]:
+        """What a list of signs finds in the peer's text; it is only asked where something else was found."""
+        lists = self.pack.word_lists(SIGNS) if self.pack is not None else None
+        return list(lists.hits(self.peer_texts).get(name, ())) if lists is not None else []
 
     @once
     def peer_day(self) -> PeerOnDay:

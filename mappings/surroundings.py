@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
 from operator import attrgetter
+from typing import Any
 
 from mappings.library import DayPack, Library
+from mappings.names import Acquaintances, Known, names_of
 from mappings.once import once
 from mappings.records import (
     Authorization,
     AuthorizationFields,
     Contact,
+    Individual,
     PlanEntry,
     Program,
     ProgramFields,
@@ -28,6 +31,9 @@ from mappings.units import pooled_units
 
 # More contacts of one peer at one moment than any group has; the ones that end last are kept.
 OPEN_AT_ONCE = 40
+
+# By "person" or "peer", its id and the words: when the contacts with them began, and these, in order.
+Notes = Mapping[tuple[str, str, str], tuple[Sequence[Any], Sequence[Situation]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +51,9 @@ _NOBODY = Team(frozenset(), ())
 class Surrounding:
     """Staff, programmes and plan entries by id, which version of a record counts, and its neighbours."""
 
-    def __init__(self, records: Sequence[Record], library: Library) -> None:
-        self.library = library
+    def __init__(self, records: Sequence[Record], library: Library, known: Iterable[Individual] = ()) -> None:
+        self.library, self._known = library, tuple(known)
+        self._acquaintances: dict[tuple[str, str], Acquaintances] = {}
         self._staff: dict[str, StaffFields] = {}
         self._programs: dict[str, ProgramFields] = {}
         self._authorizations: dict[str, AuthorizationFields] = {}
@@ -228,17 +235,60 @@ class Surrounding:
             found[id] = [s.began for s in waiting], list(accumulate((s.day for s in waiting), min))
         return found
 
+    def known_to(self, peer: str) -> Acquaintances:
+        """The individuals a peer knows: those of the peer's own contacts, and those known beside the input.
+        Nobody else is looked for: to point a name out would tell that its bearer is served here."""
+        if ("peer", peer) not in self._acquaintances:
+            own = [s.contact.individual for s in self._by_peer.get(peer, ())]
+            self._acquaintances["peer", peer] = Acquaintances([*own, *self._known])
+        return self._acquaintances["peer", peer]
+
+    def roster_of(self, session: str) -> Acquaintances:
+        """The individuals of one group session, as far as its contacts are known."""
+        if ("session", session) not in self._acquaintances:
+            own = [s.contact.individual for s in self.of_session(session)]
+            self._acquaintances["session", session] = Acquaintances(own)
+        return self._acquaintances["session", session]
+
     @once
-    def note_texts(self) -> Mapping[tuple[str, str, str], Sequence[Situation]]:
+    def staff_names(self) -> Sequence[Known]:
+        """The names of all staff of the input."""
+        carried = [s.peer for s in self._placed if s.peer is not None and s.peer.name is not None]
+        members = {id(member): member for member in (*self._staff.values(), *carried)}
+        return names_of((member.id, member.name) for member in members.values())
+
+    @once
+    def _by_peer(self) -> Mapping[str, Sequence[Situation]]:
+        found: dict[str, list[Situation]] = defaultdict(list)
+        for s in self._placed:
+            if s.contact.peer is not None:
+                found[s.contact.peer.id].append(s)
+        return found
+
+    @once
+    def note_texts(self) -> Notes:
         """The contacts that took place by person or peer and the words of their note, in order of start;
         words that only one note has are left out."""
-        found: dict[tuple[str, str, str], list[Situation]] = defaultdict(list)
-        for words, own in self.repeated_words.items():
-            for s in sorted(own, key=lambda s: (s.began, s.contact.id)):
-                found["person", s.contact.individual.id, words].append(s)
-                if s.contact.peer is not None:
-                    found["peer", s.contact.peer.id, words].append(s)
-        return found
+        return _in_order(self.repeated_words)
+
+    @once
+    def sentence_texts(self) -> Notes:
+        """The same by each sentence of their note that stands in several notes."""
+        return _in_order(self._by_sentence)
+
+    @once
+    def repeated_sentences(self) -> Set[str]:
+        """The sentences that stand in several notes."""
+        return self._by_sentence.keys()
+
+    @once
+    def _by_sentence(self) -> Mapping[str, Sequence[Situation]]:
+        same: dict[str, list[Situation]] = defaultdict(list)
+        for s in self._placed:
+            if s.contact.start is not None:
+                for key in s.sentence_keys:
+                    same[key].append(s)
+        return {key: own for key, own in same.items() if len(own) > 1}
 
     @once
     def repeated_words(self) -> Mapping[str, Sequence[Situation]]:
@@ -292,3 +342,13 @@ def _same_session(one: Contact, other: Contact) -> bool:
     if one.group is None or other.group is None or not one.group.session:
         return False
     return one.group.session == other.group.session and one.individual.id != other.individual.id
+
+
+def _in_order(repeated: Mapping[str, Sequence[Situation]]) -> Notes:
+    found: dict[tuple[str, str, str], list[Situation]] = defaultdict(list)
+    for words, own in repeated.items():
+        for s in sorted(own, key=lambda s: (s.began, s.contact.id)):
+            found["person", s.contact.individual.id, words].append(s)
+            if s.contact.peer is not None:
+                found["peer", s.contact.peer.id, words].append(s)
+    return {key: ([s.began for s in own], own) for key, own in found.items()}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, fails, missing
+from mappings.checks.registry import PASS, Outcome, check, fails, missing
 from mappings.checks.texts import listed
 from mappings.library import Bound
 from mappings.records import Contact
@@ -70,29 +69,6 @@ def connected(s: Situation, b: Bound) -> Outcome:
     if s.no_connection:
         return fails("The connection failed: no unit is billed, the note is kept.", "technical_failure")
     return PASS
-
-
-@check("no-names-of-others")
-def no_names_of_others(s: Situation, b: Bound) -> Outcome:
-    """Names of other members of the group stand in nobody's note (D-7)."""
-    group = s.contact.group
-    if group is None or not group.session or s.contact.note is None:
-        return NOT_APPLICABLE
-    own = s.contact.individual
-    note = s.contact.note.model_dump(include={"purpose", "response", "progress", "outcome", "own_words"})
-    for other in s.around.of_session(group.session):
-        name = other.contact.individual.name
-        if other.contact.individual.id == own.id or name is None:
-            continue
-        for field, text in note.items():
-            if text and _names(name.full, text):
-                return fails("The name of another member of the group stands in the note.", f"note.{field}")
-    return PASS
-
-
-def _names(full: str, text: str) -> bool:
-    words = full.split()
-    return len(words) > 1 and re.search(rf"(?<!\w){re.escape(' '.join(words))}(?!\w)", text, re.I) is not None
 
 
 @check("codes-known")

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, missing, wording_check
+from mappings.checks.registry import (
+    NOT_APPLICABLE,
+    PASS,
+    Outcome,
+    advises,
+    check,
+    missing,
+    points_out,
+    wording_check,
+)
 from mappings.checks.texts import listed
 from mappings.language import Hit
 from mappings.library import Bound
@@ -16,6 +25,7 @@ _PARTS = {
     "note.response": "the response",
     "note.progress": "the progress",
     "note.outcome": "the outcome",
+    "note.own_words": "the person's own words",
     "service.rationale": "the rationale",
 }
 
@@ -30,23 +40,23 @@ def wording_advice(s: Situation, b: Bound, parameter: str) -> Outcome:
         return PASS
     # The advice keeps the rule's own weight, but never that of a block: the peer decides (AMB-28).
     severity = "warn" if b.severity == "block" else b.severity
-    return advises(
-        f"{b.settings.get('points_out', b.rule.title)}: {_shown(hits)}.",
-        *dict.fromkeys(hit.path for hit in hits),
-        fix=f"{_instead(hits)} {b.rule.fix}".strip(),
-        severity=severity,
-    )
+    message = f"{b.settings.get('points_out', b.rule.title)}: {shown(hits)}."
+    return points_out(message, hits, f"{_instead(hits)} {b.rule.fix}".strip(), severity)
 
 
-def _shown(hits: Sequence[Hit]) -> str:
+def shown(hits: Sequence[Hit]) -> str:
+    """The words found, each with the part of the note and the words around it."""
     words = [f"“{hit.found}” in {_PARTS[hit.path]} (“{hit.around}”)" for hit in hits[:MOST_SHOWN]]
     more = len(hits) - len(words)
     return listed([*words, f"{more} more"] if more else words)
 
 
 def _instead(hits: Sequence[Hit]) -> str:
-    better = {hit.found.casefold(): hit for hit in hits[:MOST_SHOWN] if hit.instead}
-    return " ".join(f"Instead of “{hit.found}”: {hit.instead}." for hit in better.values())
+    better = {hit.found.casefold(): hit for hit in hits[:MOST_SHOWN] if hit.wordings or hit.instead}
+    return " ".join(
+        f"Instead of “{hit.found}”: {listed([f'“{each}”' for each in hit.wordings], 'or') or hit.instead}."
+        for hit in better.values()
+    )
 
 
 @wording_check("person-first", "lint.person_first")
@@ -117,55 +127,3 @@ def reengagement_input(s: Situation, b: Bound) -> Outcome:
     if given.on > s.day:
         return advises(f"The clinician's input is dated {given.on}, after the contact.", "clinical_input.on")
     return PASS
-
-
-@check("own-text", "clone.min_words", "lint.boilerplate")
-def own_text(s: Situation, b: Bound) -> Outcome:
-    """The text of a note is its own: no copy of an earlier note, no sentence that fits any note."""
-    earlier = _copied_from(s, b["clone.min_words"])
-    if earlier is not None:
-        whose = "person" if _same_person(s, earlier) else "peer"
-        return advises(
-            f"Response, progress and outcome are word for word those of contact {earlier.contact.id} "
-            f"of the same {whose} on {earlier.day}.",
-            "note.response",
-            "note.progress",
-            "note.outcome",
-            severity="warn" if whose == "person" else "info",
-        )
-    return wording_advice(s, b, "lint.boilerplate")
-
-
-def _copied_from(s: Situation, least: int) -> Situation | None:
-    peer = s.contact.peer
-    if s.contact.start is None or s.note_words not in s.around.repeated_words:
-        return None
-    if s.note_words.count(" ") + 1 < least:
-        return None
-    keys = [("person", s.contact.individual.id), *([("peer", peer.id)] if peer is not None else [])]
-    for kind, id in keys:
-        for other in s.around.note_texts.get((kind, id, s.note_words), ())[:MOST_SHOWN]:
-            if other is s or not _earlier(other, s):
-                break
-            if not _one_event(s, other):
-                return other
-    return None
-
-
-def _earlier(other: Situation, s: Situation) -> bool:
-    ours, theirs = s.contact.start, other.contact.start
-    return ours is not None and theirs is not None and theirs < ours
-
-
-def _same_person(s: Situation, other: Situation) -> bool:
-    return s.contact.individual.id == other.contact.individual.id
-
-
-def _one_event(s: Situation, other: Situation) -> bool:
-    """Whether both notes may well be alike: one group session, or a note and its correction."""
-    ours, theirs = s.contact.group, other.contact.group
-    session = (
-        ours is not None and theirs is not None and bool(ours.session) and ours.session == theirs.session
-    )
-    linked = [r.id for r in (s.contact.relates_to, other.contact.relates_to) if r is not None]
-    return session or s.contact.id in linked or other.contact.id in linked

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial, wraps
 from typing import TYPE_CHECKING, TypeVar
 
 from mappings.findings import Result, Severity
+from mappings.language import Hit
 
 if TYPE_CHECKING:
     from mappings.situation import Kind, Situation
@@ -22,6 +23,7 @@ class Outcome:
     fields: tuple[str, ...] = ()
     severity: Severity | None = None
     fix: str = ""
+    words: tuple[Hit, ...] = ()
 
 
 Answer = TypeVar("Answer")
@@ -144,3 +146,10 @@ def missing(datum: str, *fields: str, severity: Severity | None = None, many: bo
 def advises(message: str, *fields: str, fix: str = "", severity: Severity | None = None) -> Outcome:
     """The rule is kept but a person should know something; it never holds."""
     return Outcome("advice", message, fields, severity, fix)
+
+
+# Kept nowhere: these are words of a note.
+def points_out(message: str, words: Sequence[Hit], fix: str, severity: Severity | None = None) -> Outcome:
+    """Advice about words of a note, beside the fields they stand in; it never holds."""
+    fields = tuple(dict.fromkeys(hit.path for hit in words))
+    return Outcome("advice", message, fields, severity, fix, tuple(words))

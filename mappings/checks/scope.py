@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from mappings.checks.codes import by_a_peer
-from mappings.checks.language import wording_advice
-from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing
+from mappings.checks.language import shown, wording_advice
+from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, points_out
+from mappings.language import Hit
 from mappings.library import Bound
 from mappings.situation import Situation
 
@@ -42,12 +45,14 @@ def _none_of(s: Situation, codes: tuple[str, ...], what: str) -> Outcome:
     return PASS
 
 
-@check("not-transport-alone")
+@check("not-transport-alone", "lint.transport", "signs.support")
 def not_transport_alone(s: Situation, b: Bound) -> Outcome:
-    """Going along is support, never transport alone; travel without support does not count (R097)."""
+    """Going along is support, never transport alone; travel without support does not count (R097). The words
+    of the note only advise."""
     going = s.service.accompaniment
     if going is None:
-        return NOT_APPLICABLE
+        told = _transport_in_words(s)
+        return NOT_APPLICABLE if told is PASS else told
     if going.support is None:
         return missing("whether support was given on the way", "service.accompaniment.support")
     if not going.support:
@@ -58,7 +63,25 @@ def not_transport_alone(s: Situation, b: Bound) -> Outcome:
         return fails(
             "All minutes are travel without support.", "service.accompaniment.travel_minutes", "start", "end"
         )
-    return PASS
+    return _transport_in_words(s)
+
+
+def _transport_in_words(s: Situation) -> Outcome:
+    found = _alone(s, "lint.transport", "signs.support")
+    if not found:
+        return PASS
+    return points_out(
+        f"The words speak of the way alone: {shown(found)}.",
+        found,
+        "Say what support was given before, on the way or there.",
+        "warn",
+    )
+
+
+def _alone(s: Situation, work: str, signs: str) -> list[Hit]:
+    """The words of a kind of work where no sign stands beside them that the person took part."""
+    found = [hit for hit in s.wording.get(work, ()) if not hit.denied]
+    return found if found and not any(not sign.denied for sign in s.signs(signs)) else []
 
 
 @check("asked-to-accompany")
@@ -72,15 +95,35 @@ def asked_to_accompany(s: Situation, b: Bound) -> Outcome:
     )
 
 
-@check("component-in-scope")
+@check("component-in-scope", "lint.coordination", "signs.together")
 def component_in_scope(s: Situation, b: Bound) -> Outcome:
-    """At least one service component that is in scope (R098, AMB-26)."""
+    """At least one service component that is in scope, and words of more than coordination without the
+    person (R098, AMB-26)."""
     table = s.around.library.table(b.settings["table"])
-    if any(table.code(code, s.day) is not None for code in s.service.components):
+    if not any(table.code(code, s.day) is not None for code in s.service.components):
+        return fails(
+            "No component in scope is chosen: care coordination alone is no peer support.",
+            "service.components",
+        )
+    found = _alone(s, "lint.coordination", "signs.together")
+    if not found or _named(s):
         return PASS
-    return fails(
-        "No component in scope is chosen: care coordination alone is no peer support.", "service.components"
+    return points_out(
+        f"The words speak of coordination alone, without the person: {shown(found)}.",
+        found,
+        "Say what was done together with the person, if it was.",
     )
+
+
+def _named(s: Situation) -> bool:
+    """Whether the person is named as one who took part: "Ana chose", "with Ana", but not "for Ana"."""
+    name = s.contact.individual.name
+    if name is None or not name.given:
+        return False
+    took_part = re.compile(
+        rf"(?<!\bfor )(?<!\bof )(?<!\bto )(?<!\babout )\b{re.escape(name.given[0])}\b(?!['’])", re.I
+    )
+    return any(text and took_part.search(text) for _, text in s.peer_texts)
 
 
 @check("voluntary")

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mappings.intake import read_record
-from mappings.language import LISTS, WordLists, unquoted
+from mappings.language import LISTS, SIGNS, WordLists
 from mappings.library import load
 from mappings.phrases import compiled
+from mappings.plain import unquoted
 from mappings.rules import judge
 from tests.generator import generate
 from tests.intake_makers import NOW
@@ -72,7 +73,7 @@ def test_phrase_without_a_word_is_none() -> None:
 
 def test_every_phrase_of_the_shipped_lists_hangs_on_a_word() -> None:
     assert DAY is not None
-    lists = {name: own.value for name, own in DAY.values.items() if name.startswith(LISTS)}
+    lists = {name: own.value for name, own in DAY.values.items() if name.startswith((LISTS, SIGNS))}
     phrases = [phrase for own in lists.values() if isinstance(own, dict) for phrase in own]
     made = [compiled(phrase, "") for phrase in phrases]
     assert len(phrases) > 100

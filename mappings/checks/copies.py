@@ -1,0 +1,115 @@
+"""A note is no copy: text of an earlier note is pointed out with the day on which it stood there."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+
+from mappings.checks.language import MOST_SHOWN, wording_advice
+from mappings.checks.registry import Outcome, advises, check, points_out
+from mappings.language import Hit
+from mappings.library import Bound
+from mappings.repeats import COMPARED, Sentence, sentences
+from mappings.situation import Situation
+from mappings.surroundings import Notes
+
+# What one person's note shares with their earlier notes from this many times the least length on is pointed
+# out alone; a shorter sentence is a formula of one's own.
+LONG = 2
+
+
+@check("own-text", "clone.min_words", "clone.share", "lint.boilerplate")
+def own_text(s: Situation, b: Bound) -> Outcome:
+    """The text of a note is its own: no copy of an earlier note, no sentence that fits any note."""
+    if s.contact.start is not None:
+        found = _whole(s, b["clone.min_words"]) or _parts(s, b["clone.min_words"], b["clone.share"])
+        if found is not None:
+            return found
+    return wording_advice(s, b, "lint.boilerplate")
+
+
+def _whole(s: Situation, least: int) -> Outcome | None:
+    if s.note_words not in s.around.repeated_words or s.note_words.count(" ") + 1 < least:
+        return None
+    earlier = _before(s, s.note_words, s.around.note_texts)
+    if earlier is None:
+        return None
+    whose = "person" if _same_person(s, earlier) else "peer"
+    return advises(
+        f"Response, progress and outcome are word for word those of contact {earlier.contact.id} "
+        f"of the same {whose} on {earlier.day}.",
+        "note.response",
+        "note.progress",
+        "note.outcome",
+        severity="warn" if whose == "person" else "info",
+    )
+
+
+def _parts(s: Situation, least: int, share: int) -> Outcome | None:
+    """Sentences that stood in earlier notes; those of the same person weigh, own formulas hardly."""
+    copied = list(_copied(s, least))
+    if not copied:
+        return None
+    words = sum(sentence.words for sentence, _ in copied)
+    most = words * 100 >= share * (s.note_words.count(" ") + 1)
+    of_person = [pair for pair in copied if _same_person(s, pair[1])]
+    told = copied if most else [pair for pair in of_person if pair[0].words >= LONG * least]
+    if not told:
+        return None
+    latest = max((earlier for _, earlier in told), key=attrgetter("began"))
+    whose = "of the same person" if _same_person(s, latest) else "of the same peer"
+    hits = [_hit(sentence, earlier) for sentence, earlier in told]
+    what = "Most of this" if most else "“" + hits[0].found + "”"
+    message = f"{what} stands word for word in contact {latest.contact.id} {whose} on {latest.day}."
+    return points_out(message, hits, _what_to_do(hits), "warn" if most and of_person else "info")
+
+
+def _what_to_do(hits: Sequence[Hit]) -> str:
+    which = "it" if len(hits) == 1 else "them"
+    return f"Keep {which} where it was so again; else write what was so this time."
+
+
+def _hit(sentence: Sentence, earlier: Situation) -> Hit:
+    instead = f"it stands in your note of {earlier.day} too; say what was so this time"
+    return Hit(sentence.path, sentence.start, sentence.end, sentence.text, instead, around=sentence.text)
+
+
+def _copied(s: Situation, least: int) -> Iterator[tuple[Sentence, Situation]]:
+    repeated = s.around.repeated_sentences
+    if repeated.isdisjoint(s.sentence_keys):
+        return
+    note = s.contact.note
+    for path in COMPARED:
+        for sentence in sentences(f"note.{path}", getattr(note, path) or ""):
+            if sentence.words >= least and sentence.key in repeated:
+                earlier = _before(s, sentence.key, s.around.sentence_texts)
+                if earlier is not None:
+                    yield sentence, earlier
+
+
+def _before(s: Situation, words: str, notes: Notes) -> Situation | None:
+    """The latest note before with the same words: of the person, else of the peer."""
+    peer = s.contact.peer
+    keys = [("person", s.contact.individual.id), *([("peer", peer.id)] if peer is not None else [])]
+    for kind, id in keys:
+        starts, own = notes.get((kind, id, words), ((), ()))
+        last = bisect_left(starts, s.began)
+        for other in reversed(own[max(0, last - MOST_SHOWN) : last]):
+            if not _one_event(s, other):
+                return other
+    return None
+
+
+def _same_person(s: Situation, other: Situation) -> bool:
+    return s.contact.individual.id == other.contact.individual.id
+
+
+def _one_event(s: Situation, other: Situation) -> bool:
+    """Whether both notes may well be alike: one group session, or a note and its correction."""
+    ours, theirs = s.contact.group, other.contact.group
+    session = (
+        ours is not None and theirs is not None and bool(ours.session) and ours.session == theirs.session
+    )
+    linked = [r.id for r in (s.contact.relates_to, other.contact.relates_to) if r is not None]
+    return session or s.contact.id in linked or other.contact.id in linked

@@ -1,0 +1,101 @@
+"""A note's text as the language help reads it: one form of each letter, quoted words blotted out."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+NOTHING = "\x01"
+# Words are looked up by their beginnings: long ones are rare in a text, and stems still differ little.
+KEY = 6
+_KEYS = re.compile(rf"(\$|\w{{1,{KEY}}})\w*")
+_MARK = re.compile("[\"“”„«‹‘'»›]")
+# An inch mark stands behind a number, an apostrophe inside a word: neither begins a quotation.
+_QUOTED = re.compile(
+    r'(?<!\w)"[^"]*"|[“„][^“”„]*[“”]|«[^«»]*»|»[^«»]*«|‹[^‹›]*›'
+    r"|‘(?:[^‘’]|’(?=\w))*’(?!\w)|(?<![\w'])'(?:[^']|'(?=\w))*'(?!\w)"
+)
+_INVISIBLE = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff")
+_SAYS = (
+    r"says?|said|saying|states?|stated|stating|tells?|told|telling|reports?|reported|explains?|explained"
+    r"|shares?|shared|mentions?|mentioned|admits?|admitted|thinks?|thought|feels?|felt|believes?|believed"
+    r"|fears?|feared|wonders?|wondered|recalls?|recalled|remembers?|remembered"
+)
+_SELF = r"himself|herself|themself|themselves|himself/herself"
+# What a peer says is not what the person said.
+_NOT_MINE = r"(?<!\bI\ )(?<!\bwe\ )(?<!\bpeer\ )(?<!\bwriter\ )(?<!\bstaff\ )"
+_REPORTED = re.compile(
+    rf"""\b{_NOT_MINE}(?:
+      (?:{_SAYS})(?:\ to)?(?:\ (?:me|us|(?:the|this)\ (?:peer|group|writer)))?(?:\ (?:that|how))?
+        \ (?:he|she|they|it|his|her|their|(?:he|she|they|it)['’]\w+)\b
+      |(?:calls?|called|calling|describes?|described|refer(?:s|red)?\ to|sees?|saw|views?|viewed)
+        \ (?:{_SELF})\b
+      |(?:self-)?identif(?:y|ies|ied)\ as\b
+      |in\ (?:his|her|their|the\ person['’]s|the\ individual['’]s)\ (?:own\ )?words\b
+    )[^.;!?\n{NOTHING}]*?(?=[.;!?\n{NOTHING}]|,?\ but\b|,\ (?:and|so|yet|which|however|then|while)\b
+      |\ and\ (?:I|we|peer)\b|$)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A text made ready: `text` to search in, and where each of its characters began in what was written
+    (None where nothing moved)."""
+
+    written: str
+    text: str
+    places: tuple[int, ...] | None
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """A span of `text` as the span of what was written."""
+        return (start, end) if self.places is None else (self.places[start], self.places[end])
+
+    def at(self, written: int) -> int:
+        """The place in `text` of a place in what was written."""
+        return written if self.places is None else bisect_left(self.places, written)
+
+    def reported(self) -> list[tuple[int, int]]:
+        """The spans of `text` in which the person's words are told without quotation marks."""
+        return [match.span() for match in _REPORTED.finditer(self.text)]
+
+
+def plain(written: str) -> Plain:
+    """The text in one form of each letter (NFKC, nothing invisible), what stands in quotation marks blotted
+    out."""
+    if written.isascii():
+        return Plain(written, unquoted(written), None)
+    pieces = list(_folded(written))
+    text = "".join(piece for piece, _ in pieces)
+    places = tuple(place for piece, place in pieces for _ in piece)
+    return Plain(written, unquoted(text), (*places, len(written)))
+
+
+def unquoted(text: str) -> str:
+    """The text, equally long, with all that stands in quotation marks of any kind blotted out."""
+    if _MARK.search(text) is None:
+        return text
+    return _QUOTED.sub(lambda match: NOTHING * len(match[0]), text)
+
+
+def keys_of(texts: Iterable[str]) -> frozenset[str]:
+    """The beginnings of all words of the texts in small letters, and "$"."""
+    text = "\n".join(texts)
+    if not text.isascii():
+        text = "".join(piece for piece, _ in _folded(text))
+    return frozenset(_KEYS.findall(text.lower()))
+
+
+def _folded(text: str) -> Iterator[tuple[str, int]]:
+    """Each letter with the marks that belong to it, in one form, and where it began."""
+    start = 0
+    while start < len(text):
+        end = start + 1
+        while end < len(text) and unicodedata.combining(text[end]):
+            end += 1
+        if text[start] not in _INVISIBLE:
+            yield unicodedata.normalize("NFKC", text[start:end]), start
+        start = end
