@@ -144,9 +144,7 @@ class _Sheet:
         return goals
 
     def _goal(self, name: str) -> str:
-        entries = [
-            e for e in self.around.plan_entries.values() if e.individual.id == self.contact.individual.id
-        ]
+        entries = self.around.entries_of(self.contact.individual.id)
         found = next((e.goal for e in entries if e.goal and e.goal.id == name), None)
         return _goal_words(found) if found else name
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
+from functools import cached_property
 
 from mappings.records import AuthorizationFields, Contact, Individual, PlanEntry, ProgramFields, StaffFields
 from mappings.situation import only_id, zone_named
@@ -63,8 +64,27 @@ class Surroundings:
         """All known entries of the entry's plan, in order of id; the entry alone where it names no plan."""
         if entry.plan is None or entry.plan.id is None:
             return (entry,)
-        same = [each for each in self.plan_entries.values() if _plan(each) == _plan(entry)]
+        same = self._plans.get(_plan(entry), ())
         return tuple(sorted({each.id: each for each in [*same, entry]}.values(), key=lambda each: each.id))
+
+    def entries_of(self, individual: str) -> Sequence[PlanEntry]:
+        """The known plan entries of an individual, in the order in which they are known."""
+        return self._by_individual.get(individual, ())
+
+    @cached_property
+    def _plans(self) -> Mapping[tuple[str, str | None], Sequence[PlanEntry]]:
+        # Of a year's plans one is looked for at each contact.
+        found: dict[tuple[str, str | None], list[PlanEntry]] = {}
+        for each in self.plan_entries.values():
+            found.setdefault(_plan(each), []).append(each)
+        return found
+
+    @cached_property
+    def _by_individual(self) -> Mapping[str, Sequence[PlanEntry]]:
+        found: dict[str, list[PlanEntry]] = {}
+        for each in self.plan_entries.values():
+            found.setdefault(each.individual.id, []).append(each)
+        return found
 
 
 def known_individuals(contacts: Iterable[Contact]) -> dict[str, Individual]:

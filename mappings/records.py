@@ -7,9 +7,9 @@ missing is a finding of a rule and no reason to refuse the line. Codes are plain
 
 from __future__ import annotations
 
-import contextlib
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -37,12 +37,20 @@ def _in_our_time(value: date) -> bool:
     return 1900 <= value.year <= 2199
 
 
+# The days of one input are few.
+@lru_cache(maxsize=4096)
+def _written_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 def _day(value: object) -> object:
     if value is None:
         return value
     if isinstance(value, str) and len(value) == 10:
-        with contextlib.suppress(ValueError):
-            value = date.fromisoformat(value)
+        value = _written_day(value)
     if isinstance(value, date) and not isinstance(value, datetime) and _in_our_time(value):
         return value
     raise ValueError(f"expected {DAY_FORM}")
@@ -52,8 +60,10 @@ def _moment(value: object) -> object:
     if value is None:
         return value
     if isinstance(value, str) and len(value) > 10 and value[10] == "T":
-        with contextlib.suppress(ValueError):
+        try:
             value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"expected {MOMENT_FORM}") from None
     if isinstance(value, datetime) and value.tzinfo is not None and _in_our_time(value):
         return value
     raise ValueError(f"expected {MOMENT_FORM}")

@@ -6,7 +6,7 @@ sending changes nothing. Provenance has no identifier in R4: a resend leaves it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,10 +63,24 @@ def contact_bundle(
     the people of the record go in too. Raises NotFit when the contact has no start, no author's
     signature, a seal over another text, or anything else that may not leave.
     """
+    entries, people = contact_parts(contact, judgement, surroundings, seals, links, library, now, text)
+    return checked(labelled(with_people(entries, people), people))
+
+
+def contact_parts(
+    contact: Contact,
+    judgement: Judgement,
+    surroundings: Surroundings,
+    seals: Sequence[Seal],
+    links: ChartLinks,
+    library: Library,
+    now: datetime,
+    text: str | None = None,
+) -> tuple[Iterator[Json], People]:
+    """The contact's own entries, unchecked, and the people whom they refer to; raises NotFit."""
     shown = note_text(contact, judgement, surroundings, library) if text is None else text
     scene = Scene(contact, judgement, surroundings, seals, links, library, now, shown)
-    bundle = with_people(_contact_entries(scene), scene.people)
-    return checked(labelled(bundle, scene.people))
+    return _contact_entries(scene), scene.people
 
 
 def _contact_entries(scene: Scene) -> Iterator[Json]:
@@ -114,6 +128,19 @@ def plan_bundle(
     Entries of the same plan that the surroundings know go in as well, so that the CarePlan is whole.
     Raises NotFit when there is no entry, or the entries are of several individuals or plans.
     """
+    found, people = plan_parts(entries, surroundings, seals, links, library, now)
+    return checked(labelled(with_people(found, people), people))
+
+
+def plan_parts(
+    entries: Sequence[PlanEntry],
+    surroundings: Surroundings,
+    seals: Sequence[Seal],
+    links: ChartLinks,
+    library: Library,
+    now: datetime,
+) -> tuple[Sequence[Json], People]:
+    """The plan's own entries, unchecked, and the people whom they refer to; raises NotFit."""
     if len({plan_key(each) for each in entries}) != 1:
         raise NotFit([("plan", "the entries are not those of one plan of one individual")])
     first = entries[0]
@@ -123,7 +150,7 @@ def plan_bundle(
     found = plan_entries(entries, people, library, day)
     plan = reference(full_url("plan", plan_key(first)), to="CarePlan")
     found.extend(plan_signature_entry(plan, each, people) for each in plan_signatures(entries, seals))
-    return checked(labelled(with_people(found, people), people))
+    return found, people
 
 
 def _whole_plan(entries: Sequence[PlanEntry], around: Surroundings) -> Sequence[PlanEntry]:
@@ -157,33 +184,44 @@ def with_people(entries: Sequence[Json] | Iterator[Json], people: People) -> Jso
         for url in urns(todo.pop()["resource"]):
             if url in known and url not in present:
                 present.add(url)
-                found.append(known[url])
-                todo.append(known[url])
+                _, make = known[url]
+                found.append(make())
+                todo.append(found[-1])
     return transaction(found)
 
 
-def urns(value: Any) -> Iterator[str]:
-    """Every urn:uuid that a reference inside the value holds."""
-    if isinstance(value, Mapping):
+def urns(value: Any) -> list[str]:
+    """Every urn:uuid that a reference inside the value holds, in order."""
+    found: list[str] = []
+    _add_urns(value, found)
+    return found
+
+
+def _add_urns(value: Any, found: list[str]) -> None:
+    if type(value) is dict:
         target = value.get("reference")
-        if isinstance(target, str) and target.startswith("urn:uuid:"):
-            yield target
-        for each in value.values():
-            yield from urns(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from urns(each)
+        if type(target) is str and target.startswith("urn:uuid:"):
+            found.append(target)
+        value = value.values()
+    for each in value:
+        if type(each) is dict or type(each) is list:
+            _add_urns(each, found)
 
 
 def labelled(bundle: Json, people: People) -> Json:
     """Every resource of a programme under 42 CFR Part 2 says so."""
     if people.program is not None and people.program.part2:
         for each in bundle["entry"]:
-            each["resource"] = {
-                "resourceType": each["resource"]["resourceType"],
-                "meta": {"security": [PART2]},
-            } | {key: value for key, value in each["resource"].items() if key != "resourceType"}
+            label(each)
     return bundle
+
+
+def label(entry: Json) -> None:
+    """Say in an entry's resource that it is under 42 CFR Part 2."""
+    resource = entry["resource"]
+    content = {key: value for key, value in resource.items() if key != "resourceType"}
+    meta = {"security": [PART2]}
+    entry["resource"] = {"resourceType": resource["resourceType"], "meta": meta} | content
 
 
 def checked(bundle: Json) -> Json:

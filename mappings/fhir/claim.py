@@ -58,11 +58,24 @@ def claim_bundle(
     are kept verbatim by some servers. `type_of_bill` is the site's; without one none is said. Raises NotFit
     when the draft has no coverage or no diagnosis.
     """
+    found, people = claim_parts(claim, surroundings, links, library, now, encounters, type_of_bill)
+    return checked(labelled(with_people(found, people), people))
+
+
+def claim_parts(
+    claim: ClaimDraft,
+    surroundings: Surroundings,
+    links: ChartLinks,
+    library: Library,
+    now: datetime,
+    encounters: Mapping[str, str] | None = None,
+    type_of_bill: str | None = None,
+) -> tuple[list[Json], People]:
+    """The Claim's own entry, unchecked, and the people whom it refers to; raises NotFit."""
     people = People(claim.individual, claim.program, surroundings, links)
     who = identifier("claim", claim.control_number)
     resource = _claim(claim, who, people, library, now, encounters or {}, type_of_bill)
-    found = [entry(full_url("claim", claim.control_number), resource, who)]
-    return checked(labelled(with_people(found, people), people))
+    return [entry(full_url("claim", claim.control_number), resource, who)], people
 
 
 def _claim(

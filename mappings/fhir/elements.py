@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
+from xml.sax.saxutils import escape
 
 import orjson
-from lxml import etree
 
 Json = dict[str, Any]
+_SIZED = (str, list, dict, tuple)
 
 BASE = "https://peerchart.example"
 IDENTIFIERS = f"{BASE}/id"
@@ -37,6 +40,7 @@ PEER_TAXONOMY = ("175T00000X", "Peer Specialist")
 # A fullUrl is never a business id: some servers replace its text wherever it stands.
 _FULL_URLS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/bundle-entry")
 _MASTER_IDS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/master-identifier")
+_UNQUOTED = re.compile(r"[A-Za-z0-9_.~/-]*")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -54,9 +58,9 @@ def present(**elements: Any) -> Json:
     A trailing underscore in a name is dropped, so that `class_` becomes `class`.
     """
     return {
-        name.rstrip("_"): value
+        name if name[-1] != "_" else name.rstrip("_"): value
         for name, value in elements.items()
-        if value is not None and value not in ("", [], {}, ())
+        if value or (value is not None and type(value) not in _SIZED)
     }
 
 
@@ -72,6 +76,8 @@ def identifier(kind: str, value: str) -> Json:
 
 def coding(system: str, code: str, display: str | None = None) -> Json:
     """A Coding."""
+    if system and code and display:
+        return {"system": system, "code": code, "display": display}
     return present(system=system, code=code, display=display)
 
 
@@ -89,6 +95,8 @@ def reference(
     target: str, *, to: str | None = None, identifier: Json | None = None, display: Any = None
 ) -> Json:
     """A literal Reference to "Type/id" or "urn:uuid:..."; `to` is the type, where it does not show."""
+    if target and to and identifier and display is None:
+        return {"reference": target, "type": to, "identifier": identifier}
     return present(reference=target, type=to, identifier=identifier, display=filled(display))
 
 
@@ -124,41 +132,59 @@ def units_of_15(units: int) -> Json:
 
 
 def narrative(title: str, rows: Iterable[tuple[str, str | None]] = ()) -> Json:
-    """A generated Narrative: a title and labelled lines, as XHTML written by lxml; empty lines are left out.
+    """A generated Narrative: a title and labelled lines as XHTML; empty lines are left out.
 
     Raises NotFit when a text holds a character that XML cannot carry.
     """
-    div = etree.fromstring(f'<div xmlns="{XHTML}"/>')
-    etree.SubElement(etree.SubElement(div, "p"), "b").text = _xml_text(title)
-    lines = [(label, value) for label, value in rows if filled(value)]
-    items = etree.SubElement(div, "ul") if lines else div
-    for label, value in lines:
-        etree.SubElement(items, "li").text = _xml_text(f"{label}: {filled(value)}")
-    return {"status": "generated", "div": etree.tostring(div, encoding="unicode")}
+    lines = [f"<li>{_xml_text(f'{label}: {filled(value)}')}</li>" for label, value in rows if filled(value)]
+    items = f"<ul>{''.join(lines)}</ul>" if lines else ""
+    return {
+        "status": "generated",
+        "div": f'<div xmlns="{XHTML}"><p><b>{_xml_text(title)}</b></p>{items}</div>',
+    }
 
 
 def _xml_text(text: str) -> str:
-    bad = _NOT_IN_XML.search(text)
-    if bad:
-        raise NotFit(
-            [("text", f"holds the control character U+{ord(bad[0]):04X}; take it out of {text[:40]!r}")]
-        )
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.isprintable():
+        bad = _NOT_IN_XML.search(text)
+        if bad:
+            raise NotFit(
+                [("text", f"holds the control character U+{ord(bad[0]):04X}; take it out of {text[:40]!r}")]
+            )
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return escape(text)
 
 
 def full_url(kind: str, key: str) -> str:
     """The fullUrl of one of our entries: the same for the same kind and key, always."""
-    return f"urn:uuid:{uuid.uuid5(_FULL_URLS, f'{kind}|{key}')}"
+    return _urn(_FULL_URLS.bytes, f"{kind}|{key}")
+
+
+# A bundle names each of its entries several times.
+@lru_cache(maxsize=4096)
+def _urn(namespace: bytes, name: str) -> str:
+    """A name-based UUID (RFC 9562, version 5) as a URN; uuid.uuid5 takes several times as long."""
+    digest = hashlib.sha1(namespace + name.encode("utf-8"), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"urn:uuid:{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 def master_identifier(key: str) -> Json:
     """A globally unique document id, different from any fullUrl."""
-    return {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{uuid.uuid5(_MASTER_IDS, key)}"}
+    return {"system": "urn:ietf:rfc:3986", "value": _urn(_MASTER_IDS.bytes, key)}
 
 
 def if_none_exist(identifier: Mapping[str, str]) -> str:
     """The query of a conditional create by identifier, percent-encoded: `identifier=system%7Cvalue`."""
-    return "identifier=" + quote(f"{identifier['system']}|{identifier['value']}", safe="")
+    system, value = _quoted(identifier["system"]), identifier["value"]
+    if _UNQUOTED.fullmatch(value) is None:
+        value = quote(value, safe="")
+    return f"identifier={system}%7C{value.replace('/', '%2F')}"
+
+
+@lru_cache(maxsize=1024)
+def _quoted(system: str) -> str:
+    return quote(system, safe="")
 
 
 def entry(url: str, resource: Json, unless: Mapping[str, str] | None) -> Json:

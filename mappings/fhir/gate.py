@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -19,6 +19,7 @@ from lxml import etree
 from pydantic import ValidationError
 
 from mappings.fhir import invariants
+from mappings.fhir.compiled import Compiler, Met
 from mappings.fhir.elements import XHTML, Json, NotFit
 from mappings.fhir.model import Element, elements, model_class
 
@@ -83,6 +84,11 @@ _SAID = {
     "instant": "a time with seconds and its zone",
     "base64Binary": "base64",
 }
+# A title and lines of text, as narratives are written here: nothing in it that a parser could still refuse.
+_LINE = r"[^<>&\x00-\x08\x0b\x0c\x0e-\x1f]*(?:&(?:amp|lt|gt);[^<>&\x00-\x08\x0b\x0c\x0e-\x1f]*)*"
+_PLAIN_NARRATIVE = re.compile(
+    rf'<div xmlns="{XHTML}"><p><b>\w{_LINE}</b></p>(?:<ul>(?:<li>{_LINE}</li>)+</ul>)?</div>'
+)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LEAST = {"positiveInt": 1, "unsignedInt": 0, "integer": -(2**31)}
 _seen: set[int] = set()
@@ -95,30 +101,69 @@ def check(resource: Mapping[str, Any], *, full: bool = False) -> None:
     With `full` the R4B model judges it even where its shape is known. R4 4.0.1 datatypes and invariants, the
     required elements of US Core 6.1 to 9, http.html#transaction for Bundles.
     """
+    met = Met()
+    if not full and _swiftly(resource, met):
+        return
     found = list(_resource(dict(resource), str(resource.get("resourceType") or "resource")))
     if resource.get("resourceType") == "Bundle" and not found:
         found += _bundle(dict(resource))
     if not found:
-        found += _by_model(dict(resource), full)
+        found += _by_model(dict(resource))
     if found:
         raise NotFit(found)
+    learn(shape for shape, _ in met.fresh)
 
 
-def _by_model(resource: Json, full: bool) -> list[Problem]:
-    """What the R4B models say, each resource of a Bundle on its own, so that a known one costs nothing."""
+def _swiftly(resource: Mapping[str, Any], met: Met) -> bool:
+    """Whether nothing is wrong with a resource and the models have passed all of its shapes before."""
+    if not _COMPILER.resource(resource, met) or met.fresh:
+        return False
+    if resource["resourceType"] != "Bundle":
+        return True
+    entries = resource["entry"]
+    asks = resource["type"] in ("transaction", "batch")
+    kinds = {item["fullUrl"]: item["resource"]["resourceType"] for item in entries if _ordinary(item)}
+    if len(kinds) < len(entries) or any(problem for each in entries for problem in _entry(each, asks, "")):
+        return False
+    for target, allowed in met.references:
+        kind = kinds.get(target)
+        if kind is None or (allowed and kind not in allowed):
+            return False
+    return True
+
+
+def passes_entry(item: Json, met: Met) -> bool:
+    """Whether nothing is wrong with one entry of a transaction by itself, for a Bundle put together of such;
+    False also where only `check` can tell. `met` takes references and shapes, the entry's own among them."""
+    shape: list[int] = []
+    check_entry = _COMPILER.function("BundleEntry", item)
+    if check_entry is None or not check_entry(item, shape, met):
+        return False
+    number = hash(("BundleEntry", *shape))
+    if number not in _seen:
+        met.fresh.append((number, item))
+    return _ordinary(item) and not any(True for _ in _entry(item, True, ""))
+
+
+def learn(shapes: Iterable[int]) -> None:
+    """Remember shapes of entries and resources of a Bundle that `check` has just passed."""
+    if len(_seen) >= _SEEN_LIMIT:
+        _seen.clear()
+    _seen.update(shapes)
+
+
+def _ordinary(item: Json) -> bool:
+    return "fullUrl" in item and "resource" in item
+
+
+def _by_model(resource: Json) -> list[Problem]:
+    """What the R4B models say, each resource of a Bundle on its own."""
     found: list[Problem] = []
     for each in _parts(resource):
-        shape = hash(_shape(each))
-        if shape in _seen and not full:
-            continue
         try:
             model_class(str(each["resourceType"])).model_validate(each)
         except ValidationError as error:
             found += [(_dotted(each, bad["loc"]), bad["msg"]) for bad in error.errors(include_url=False)]
-            continue
-        if len(_seen) >= _SEEN_LIMIT:
-            _seen.clear()
-        _seen.add(shape)
     return found
 
 
@@ -135,14 +180,6 @@ def _parts(resource: Json) -> Iterator[Json]:
 
 def _dotted(resource: Json, location: tuple[int | str, ...]) -> str:
     return ".".join([str(resource.get("resourceType")), *(str(part) for part in location)])
-
-
-def _shape(value: Any) -> Any:
-    if isinstance(value, dict):
-        return tuple((key, value[key] if key == "resourceType" else _shape(value[key])) for key in value)
-    if isinstance(value, list):
-        return ("list", frozenset(_shape(item) for item in value))
-    return type(value).__name__
 
 
 def _resource(value: Any, path: str) -> Iterator[Problem]:
@@ -246,7 +283,7 @@ def _primitive(value: Any, element: Element) -> str | None:
 
 
 def _text(value: str, kind: str, element: Element) -> str | None:
-    if not value.strip() or _CONTROL.search(value):
+    if not value.strip() or (not value.isprintable() and _CONTROL.search(value)):
         return "holds a control character" if value.strip() else "is blank"
     if kind == "xhtml":
         return _xhtml(value)
@@ -269,6 +306,8 @@ def _on_calendar(value: str) -> bool:
 
 
 def _xhtml(value: str) -> str | None:
+    if _PLAIN_NARRATIVE.fullmatch(value):
+        return None
     # Before any parser sees it: entities of a DOCTYPE may grow without end.
     if "<!DOCTYPE" in value.upper():
         return "is no XHTML div"
@@ -345,6 +384,9 @@ def _resolves(value: Json, element: Element, kinds: Mapping[Any, Any], path: str
         yield path, f"{target} is no entry of this Bundle"
     elif element.targets and kinds[target] not in element.targets:
         yield path, f"refers to a {kinds[target]}; allowed: {', '.join(sorted(element.targets))}"
+
+
+_COMPILER = Compiler(_primitive, _demands, _ALSO_REQUIRED, _target, _seen)
 
 
 def known_shapes() -> int:

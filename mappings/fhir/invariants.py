@@ -163,6 +163,26 @@ CHECKS: dict[str, tuple[Check, ...]] = {
 }
 
 
+# These look at which elements are there, and answer the same for all objects that have the same ones; an
+# element that is there but empty is refused where it stands.
+_OF_ELEMENTS = frozenset(
+    {
+        _attachment, _quantity, _extension, _reference, _repeat, _ratio, _activity, _goal_target, _related,
+        _organization, _practitioner_role, _service_request, _concept_texts, _coding,
+    }
+)  # fmt: skip
+
+
+def of_elements(kind: str) -> tuple[Check, ...]:
+    """The invariants of a type that are settled by which elements an object has."""
+    return tuple(check for check in CHECKS.get(kind, ()) if check in _OF_ELEMENTS)
+
+
+def of_values(kind: str) -> tuple[Check, ...]:
+    """The invariants of a type that look at values."""
+    return tuple(check for check in CHECKS.get(kind, ()) if check not in _OF_ELEMENTS)
+
+
 def problems(kind: str, value: dict[str, Any]) -> Iterator[str]:
     """What is wrong with one object of the type, in words that name the invariant."""
     for check in CHECKS.get(kind, ()):

@@ -7,8 +7,9 @@ Patient, Practitioner, Organization and Coverage go in, each on condition that i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from mappings.fhir.elements import (
     IDENTIFIERS,
@@ -33,6 +34,7 @@ from mappings.office import Surroundings
 from mappings.records import Coverage, Individual, Name, ProgramFields, Recipient, StaffFields
 
 NPI_FORM = re.compile(r"[12]\d{9}")
+Made = tuple[object, Callable[[], Json]]
 _GENDERS = ("male", "female", "other", "unknown")
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _MEMBER = concept(coding(f"{THO}/v2-0203", "MB", "Member Number"))
@@ -127,17 +129,25 @@ class People:
         """A family member or collateral, whose record is ours."""
         return reference(full_url("related-person", self._related_key(recipient)), to="RelatedPerson")
 
-    def records(self) -> dict[str, Json]:
-        """By fullUrl the entries of everybody who may go in by conditional create; none beside an EHR."""
+    def records(self) -> Mapping[str, Made]:
+        """By fullUrl everybody who may go in by conditional create: what the entry says, and what makes it;
+        none beside an EHR. Few of all the staff are in one record."""
         if not self.links.empty:
             return {}
-        found = [self._patient_entry(), *(self._staff_entry(each) for each in self._staff())]
+        person = self.individual
+        found: dict[str, Made] = {full_url("patient", self._patient_key()): (person, self._patient_entry)}
+        for url, member in self._staff():
+            found[url] = member, partial(self._staff_entry, member)
         if self.program is not None and filled(self.program.name):
-            found.append(self._program_entry(self.program))
-        for cover in self.individual.coverages:
+            program = self.program
+            found[full_url("program", program.id)] = program, partial(self._program_entry, program)
+        for cover in person.coverages:
             if filled(cover.payer):
-                found += [_payer_entry(str(cover.payer)), self._coverage_entry(cover)]
-        return {each["fullUrl"]: each for each in found}
+                payer = str(cover.payer)
+                found[full_url("payer", payer)] = payer, partial(_payer_entry, payer)
+                url = full_url("coverage", _coverage_key(cover))
+                found[url] = (person, cover), partial(self._coverage_entry, cover)
+        return found
 
     def related_entry(self, recipient: Recipient) -> Json:
         """The entry of a family member or collateral (US Core RelatedPerson)."""
@@ -183,9 +193,11 @@ class People:
         )
         return entry(full_url("patient", self._patient_key()), resource, who)
 
-    def _staff(self) -> list[StaffFields]:
+    def _staff(self) -> Iterator[tuple[str, StaffFields]]:
         known = {**self.around.staff, **({self.peer.id: self.peer} if self.peer else {})}
-        return [m for m in (self.around.member(each, self.peer) for each in known) if _has_family(m.name)]
+        for member in (self.around.member(each, self.peer) for each in known):
+            if _has_family(member.name):
+                yield full_url("practitioner", member.id), member
 
     def _staff_entry(self, member: StaffFields) -> Json:
         who = _staff_identifier(member)

@@ -1,0 +1,150 @@
+"""Bundles as finished bytes, for many records: what they share is made, checked and written once.
+
+The bytes are those of `to_bytes` of the Bundle that `bundle` and `claim` make. Whatever this cannot tell to
+be right is left to them: they check everything, name what is wrong, and let the models pass a new shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mappings.claims import ClaimDraft
+from mappings.fhir import gate
+from mappings.fhir.bundle import contact_bundle, contact_parts, label, plan_bundle, plan_parts
+from mappings.fhir.claim import claim_bundle, claim_parts
+from mappings.fhir.compiled import Met, Target
+from mappings.fhir.elements import Json, to_bytes
+from mappings.fhir.people import ChartLinks, People
+from mappings.findings import Judgement
+from mappings.library import Library
+from mappings.office import Surroundings
+from mappings.records import Contact, PlanEntry
+from mappings.seal import Seal
+
+# What is kept of people is a few kB each: some MB at most, however long the input is.
+_MOST_KEPT = 2_048
+_HEAD, _TAIL = b'{"resourceType":"Bundle","type":"transaction","entry":[', b"]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One entry as bytes, with its fullUrl, the type of its resource and what it refers to in its Bundle."""
+
+    data: bytes
+    url: str
+    kind: str
+    references: tuple[Target, ...]
+
+
+class Writer:
+    """Writes the Bundles of one input, and keeps the entry of a person or programme while it stays the same.
+
+    One for each input or worker; not to be shared between threads.
+    """
+
+    def __init__(self, library: Library, now: datetime, links: ChartLinks | None = None) -> None:
+        self.library, self.now, self.links = library, now, links or ChartLinks()
+        self._kept: dict[tuple[str, bool], tuple[object, Piece]] = {}
+
+    def contact(
+        self,
+        contact: Contact,
+        judgement: Judgement,
+        around: Surroundings,
+        seals: Sequence[Seal] = (),
+        text: str | None = None,
+    ) -> bytes:
+        """The bytes of `contact_bundle`; raises NotFit as it does."""
+        given = (contact, judgement, around, seals, self.links, self.library, self.now, text)
+        return self._written(contact_parts(*given), lambda: contact_bundle(*given))
+
+    def plan(self, entries: Sequence[PlanEntry], around: Surroundings, seals: Sequence[Seal] = ()) -> bytes:
+        """The bytes of `plan_bundle`; raises NotFit as it does."""
+        given = (entries, around, seals, self.links, self.library, self.now)
+        return self._written(plan_parts(*given), lambda: plan_bundle(*given))
+
+    def claim(
+        self,
+        claim: ClaimDraft,
+        around: Surroundings,
+        encounters: Mapping[str, str] | None = None,
+        type_of_bill: str | None = None,
+    ) -> bytes:
+        """The bytes of `claim_bundle`; raises NotFit as it does."""
+        given = (claim, around, self.links, self.library, self.now, encounters, type_of_bill)
+        return self._written(claim_parts(*given), lambda: claim_bundle(*given))
+
+    def _written(self, parts: tuple[Iterable[Json], People], whole: Callable[[], Json]) -> bytes:
+        entries, people = parts
+        fresh: list[int] = []
+        pieces = self._pieces(entries, people, fresh)
+        if pieces is not None and not fresh and _together(pieces):
+            return b"".join((_HEAD, b",".join([each.data for each in pieces]), _TAIL))
+        written = to_bytes(whole())
+        gate.learn(fresh)
+        return written
+
+    def _pieces(self, entries: Iterable[Json], people: People, fresh: list[int]) -> Sequence[Piece] | None:
+        """The entries and those of the people they refer to, in the order of the Bundle; None in doubt."""
+        part2 = people.program is not None and bool(people.program.part2)
+        found = [_piece(each, part2, fresh) for each in entries]
+        known = people.records()
+        present = {each.url for each in found if each is not None}
+        todo = list(found)
+        while todo:
+            each = todo.pop()
+            if each is None:
+                return None
+            for url, _ in each.references:
+                if url in known and url not in present:
+                    present.add(url)
+                    found.append(self._of_person(url, known[url], part2, fresh))
+                    todo.append(found[-1])
+        once: dict[str, Piece] = {}
+        for one in found:
+            if one is not None:
+                once.setdefault(one.url, one)
+        return list(once.values())
+
+    def _of_person(
+        self, url: str, known: tuple[object, Callable[[], Json]], part2: bool, fresh: list[int]
+    ) -> Piece | None:
+        source, make = known
+        kept = self._kept.get((url, part2))
+        if kept is not None and (kept[0] is source or kept[0] == source):
+            return kept[1]
+        piece = _piece(make(), part2, fresh)
+        if piece is not None and not fresh:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            self._kept[url, part2] = source, piece
+        return piece
+
+
+def _piece(entry: Json, part2: bool, fresh: list[int]) -> Piece | None:
+    """The entry once it has passed the gate; None where only the gate itself can tell. Shapes that no model
+    has passed yet go into `fresh`."""
+    if part2:
+        label(entry)
+    met = Met()
+    if not gate.passes_entry(entry, met):
+        return None
+    fresh += [number for number, _ in met.fresh]
+    kind = entry["resource"]["resourceType"]
+    return Piece(to_bytes(entry), entry["fullUrl"], kind, tuple(met.references))
+
+
+def _together(pieces: Sequence[Piece]) -> bool:
+    """Whether every reference is to an entry among these of a type that it may be to."""
+    kinds: dict[str, Any] = {each.url: each.kind for each in pieces}
+    return bool(pieces) and all(
+        url in kinds and (not allowed or kinds[url] in allowed)
+        for each in pieces
+        for url, allowed in each.references
+    )
+
+
+__all__ = ["Writer"]
