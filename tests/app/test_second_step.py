@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
 from sqlalchemy import select
 
-from app import second_step, signing
+from app import planning, second_step, signing
 from app.actor import Actor
 from app.problems import MendInput, NotAllowed, Stale
 from app.second_step import PIN, REAUTHORIZE, TO_DO, TO_USE, Act, StepNeeded
@@ -32,6 +32,7 @@ from tests.app.office import (
     drafted,
     furnish,
     open_office,
+    planned,
     undecided,
 )
 
@@ -159,6 +160,32 @@ def test_the_step_stands_on_the_signature_and_in_its_seal(office: Office) -> Non
     assert (row.second_step, row.second_step_at) == (REAUTHORIZE, at)
     assert view.step is not None
     assert (view.step.method, view.step.at) == (REAUTHORIZE, at)
+
+
+def test_who_signs_a_plan_entry_is_asked_too(office: Office) -> None:
+    entry_id = planned(office)
+    with office.store.read() as session:
+        assert session.scalars(select(SignatureRow)).one().second_step is None
+    _ask_for(office, PIN)
+    who = actor(CHEN, LINDQVIST)
+    with office.store.write() as session:
+        planning.revise(session, who, entry_id, office.now)
+    with office.store.read() as session:
+        digest = planning.shown_entry(session, who, entry_id, office.library, office.now).digest
+    with pytest.raises(StepNeeded) as needed, office.store.write() as session:
+        _sign_entry(session, office, who, entry_id, digest)
+    assert needed.value.act == Act("plan-entry", entry_id, 2, "author", digest)
+    with office.store.write() as session:
+        second_step.proved(session, who, needed.value, office.now)
+        _sign_entry(session, office, who, entry_id, digest)
+    with office.store.read() as session:
+        row = session.scalars(select(SignatureRow).where(SignatureRow.version == 2)).one()
+    assert row.second_step == PIN
+    assert verify(row.jws, row.statement, office.keyring.public_seal_keys())["second_step"]["method"] == PIN
+
+
+def _sign_entry(session: Any, office: Office, who: Actor, entry_id: str, digest: str) -> None:
+    planning.sign_entry(session, who, entry_id, digest, office.library, office.keyring, office.now)
 
 
 def test_without_a_step_the_statement_says_nothing_of_one(office: Office) -> None:

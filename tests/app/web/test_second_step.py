@@ -100,7 +100,7 @@ def test_a_wrong_pin_is_said_beside_its_field_and_signs_nothing(pins: Office) ->
     assert len(_signatures(pins, contact)) == 1
 
 
-def test_a_cosigner_and_a_plan_signer_are_asked_and_a_note_is_sent_back_without(pins: Office) -> None:
+def test_a_cosigner_is_asked_and_a_note_is_sent_back_without(pins: Office) -> None:
     peer, chen = pins.sit("rivera", "pat-moss"), pins.sit("chen", "pat-moss")
     for desk in (peer, chen):
         _set_pin(desk)
