@@ -72,7 +72,7 @@ def check(files: tuple[Path, ...], data: Path | None) -> None:
 
     Exit code 1: a line was changed, taken out, moved or cut off.
     """
-    with opened(settings_of(data)) as installation, installation.store.read() as session:
+    with opened(settings_of(data), noted=False) as installation, installation.store.read() as session:
         kept = [_kept(installation, file) for file in files]
         found = list(_broken(session, kept))
     for one in found:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from app.commands.installation import data_option, opened, settings_of
+from app.commands.installation import data_option, note_run, opened, settings_of
 
 EXAMPLE = """\b
 Example:
@@ -28,5 +28,6 @@ def upgrade(data: Path | None) -> None:
     with opened(settings_of(data), upgraded=False) as installation:
         before = migrations.revision(installation.store)
         after = migrations.upgrade(installation.store)
+        note_run(installation.store)
     change = "already" if before == after else f"now; before: {before or 'empty'}"
     click.echo(f"The database stands at {after} {change}.")
