@@ -29,6 +29,7 @@ from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.records import Contact, EhrLinks, Note, ProgramFields, Relation, StaffFields
 
+LEFT = "left"
 READERS = (PEER, LPHA, CLINICIAN, SUPERVISOR)
 
 
@@ -189,6 +190,8 @@ def amend(session: Session, actor: Actor, contact_id: str, library: Library, now
     record = record.model_copy(update={"relates_to": _relation(session, row) or record.relates_to})
     row.current = number
     fresh = _add_version(session, row, _edited_at(record, now), now)
+    # What the author leaves as it is in this note stays left in its next version.
+    fresh.typed = {name: each for name, each in (version.typed or {}).items() if name == LEFT} or None
     session.flush()
     audit.did(session, actor, "contact amended", now, subject=contact_id, version=number)
     billing.draft(session, actor.issuer, row.patient, library, now)

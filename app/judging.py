@@ -34,6 +34,7 @@ from mappings.records import (
     Consent,
     Contact,
     Engagement,
+    Individual,
     PlanEntry,
     Program,
     ProgramFields,
@@ -54,7 +55,7 @@ CONTACT, PLAN_ENTRY = "contact", "plan-entry"
 @dataclass(frozen=True)
 class Around:
     """What stands around one person's records at one issuer; `individual` is the id by which records name
-    the person, `grants` what payers granted to them."""
+    the person, `grants` what payers granted to them, `known` are the other people whom the peer supports."""
 
     staff: tuple[Staff, ...]
     program: Program | None
@@ -65,6 +66,7 @@ class Around:
     grants: tuple[Grant, ...] = ()
     meetings: tuple[Collaboration, ...] = ()
     consents: tuple[Consent, ...] = ()
+    known: tuple[Individual, ...] = ()
 
     def surroundings(self) -> Surroundings:
         """The same for the Bundles and the text of the note."""
@@ -102,10 +104,10 @@ class Around:
         around_ = [*self.people(), *self.plan_entries]
         asked = [self._asked(each) for each in contacts]
         if not self.grants:
-            judged = judge([*around_, *asked], library, now, self.released)
+            judged = judge([*around_, *asked], library, now, self.released, self.known)
             return list(contacts), judged[len(self.plan_entries) :]
         named, judged = judge_authorized(
-            around_, asked, self.individual, self.grants, library, now, self.released
+            around_, asked, self.individual, self.grants, library, now, self.released, self.known
         )
         return [_as_written(one, as_) for one, as_ in zip(named, contacts, strict=True)], judged
 
@@ -135,7 +137,20 @@ def around(session: Session, issuer: str, patient: str, contact: Contact | None 
         grants=authorized_units.grants(session, issuer, patient),
         meetings=meetings.about(session, issuer, patient),
         consents=beside.consents(session, issuer, patient),
+        known=_known(session, issuer, contact) if contact is not None else (),
     )
+
+
+def _known(session: Session, issuer: str, contact: Contact) -> tuple[Individual, ...]:
+    """The people whom the contact's peer supports: only their names are looked for in the note, since to
+    point a name out tells that its bearer is served here."""
+    if contact.peer is None:
+        return ()
+    own = select(ContactRow.patient).where(ContactRow.issuer == issuer, ContactRow.author == contact.peer.id)
+    rows = select(IndividualRow.record).where(
+        IndividualRow.issuer == issuer, IndividualRow.patient.in_(own.distinct())
+    )
+    return tuple(session.scalars(rows))
 
 
 def _as_written(named: Contact, written: Contact) -> Contact:

@@ -16,7 +16,7 @@ from mappings.checks.authorization import (
 )
 from mappings.findings import Finding, Judgement
 from mappings.library import DayPack, Library
-from mappings.records import AuthorizationFields, Contact, Record
+from mappings.records import AuthorizationFields, Contact, Individual, Record
 from mappings.rules import ReleasedUnits, find, judge
 from mappings.sharing import EXTEND
 from mappings.situation import Situation
@@ -56,6 +56,7 @@ def judge_authorized(
     library: Library,
     now: datetime,
     released: Sequence[ReleasedUnits],
+    known: Sequence[Individual] = (),
 ) -> tuple[list[Contact], list[Judgement]]:
     """The contacts with the authorization each takes its units from, and their judgements, in the order
     given; `beside` are the other records, `person` is the individual the grants belong to.
@@ -70,7 +71,7 @@ def judge_authorized(
     steps = [0] * len(contacts)
     while True:
         carried = [_carrying(*each) for each in zip(contacts, ways, steps, strict=True)]
-        judged = judge([*beside, *carried], library, now, released)
+        judged = judge([*beside, *carried], library, now, released, known)
         judged = judged[len(judged) - len(carried) :]
         further = [
             n for n, each in enumerate(judged) if steps[n] + 1 < len(ways[n]) and _used_up(each, library)

@@ -10,10 +10,10 @@ from app import charting, engagement
 from app.actor import PEER
 from app.charting import Draft
 from app.problems import MendInput, Stale
-from app.web import writing
+from app.web import wording, writing
 from app.web.access import actor, allow
 from app.web.formkit import Read, Values, first, get, values_of
-from app.web.forms import contact_of, contact_values, not_in_record, read_contact
+from app.web.forms import CONTACT, contact_of, contact_values, not_in_record, read_contact
 from app.web.kit import kit
 from app.web.view import shown_clock, zone
 from mappings.findings import Judgement
@@ -21,6 +21,8 @@ from mappings.findings import Judgement
 charts = Blueprint("charting", __name__, url_prefix="/l/<launch_id>/contacts")
 
 DRAFT = "draft"
+# The fields whose words may be changed by a button: long texts.
+WORDED = frozenset(field.path for field in CONTACT if field.kind == "text")
 
 
 @charts.post("/new")
@@ -54,7 +56,7 @@ def save(contact_id: str) -> ResponseReturnValue:
     draft = _read(contact_id)
     if draft.state != DRAFT:
         return redirect(url_for("signing.one", contact_id=contact_id), 303)
-    read = _typed(draft)
+    read, change, moved = _reworded(draft, _typed(draft))
     try:
         saved = _save(read, _edit_number(read.values))
     except Stale:
@@ -64,6 +66,10 @@ def save(contact_id: str) -> ResponseReturnValue:
     if read.errors:
         page = writing.page(saved, read.values, saved.judgement, errors=read.errors, saved_at=kit().now())
         return make_response(page, 422)
+    if change is not None or moved:
+        return writing.page(
+            saved, read.values, saved.judgement, saved_at=kit().now(), done=change, moved=moved
+        )
     if first(read.values, "then") == "sign":
         return redirect(url_for("signing.page", contact_id=contact_id), 303)
     return redirect(url_for("charting.edit", contact_id=contact_id, said="saved"), 303)
@@ -120,7 +126,20 @@ def _read(contact_id: str) -> Draft:
 
 
 def _typed(draft: Draft) -> Read:
-    return read_contact(values_of(request.form.to_dict(flat=False)), draft.contact, zone())
+    values = values_of(request.form.to_dict(flat=False))
+    return read_contact({**values, wording.LEFT: wording.left(values)}, draft.contact, zone())
+
+
+def _reworded(draft: Draft, read: Read) -> tuple[Read, wording.Change | None, bool]:
+    """What was typed with the change of words that a button asked for, that change, and whether the words no
+    longer stood there."""
+    change = wording.asked(read.values, WORDED)
+    if change is None:
+        return read, None, False
+    values = wording.changed(read.values, change)
+    if values is None:
+        return read, None, True
+    return read_contact(values, draft.contact, zone()), change, False
 
 
 def _edit_number(values: Values) -> int:
@@ -134,9 +153,9 @@ def _save(read: Read, edit: int) -> Draft:
     contact = contact_of(read)
     with kit().store.write() as session:
         _save_goal(session, contact.id, get(read.data, "engagement.goal") or "")
-        return charting.save_draft(
-            session, actor(), contact, edit, kit().library, kit().now(), not_in_record(read, zone())
-        )
+        typed = not_in_record(read, zone()) | {wording.LEFT: wording.left(read.values)}
+        kept = {name: each for name, each in typed.items() if each}
+        return charting.save_draft(session, actor(), contact, edit, kit().library, kit().now(), kept)
 
 
 def _save_goal(session: Session, contact_id: str, goal: str) -> None:

@@ -7,13 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from flask import Flask, g
 
 from app.web.formkit import Errors, Values
 from app.web.forms import BESIDE
+from app.web.kit import kit
+from app.web.wording import LEFT, Advice, Change
 from mappings.findings import SEVERITIES, Finding, Judgement
+from mappings.language import apart
+from mappings.library import Source
 
 # The word of a state and how it is drawn: good, wait (for somebody else), act (for the reader), stop.
 STATES = {
@@ -50,13 +55,15 @@ _FIELD_NAMES = re.compile(rf"\s*\({_NAME}(?:, {_NAME})*\)")
 
 @dataclass(frozen=True)
 class FormView:
-    """A form as the template draws it; `names` are the fields that the page shows."""
+    """A form as the template draws it; `names` are the fields that the page shows, `done` the change of words
+    that was just made."""
 
     values: Values
     labels: Mapping[str, str]
     errors: Errors = field(default_factory=dict)
     judgement: Judgement | None = None
     names: frozenset[str] = frozenset()
+    done: Change | None = None
 
     def value(self, name: str) -> str:
         """What stands in a field."""
@@ -102,7 +109,30 @@ class FormView:
         return tuple(finding for finding in self._shown() if self._place(finding) is None)
 
     def _shown(self) -> tuple[Finding, ...]:
-        return to_mend(self.judgement.shown) if self.judgement else ()
+        # Advice about single words stands apart, word by word.
+        found = to_mend(self.judgement.shown) if self.judgement else ()
+        return tuple(finding for finding in found if not finding.words)
+
+    def advice_at(self, name: str) -> list[Advice]:
+        """The advice on words of this field in their order, without what the author leaves as it is."""
+        kept = self.values.get(LEFT, [])
+        return [each for each in self._advice if each.hit.path == name and each.key not in kept]
+
+    def left_at(self, name: str) -> list[Advice]:
+        """The words of this field that the author leaves as they are."""
+        kept = self.values.get(LEFT, [])
+        return [each for each in self._advice if each.hit.path == name and each.key in kept]
+
+    @property
+    def advice_count(self) -> int:
+        """How much advice on words stands beside the fields."""
+        return sum(len(self.advice_at(name)) for name in {each.hit.path for each in self._advice})
+
+    @cached_property
+    def _advice(self) -> list[Advice]:
+        found = self.judgement.shown if self.judgement else ()
+        whose = {hit: finding for finding in reversed(hardest_first(found)) for hit in finding.words}
+        return [Advice(whose[hit], hit) for hit in apart(whose)]
 
     def _place(self, finding: Finding) -> str | None:
         return next((at for path in finding.fields for at in places(path) if at in self.names), None)
@@ -138,6 +168,16 @@ def claim_words(judgement: Judgement) -> str:
         return {"ready": "ready", "none": "nothing to bill"}[judgement.claim]
     waits = not to_mend(judgement.holding("signing", "claim"))
     return "when it is signed" if waits else "held, the reasons are below"
+
+
+def before_words(message: str) -> str:
+    """What a rule says of words, without the words: these stand beside the field already."""
+    return f"{message.partition(':')[0]}." if ": “" in message else message
+
+
+def entry_source(id: str) -> Source | None:
+    """The source of a word list's entry by its id, None where it has none of its own."""
+    return kit().library.sources.get(id) if id else None
 
 
 def plainly(message: str) -> str:
@@ -219,6 +259,8 @@ def install(app: Flask) -> None:
         by_signing=lambda found: tuple(each for each in found if by_signing(each)),
         aside=lambda found: tuple(each for each in found if aside(each) and not by_signing(each)),
         plainly=plainly,
+        before_words=before_words,
+        entry_source=entry_source,
         claim_words=claim_words,
         hours=shown_hours,
         first_up=lambda text: text[:1].upper() + text[1:],

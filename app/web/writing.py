@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import chain
 
@@ -18,6 +18,7 @@ from app.web.formkit import Errors, Read, Values, first, row_numbers
 from app.web.forms import CONTACT, ENGAGEMENT_GOAL, LABELS, RECIPIENT, RECIPIENTS, ROWS, TIMES
 from app.web.kit import kit
 from app.web.view import FormView, shown_clock, zone
+from app.web.wording import Change
 from mappings.engagement import state_at
 from mappings.findings import Judgement
 from mappings.records import Contact
@@ -80,9 +81,12 @@ def page(
     resumed: datetime | None = None,
     saved_at: datetime | None = None,
     stale: bool = False,
+    done: Change | None = None,
+    moved: bool = False,
 ) -> str:
-    """The whole page of the form."""
-    form = view(draft.contact, values, judgement, errors or {})
+    """The whole page of the form; `done` is a change of words just made, `moved` says that the words to be
+    changed no longer stood there."""
+    form = replace(view(draft.contact, values, judgement, errors or {}), done=done)
     others = row_numbers("recipients", values)
     with kit().store.read() as session:
         units = authorizations.units_left(session, actor(), kit().library, kit().now())
@@ -106,6 +110,7 @@ def page(
         resumed=resumed,
         returned=draft.comment,
         stale=stale,
+        moved=moved,
         save_line=f"Saved at {shown_clock(saved_at)}, except what is marked" if saved_at else "",
         can_discard=True,
     )
