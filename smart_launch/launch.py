@@ -162,7 +162,9 @@ def refresh(
     grant = {"grant_type": "refresh_token", "refresh_token": context.refresh_token}
     answer = _token(http, issuer, profile, key, grant, now, jti)
     if answer.text("id_token"):
-        same_person = Expected(_oidc_issuer(issuer, profile), issuer.client_id, subject=context.subject)
+        same_person = Expected(
+            _oidc_issuer(issuer, profile), issuer.client_id, subject=context.subject, renewal=True
+        )
         _claims(http, profile, answer, same_person, now, key_sets)
     try:
         patient = contexts.fhir_id(answer.members, "patient")

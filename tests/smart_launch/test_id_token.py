@@ -200,6 +200,21 @@ def test_a_refreshed_token_must_be_about_the_same_person(ehr: ScriptedEhr, http:
         _verify(ehr, http, token, nonce=None, subject="chen")
 
 
+def test_a_refreshed_token_may_leave_out_its_audience_and_nothing_else(
+    ehr: ScriptedEhr, http: requests.Session
+) -> None:
+    open_for_business(ehr)
+    renewal: dict[str, Any] = {"nonce": None, "subject": "rivera", "renewal": True}
+    assert _verify(ehr, http, id_token(claims(ehr, NONCE, aud=None, nonce=None)), **renewal)
+    for wrong in ({"aud": "other"}, {"aud": None, "azp": "other"}, {"aud": None, "iss": None}):
+        with pytest.raises(LaunchRefused):
+            _verify(ehr, http, id_token(claims(ehr, NONCE, **wrong)), **renewal)
+    with pytest.raises(LaunchRefused, match="another person"):
+        _verify(ehr, http, id_token(claims(ehr, NONCE, aud=None, sub="chen")), **renewal)
+    with pytest.raises(LaunchRefused, match="another application"):
+        _verify(ehr, http, id_token(claims(ehr, NONCE, aud=None)), **{**renewal, "subject": None})
+
+
 def test_without_an_address_of_keys_no_token_is_believed(ehr: ScriptedEhr, http: requests.Session) -> None:
     with pytest.raises(LaunchRefused, match="where the keys are"):
         verified_claims(http, id_token(claims(ehr, NONCE)), None, _expected(ehr), NOW, KeySets())
