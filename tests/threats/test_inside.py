@@ -338,6 +338,33 @@ def test_each_thing_that_is_installed_is_pinned_with_hashes_and_from_no_named_pl
     assert "--require-hashes" in (ROOT / "Makefile").read_text()
 
 
+# T26
+
+
+def test_fields_that_the_form_of_a_note_does_not_have_change_nothing(house: Office) -> None:
+    desk = house.sit("rivera", "pat-moss")
+    desk.post("/contacts/new")
+    desk.follow()
+    assert desk.page is not None
+    contact = desk.page.request.path.split("/contacts/")[1].split("/")[0]
+    forged = {
+        "status": "final", "state": "final", "signed_by": "1900000039", "author": "1900000039",
+        "issuer": "second", "units": "99", "version": "7", "patient": "pat-farrell", "digest": "x",
+        "frozen_at": "2026-01-01", "id": "another", "jurisdiction": "us-id",
+    }  # fmt: skip
+    desk.post(f"/contacts/{contact}/edit", {"note.purpose": "Practise the way.", **forged})
+    with house.kit.store.read() as session:
+        row = session.execute(text("SELECT * FROM contacts WHERE id = :id"), {"id": contact}).mappings().one()
+        of_it = text("SELECT * FROM contact_versions WHERE contact = :id")
+        [version] = session.execute(of_it, {"id": contact}).mappings().all()
+        signatures = session.execute(text("SELECT count(*) FROM signatures")).scalar()
+    assert (row["patient"], row["author"], row["issuer"]) == ("pat-moss", STAFF["rivera"][0], EHR)
+    assert (version["state"], version["version"], version["frozen_at"]) == ("draft", 1, None)
+    assert "1900000039" not in str(version["record"])
+    assert '"jurisdiction":"us-ny"' in str(version["record"])
+    assert signatures == 0
+
+
 # T29
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import pytest
 import requests
@@ -21,7 +21,7 @@ from app import registry
 from app.tables import AuditRow
 from app.web.registry import issuer_of
 from smart_launch.issuers import Issuer
-from tests.app.web.office import EHR
+from tests.app.web.office import EHR, ORIGIN
 from tests.smart_launch.test_issuers import HOSTS, SHAPES, VARIANTS
 from tests.threats.scene import Scene, scene
 
@@ -131,6 +131,47 @@ def test_a_token_address_that_leads_elsewhere_is_not_followed(stage: Scene, noth
         _refused(stage.go(browser, stage.to_callback(browser, address)))
         with pytest.raises(BlockingIOError):
             elsewhere.accept()
+
+
+# T3
+
+ELSEWHERE = (
+    "https://elsewhere.example/",
+    "//elsewhere.example",
+    "/\\elsewhere.example",
+    "javascript:alert(1)",
+    "%0d%0aX: y",
+)
+NAMES = ("next", "url", "redirect", "redirect_uri", "return", "continue", "target", "r", "iss", "to", "said")
+
+
+@pytest.mark.parametrize("place", ELSEWHERE)
+def test_every_address_a_browser_is_sent_to_is_ours_or_the_registered_sign_in(
+    stage: Scene, place: str
+) -> None:
+    asked = "&".join(f"{name}={quote(place, safe='')}" for name in NAMES if name != "iss")
+    browser = stage.browser()
+    begun = stage.launch()
+    sent = stage.go(browser, f"{begun}&{asked}")
+    assert sent.headers["Location"].startswith(f"{stage.ehr}/auth/authorize?")
+    callback = stage.to_callback(browser, begun)
+    answer = stage.go(browser, f"{callback}&{asked}")
+    while answer.status_code in {302, 303}:
+        assert answer.headers["Location"].startswith("/"), answer.headers["Location"]
+        assert not answer.headers["Location"].startswith(("//", "/\\"))
+        assert "elsewhere" not in answer.headers["Location"]
+        answer = stage.go(browser, f"{answer.headers['Location']}?{asked}")
+    assert answer.status_code == 200
+    for path in (
+        "/",
+        "/healthz",
+        f"/cb/{quote(place, safe='')}",
+        f"/arrive/{quote(place, safe='')}",
+        f"/{place}",
+    ):
+        told = stage.go(browser, f"{path}?{asked}")
+        # Two slashes in a path become one, by a redirect on our own origin.
+        assert urljoin(ORIGIN, told.headers.get("Location", "/")).startswith(f"{ORIGIN}/")
 
 
 # T4
