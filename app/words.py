@@ -30,7 +30,18 @@ READY = "ready"
 HELD = "held"
 RELEASED = "released"
 VOID = "void"
-CLAIM_WORDS = {READY: "ready", HELD: "held", RELEASED: "released", VOID: "withdrawn"}
+CORRECTED = "corrected"
+VOIDED = "voided"
+CLAIM_WORDS = {
+    READY: "ready",
+    HELD: "held",
+    RELEASED: "released",
+    VOID: "withdrawn",
+    CORRECTED: "corrected",
+    VOIDED: "voided",
+}
+# What a payer answers, in the order in which a claim passes through it.
+ANSWERED = ("accepted", "rejected", "denied", "adjusted", "paid")
 
 ANSWER_WORDS = {
     "pending": "not answered yet",

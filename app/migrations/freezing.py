@@ -180,3 +180,32 @@ FIRST: tuple[str, ...] = (
     *frozen("outbox_steps", _STEP, "1", "a step is frozen before its first attempt"),
     *never("outbox_steps", change=False),
 )
+
+_REPLACED = (
+    "EXISTS (SELECT 1 FROM claims AS next WHERE next.issuer = OLD.issuer "
+    "AND next.prior = OLD.control_number AND next.released_at IS NOT NULL)"
+)
+STAY_BILLED = _trigger(
+    "claim_units_stay_billed",
+    "claim_units",
+    "UPDATE OF live",
+    f"NEW.live <> OLD.live AND (OLD.live = 0 OR ({_RELEASED} AND NOT {_REPLACED}))",
+    "claim_units: units of a released claim stay billed until a released claim replaces it",
+)
+LINEAGE: tuple[str, ...] = (
+    _trigger(
+        "claims_keep_lineage",
+        "claims",
+        "UPDATE OF stem, frequency, prior",
+        "OLD.released_at IS NOT NULL",
+        "claims: a released claim keeps its frequency and the claim it replaces",
+    ),
+    _trigger(
+        "claims_stay_released",
+        "claims",
+        "UPDATE OF state",
+        "OLD.released_at IS NOT NULL AND NEW.state <> OLD.state "
+        "AND NOT (OLD.state = 'released' AND NEW.state IN ('corrected', 'voided'))",
+        "claims: a released claim stays released until it is corrected or voided",
+    ),
+)

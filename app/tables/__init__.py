@@ -8,7 +8,7 @@ from app.tables.audit import AuditRow
 from app.tables.authorizations import AuthorizationRow
 from app.tables.base import Table
 from app.tables.beside import BesideRow, MeetingRow, StruckRow
-from app.tables.claims import ClaimHoldRow, ClaimRow, ClaimUnitRow
+from app.tables.claims import ChargeExportRow, ClaimAnswerRow, ClaimHoldRow, ClaimRow, ClaimUnitRow
 from app.tables.contacts import ContactRow, DutyRow, ReviewRow, SignatureRow, VersionRow
 from app.tables.decisions import DecisionRow, LibraryRow
 from app.tables.deliveries import OutboxRow, OutboxStepRow
@@ -24,6 +24,8 @@ __all__ = [
     "AuthorizationRow",
     "BesideRow",
     "BrokenGlassRow",
+    "ChargeExportRow",
+    "ClaimAnswerRow",
     "ClaimHoldRow",
     "ClaimRow",
     "ClaimUnitRow",

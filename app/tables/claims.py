@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Index
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,7 +14,11 @@ from app.tables.base import Table
 
 
 class ClaimRow(Table):
-    """One claim: drafted again and again until it is released, then frozen."""
+    """One claim: drafted again and again until it is released, then frozen.
+
+    `stem` is what the control numbers of all submissions of one claim share, `frequency` 1, 7 or 8, `prior`
+    the control number of what it replaces or voids; `asked` says that a biller asked for a replacement.
+    """
 
     __tablename__ = "claims"
     issuer: Mapped[str] = mapped_column(primary_key=True)
@@ -31,7 +35,20 @@ class ClaimRow(Table):
     drafted_at: Mapped[datetime]
     released_at: Mapped[datetime | None]
     released_by: Mapped[str | None]
-    __table_args__ = (Index("claim_of_person", "issuer", "patient", "day"),)
+    stem: Mapped[str | None]
+    prior: Mapped[str | None]
+    asked: Mapped[str | None]
+    frequency: Mapped[str] = mapped_column(default="1", server_default="1")
+    __table_args__ = (
+        Index("claim_of_person", "issuer", "patient", "day"),
+        Index(
+            "replaced_once",
+            "issuer",
+            "prior",
+            unique=True,
+            sqlite_where=sql("prior IS NOT NULL AND state <> 'void'"),
+        ),
+    )
 
 
 class ClaimUnitRow(Table):
@@ -78,3 +95,43 @@ class ClaimHoldRow(Table):
     findings: Mapped[Any] = mapped_column(Json, nullable=False)
     since: Mapped[datetime]
     __table_args__ = (Index("claim_hold_of_person", "issuer", "patient"),)
+
+
+class ClaimAnswerRow(Table):
+    """What a payer answered to a released claim; only ever added, the same answer of one source once."""
+
+    __tablename__ = "claim_answers"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    issuer: Mapped[str]
+    control_number: Mapped[str]
+    status: Mapped[str]
+    reason: Mapped[str]
+    payer_number: Mapped[str | None]
+    paid: Mapped[str | None]
+    source: Mapped[str]
+    by: Mapped[str]
+    at: Mapped[datetime]
+    digest: Mapped[str]
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["issuer", "control_number"], ["claims.issuer", "claims.control_number"], name="answer_of_claim"
+        ),
+        UniqueConstraint("issuer", "control_number", "digest", name="answered_once"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class ChargeExportRow(Table):
+    """A claim that went into a charge file, and into which."""
+
+    __tablename__ = "charge_exports"
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    control_number: Mapped[str] = mapped_column(primary_key=True)
+    batch: Mapped[str]
+    by: Mapped[str]
+    at: Mapped[datetime]
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["issuer", "control_number"], ["claims.issuer", "claims.control_number"], name="charge_of_claim"
+        ),
+    )
