@@ -72,7 +72,7 @@ def asked(values: Values, names: Iterable[str]) -> Change | None:
 def changed(values: Values, change: Change) -> Values | None:
     """The form with the change made, None where the words no longer stand there. Places are counted in the
     text without white space before it."""
-    typed = first(values, change.field)
+    typed = (values.get(change.field) or [""])[0]
     start = change.start + len(typed) - len(typed.lstrip())
     if typed[start : start + len(change.old)] != change.old:
         return None
