@@ -142,12 +142,12 @@ def _object(answer: Answer, what: str) -> dict[str, Any]:
 
 
 def _endpoints(issuer: Issuer, configuration: Mapping[str, Any]) -> dict[str, str]:
-    below = f"{issuer.base}/.well-known/smart-configuration"
     found = {}
     for name in ENDPOINTS:
         stated = text_or_none(configuration.get(name))
         if stated is not None:
-            found[name] = _allowed(issuer, urljoin(below, stated), name)
+            # Older servers state relative addresses: they start at the FHIR base (SMART App Launch 2.2).
+            found[name] = _allowed(issuer, urljoin(issuer.iss, stated), name)
     return found
 
 

@@ -9,9 +9,12 @@ from smart_launch.profile import EhrProfile
 
 Level = Literal["patient", "user", "system"]
 
-_RESOURCE = re.compile(r"(patient|user|system)/(\*|[A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)(\?.+)?")
+# At least one `param=value`, several joined by `&`, in the letters of a scope (RFC 6749 section 3.3).
+_PAIR = r"[A-Za-z0-9_.:-]+=[!#-%'-\[\]-~]+"
+_QUERY = rf"(\?{_PAIR}(?:&{_PAIR})*)?"
+_RESOURCE = re.compile(rf"(patient|user|system)/(\*|[A-Za-z]+)\.(read|write|\*|c?r?u?d?s?){_QUERY}")
 _V1 = {"read": "rs", "write": "cud", "*": "cruds"}
-_V2_FORM = re.compile(r"(patient|user|system)/(\*|[A-Za-z]+)\.c?r?u?d?s?(\?.+)?")
+_V2_FORM = re.compile(rf"(patient|user|system)/(\*|[A-Za-z]+)\.c?r?u?d?s?{_QUERY}")
 _EHR_LAUNCH_ONLY = {"launch"}
 _STANDALONE_ONLY = {"launch/patient", "launch/encounter"}
 
