@@ -86,7 +86,7 @@ class Compiler:
         except (ValueError, AttributeError, KeyError):
             return None
         names = [name for name in value if not (whole and name == "resourceType")]
-        if not self._fit(kind, names, known, value):
+        if not self._fit(kind, names, known):
             return None
         also = self._also.get(kind, ()) if whole else ()
         if any(name not in value for name in also):
@@ -94,7 +94,7 @@ class Compiler:
         self._numbers += 1
         return self._written(kind, [known[name] for name in names], self._numbers)
 
-    def _fit(self, kind: str, names: list[str], known: Mapping[str, Element], value: Json) -> bool:
+    def _fit(self, kind: str, names: list[str], known: Mapping[str, Element]) -> bool:
         """Whether objects with these elements can be right at all, whatever the values."""
         if not names or any(name not in known for name in names):
             return False
@@ -102,8 +102,9 @@ class Compiler:
         choices = [choice_of[name] for name in names if name in choice_of]
         if any(name not in names for name in required) or len(set(choices)) < len(choices):
             return False
-        content = {name: value[name] for name in names}
-        return not any(words for check in invariants.of_elements(kind) for words in check(content))
+        # Whatever is empty in this one would not be in the next.
+        filled = dict.fromkeys(names, True)
+        return not any(words for check in invariants.of_elements(kind) for words in check(filled))
 
     def _written(self, kind: str, known: list[Element], number: int) -> Compiled:
         scope: dict[str, Any] = {"functions": self._functions, "function": self.function, "Decimal": Decimal}

@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 import orjson
 
 Json = dict[str, Any]
+_NO_OFFSET, _MINUTE = timedelta(), timedelta(minutes=1)
 _SIZED = (str, list, dict, tuple)
 
 BASE = "https://peerchart.example"
@@ -38,8 +39,8 @@ THO = "http://terminology.hl7.org/CodeSystem"
 PEER_TAXONOMY = ("175T00000X", "Peer Specialist")
 
 # A fullUrl is never a business id: some servers replace its text wherever it stands.
-_FULL_URLS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/bundle-entry")
-_MASTER_IDS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/master-identifier")
+_FULL_URLS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/bundle-entry").bytes
+_MASTER_IDS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/master-identifier").bytes
 _UNQUOTED = re.compile(r"[A-Za-z0-9_.~/-]*")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -112,13 +113,15 @@ def period(start: date | datetime | None, end: date | datetime | None = None) ->
 
 def stamp(at: date | datetime | None) -> str | None:
     """A day as YYYY-MM-DD, an aware time as ISO 8601 with its own offset; one without offset is refused."""
-    if isinstance(at, datetime) and at.tzinfo is None:
-        raise NotFit([("", f"the time {at} has no offset")])
+    if at is None:
+        return None
     if isinstance(at, datetime):
+        if at.tzinfo is None:
+            raise NotFit([("", f"the time {at} has no offset")])
         # FHIR knows offsets of hours and minutes only.
-        seconds = (at.utcoffset() or timedelta()).total_seconds()
-        return (at if seconds % 60 == 0 else at.astimezone(UTC)).isoformat()
-    return at.isoformat() if at else None
+        whole = not (at.utcoffset() or _NO_OFFSET) % _MINUTE
+        return (at if whole else at.astimezone(UTC)).isoformat()
+    return at.isoformat()
 
 
 def quantity(value: int | Decimal, unit: str, code: str) -> Json:
@@ -157,7 +160,7 @@ def _xml_text(text: str) -> str:
 
 def full_url(kind: str, key: str) -> str:
     """The fullUrl of one of our entries: the same for the same kind and key, always."""
-    return _urn(_FULL_URLS.bytes, f"{kind}|{key}")
+    return _urn(_FULL_URLS, f"{kind}|{key}")
 
 
 # A bundle names each of its entries several times.
@@ -171,7 +174,7 @@ def _urn(namespace: bytes, name: str) -> str:
 
 def master_identifier(key: str) -> Json:
     """A globally unique document id, different from any fullUrl."""
-    return {"system": "urn:ietf:rfc:3986", "value": _urn(_MASTER_IDS.bytes, key)}
+    return {"system": "urn:ietf:rfc:3986", "value": _urn(_MASTER_IDS, key)}
 
 
 def if_none_exist(identifier: Mapping[str, str]) -> str:

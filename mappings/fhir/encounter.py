@@ -36,6 +36,7 @@ _STATUS = {
 }
 _PARTICIPATION = {"PPRF": "primary performer", "SPRF": "secondary performer", "PART": "Participation"}
 _PERTAINS_TO_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
+_LONGEST_REASON = 200
 _SERVICE_PHASES = {"pre-admission": "Before admission", "enrolled": "During admission"}
 
 
@@ -74,11 +75,18 @@ def _encounter(scene: Scene, who: Json, goal: Json | None) -> Json:
         participant=list(_participants(scene, during)),
         period=during,
         length=quantity(minutes, "min", "min") if minutes is not None else None,
-        reasonCode=[concept(text=textwrap.shorten(purpose, 200, placeholder=" ..."))] if purpose else None,
+        reasonCode=[concept(text=_short(purpose))] if purpose else None,
         reasonReference=_conditions(scene),
         location=_location(scene),
         serviceProvider=scene.people.organization(),
     )
+
+
+def _short(purpose: str) -> str:
+    whole = " ".join(purpose.split())
+    if len(whole) <= _LONGEST_REASON:
+        return whole
+    return textwrap.shorten(purpose, _LONGEST_REASON, placeholder=" ...")
 
 
 def _rows(scene: Scene) -> list[tuple[str, str | None]]:

@@ -102,11 +102,9 @@ def check(resource: Mapping[str, Any], *, full: bool = False) -> None:
     required elements of US Core 6.1 to 9, http.html#transaction for Bundles.
     """
     met = Met()
-    if not full and _swiftly(resource, met):
+    if not full and known_good(resource, met) and not met.fresh:
         return
-    found = list(_resource(dict(resource), str(resource.get("resourceType") or "resource")))
-    if resource.get("resourceType") == "Bundle" and not found:
-        found += _bundle(dict(resource))
+    found = findings(resource)
     if not found:
         found += _by_model(dict(resource))
     if found:
@@ -114,9 +112,18 @@ def check(resource: Mapping[str, Any], *, full: bool = False) -> None:
     learn(shape for shape, _ in met.fresh)
 
 
-def _swiftly(resource: Mapping[str, Any], met: Met) -> bool:
-    """Whether nothing is wrong with a resource and the models have passed all of its shapes before."""
-    if not _COMPILER.resource(resource, met) or met.fresh:
+def findings(resource: Mapping[str, Any]) -> list[Problem]:
+    """Every problem (path, words) that the layer of our own finds, without the models."""
+    found = list(_resource(dict(resource), str(resource.get("resourceType") or "resource")))
+    if resource.get("resourceType") == "Bundle" and not found:
+        found += _bundle(dict(resource))
+    return found
+
+
+def known_good(resource: Mapping[str, Any], met: Met) -> bool:
+    """Whether the compiled checks tell that `findings` is empty; False also where they cannot. `met` takes
+    the shapes that no model has passed yet."""
+    if not _COMPILER.resource(resource, met):
         return False
     if resource["resourceType"] != "Bundle":
         return True
@@ -207,8 +214,15 @@ def _object(value: Json, kind: str, path: str) -> Iterator[Problem]:
         elif not name.startswith("_"):
             yield from _element(item, element, f"{path}.{name}")
     yield from _required(value, kind, path)
-    for words in invariants.problems(kind, value):
+    for words in _broken_invariants(kind, value):
         yield path, words
+
+
+def _broken_invariants(kind: str, value: Json) -> list[str]:
+    try:
+        return list(invariants.problems(kind, value))
+    except (AttributeError, TypeError):
+        return []  # an element of another type than it should have is reported where it stands
 
 
 def _required(value: Json, kind: str, path: str) -> Iterator[Problem]:
@@ -258,7 +272,8 @@ def _one(value: Any, element: Element, path: str) -> Iterator[Problem]:
 
 def _target(value: Json, targets: frozenset[str], path: str) -> Iterator[Problem]:
     literal = _type_of(str(value.get("reference", "")))
-    for kind in {literal, value.get("type")} - {None}:
+    said = value.get("type")
+    for kind in {literal, said if isinstance(said, str) else None} - {None}:
         if kind not in targets:
             yield path, f"refers to a {kind}; allowed: {', '.join(sorted(targets))}"
 
@@ -394,4 +409,4 @@ def known_shapes() -> int:
     return len(_seen)
 
 
-__all__ = ["NotFit", "check", "known_shapes"]
+__all__ = ["NotFit", "check", "findings", "known_good", "known_shapes", "learn", "passes_entry"]

@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from functools import cached_property
 from typing import Any
 
 from mappings import seal as seals_
@@ -18,6 +17,7 @@ from mappings.fhir.people import ChartLinks, People
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.office import Surroundings
+from mappings.once import once
 from mappings.records import Contact, Individual, Note, PlanEntry, Recipient, Service
 from mappings.seal import Seal
 
@@ -46,42 +46,42 @@ class Scene:
     text: str
     place: int | None = None
 
-    @cached_property
+    @once
     def people(self) -> People:
         """The people and organizations of the contact."""
         program = self.around.program_of(self.contact.program)
         return People(self.contact.individual, program, self.around, self.links, self.contact.peer)
 
-    @cached_property
+    @once
     def service(self) -> Service:
         """The service, empty when the contact carries none."""
         return self.contact.service or Service()
 
-    @cached_property
+    @once
     def note(self) -> Note:
         """The note's parts, empty when the contact carries none."""
         return self.contact.note or Note()
 
-    @property
+    @once
     def zone(self) -> tzinfo:
         """The programme's time zone, else the offset of the contact's start."""
         return self.around.zone_of(self.contact.program, self.contact.start) or UTC
 
-    @property
+    @once
     def day(self) -> date:
         """The day of service in the programme's zone; raises NotFit without a start."""
         if self.contact.start is None:
             raise NotFit([("start", f"the contact {self.contact.id} has no start")])
         return self.contact.start.astimezone(self.zone).date()
 
-    @cached_property
+    @once
     def state(self) -> State:
         """The engagement at the contact's start; raises NotFit without a start."""
         if self.contact.start is None:
             raise NotFit([("start", f"the contact {self.contact.id} has no start")])
         return state_at(self.contact.engagement, self.contact.start, self.zone)
 
-    @cached_property
+    @once
     def span(self) -> Span:
         """The engagement the contact falls into, as a stretch of the history; that at `place` where given."""
         if self.place is not None:
@@ -89,7 +89,7 @@ class Scene:
         at = self.contact.start or self.now
         return span_at(self.contact.engagement, at, self.zone)
 
-    @property
+    @once
     def episode_key(self) -> str:
         """The business key of that engagement's EpisodeOfCare."""
         program = self.people.program.id if self.people.program else ""
@@ -107,17 +107,17 @@ class Scene:
         place = places[0] if self.place is None and places else self.place
         return names[place] if place is not None and place < len(names) else None
 
-    @property
+    @once
     def related(self) -> tuple[Recipient, ...]:
         """Family members and collaterals who received the service."""
         return tuple(one for one in self.contact.recipients if one.role in ("family", "collateral"))
 
-    @property
+    @once
     def entry(self) -> PlanEntry | None:
         """The plan entry that the contact delivers, where it is known."""
         return self.around.entry_of(self.contact)
 
-    @property
+    @once
     def note_key(self) -> str:
         """The business id of this version of the note: contact id, "note", version."""
         return note_key(self.contact)
@@ -133,7 +133,7 @@ class Scene:
         """The DocumentReference of this version in this Bundle."""
         return reference(full_url("note", self.note_key), to="DocumentReference")
 
-    @cached_property
+    @once
     def signed(self) -> tuple[Signed, ...]:
         """The signatures on this version, author first; raises NotFit where a seal fits none of it.
 
