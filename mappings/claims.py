@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from string import ascii_uppercase
 
 from mappings import terms
+from mappings.claim_forms import INSTITUTIONAL, ORIGINAL, PROFESSIONAL, ClaimForm, form_of, unready
 from mappings.codes import Billing, billing_of, needs_rate_code
 from mappings.engagement import state_at
 from mappings.findings import Judgement
@@ -18,13 +20,15 @@ from mappings.office import Surroundings
 from mappings.records import AuthorizationFields, Contact, Coverage, Individual, ProgramFields
 
 UnitsOf = tuple[str, int, int]
+STEM = 18
 
 
 @dataclass(frozen=True)
 class ClaimLine:
     """One line: a procedure with its modifiers; `contacts` gives (contact id, version, units) of each part.
 
-    `rendering` are the ids of the peers, `diagnoses` the ICD-10-CM codes the line is for.
+    `rendering` are the ids of the peers, `diagnoses` the ICD-10-CM codes the line is for. Place of service
+    and revenue code are blank where none is configured.
     """
 
     code: str
@@ -33,13 +37,16 @@ class ClaimLine:
     contacts: tuple[UnitsOf, ...]
     rendering: tuple[str, ...]
     diagnoses: tuple[str, ...] = ()
+    place_of_service: str | None = None
+    revenue_code: str | None = None
 
 
 @dataclass(frozen=True)
 class ClaimDraft:
     """A claim to be: one individual, one day (in the programme's zone), one rate code, no prices.
 
-    The rate code is blank where the place has none; a claim has one authorization at most.
+    The rate code is blank where the place has none; a claim has one authorization at most. `frequency` is 1,
+    or 7 or 8 for what replaces or voids the claim `prior`, which the payer calls `payer_number`.
     """
 
     control_number: str
@@ -53,6 +60,11 @@ class ClaimDraft:
     authorization: AuthorizationFields | None
     attending: str | None
     other_coverages: tuple[Coverage, ...] = ()
+    form: str = INSTITUTIONAL
+    type_of_bill: str | None = None
+    frequency: str = ORIGINAL
+    prior: str | None = None
+    payer_number: str | None = None
 
     @property
     def units(self) -> int:
@@ -69,6 +81,7 @@ class _Part:
     day: date
     billing: Billing
     diagnoses: tuple[str, ...]
+    form: ClaimForm
     authorization: AuthorizationFields | None = None
 
     @property
@@ -79,8 +92,10 @@ class _Part:
         return program, self.contact.individual.id, self.day, "|".join(words).removesuffix("|")
 
     @property
-    def line(self) -> tuple[str, tuple[str, ...]]:
-        return self.billing.code, self.billing.modifiers
+    def line(self) -> tuple[str, tuple[str, ...], str]:
+        # A professional line has a place of service; an institutional one sums the day whatever its places.
+        place = self.form.place_of_service if self.form.form == PROFESSIONAL else None
+        return self.billing.code, self.billing.modifiers, place or ""
 
 
 def draft_claims(
@@ -108,11 +123,24 @@ def draft_claims(
 def control_number(program: str, individual: str, day: date, rate_code: str, submission: str = "A") -> str:
     """The claim's control number: at most 20 letters and digits, the same for the same claim always.
 
-    `submission` is A for the original, B and so on for what replaces it.
+    `submission` is A for the original, B and so on (see `submission`) for what replaces it.
     """
     key = "|".join([program, individual, day.isoformat(), rate_code])
     digest = base64.b32encode(hashlib.sha256(key.encode("utf-8")).digest()).decode("ascii")
     return f"PC{digest[:16]}{submission}"
+
+
+def stem(number: str) -> str:
+    """What the control numbers of all submissions of one claim share."""
+    return number[:STEM]
+
+
+def submission(number: str, place: int) -> str:
+    """The control number of the claim's submission at `place`, the first is 0: A to Z, then AA to ZZ."""
+    if place >= len(ascii_uppercase) * (len(ascii_uppercase) + 1):
+        raise ValueError(f"claim {stem(number)} was submitted more often than a control number can tell")
+    tens, ones = divmod(place, len(ascii_uppercase))
+    return stem(number) + (ascii_uppercase[tens - 1] if tens else "") + ascii_uppercase[ones]
 
 
 def filed_elsewhere(contact: Contact) -> bool:
@@ -131,8 +159,11 @@ def _part(contact: Contact, judged: Judgement, around: Surroundings, library: Li
     billing = billing_of(contact, library, around.program_of(contact.program))
     if billing is None or (not billing.rate_code and needs_rate_code(contact, library, day)):
         return None
+    form = form_of(contact, day, around, library)
+    if form is None or unready(contact, day, around, library) is not None:
+        return None
     diagnoses = _diagnoses(contact, day, around, library)
-    return _Part(contact, judged, day, billing, diagnoses, around.authorization_of(contact))
+    return _Part(contact, judged, day, billing, diagnoses, form, around.authorization_of(contact))
 
 
 def _order(part: _Part) -> tuple[float, str]:
@@ -169,11 +200,14 @@ def _draft(parts: Sequence[_Part], around: Surroundings, library: Library) -> Cl
         authorization=parts[0].authorization,
         attending=_attending(parts, around, library),
         other_coverages=tuple(each for each in covers if each is not billed),
+        form=parts[0].form.form,
+        type_of_bill=parts[0].form.type_of_bill if parts[0].form.form == INSTITUTIONAL else None,
     )
 
 
 def _line(parts: Sequence[_Part]) -> ClaimLine:
-    code, modifiers = parts[0].line
+    code, modifiers, _ = parts[0].line
+    places = _unique(part.form.place_of_service or "" for part in parts)
     contacts = tuple((p.contact.id, p.contact.version, p.judgement.billed_units) for p in parts)
     return ClaimLine(
         code=code,
@@ -182,6 +216,8 @@ def _line(parts: Sequence[_Part]) -> ClaimLine:
         contacts=contacts,
         rendering=_unique(p.contact.peer.id for p in parts if p.contact.peer),
         diagnoses=_unique(code for part in parts for code in part.diagnoses),
+        place_of_service=places[0] or None if len(places) == 1 else None,
+        revenue_code=parts[0].form.revenue_code if parts[0].form.form == INSTITUTIONAL else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from mappings.library import Code, Library
-from mappings.records import Contact
+from mappings.records import Contact, StaffFields
 
 ENGAGEMENT = {
     "undecided": "Not admitted (pre-admission contact)",
@@ -92,3 +92,14 @@ def preadmission_diagnosis(library: Library, jurisdiction: str, on: date) -> str
     """The ICD-10-CM code that a claim carries before admission, or None where no pack says."""
     found = library.parameter("preadmission.diagnosis", on, jurisdiction)
     return str(found.value) if found is not None and found.value else None
+
+
+def taxonomy(library: Library, member: StaffFields) -> tuple[str, str] | None:
+    """The one provider taxonomy code (and its display) that a credential of the member stands for; None where
+    no credential names one, or names several."""
+    held = {each.code for each in member.credentials if each.code}
+    table = library.table("staff-nucc")
+    found = [
+        (one.code, one.display) for one in table.codes.values() if one.properties.get("credential") in held
+    ]
+    return found[0] if len(found) == 1 else None

@@ -153,6 +153,20 @@ class Job:
             if judgement.counts and (reasons := claim_reasons(judgement)):
                 yield Line(judgement.id, judgement.kind, "claim held", reasons)
         yield from self._filed_elsewhere()
+        yield from self._without_form()
+
+    def _without_form(self) -> Iterator[Line]:
+        """What the rules let pass and no claim form, or no place of service, is configured for."""
+        from mappings.claim_forms import unready
+        from mappings.claims import filed_elsewhere
+
+        for record, judgement in zip(self.records, self.judgements, strict=True):
+            ready = judgement.counts and judgement.claim == "ready" and judgement.billed_units > 0
+            if record.kind == "contact" and ready and not filed_elsewhere(record):
+                around = self._around(record.program)
+                why = unready(record, around.day_of(record), around, self.library)
+                if why is not None:
+                    yield Line(record.id, "claim", "held", (Reason(*why),))
 
     def _filed_elsewhere(self) -> Iterator[Line]:
         from mappings.claims import filed_elsewhere

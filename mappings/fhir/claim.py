@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from mappings import terms
+from mappings.claim_forms import CANCEL, ORIGINAL, PROFESSIONAL, with_frequency
 from mappings.claims import ClaimDraft, ClaimLine
 from mappings.fhir.bundle import checked, labelled, with_people
 from mappings.fhir.care_plan import service_concept
@@ -39,6 +40,8 @@ from mappings.records import Coverage
 
 VALUE_CODES = "https://www.nubc.org/CodeSystem/ValueCodesAndAmounts"
 TYPE_OF_BILL = "https://www.nubc.org/CodeSystem/TypeOfBill"
+OUTPATIENT = "http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBInstitutionalClaimSubType"
+REVENUE = "https://www.nubc.org/CodeSystem/RevenueCodes"
 _CLAIM_INFO = f"{THO}/us-claim-information-category"
 
 
@@ -91,13 +94,14 @@ def _claim(
     if claim.coverage is None or not claim.diagnoses:
         missing = "insurance" if claim.coverage is None else "diagnosis"
         raise NotFit([(f"Claim.{missing}", f"claim {claim.control_number} of {claim.day} has none")])
-    team = _team(claim)
+    team, professional = _team(claim), claim.form == PROFESSIONAL
     return present(
         resourceType="Claim",
         text=narrative("Peer support claim", _rows(claim)),
         identifier=[{"type": concept(coding(f"{THO}/v2-0203", "PLAC", "Placer Identifier")), **who}],
         status="active",
-        type=concept(coding(f"{THO}/claim-type", "institutional", "Institutional")),
+        type=concept(coding(f"{THO}/claim-type", claim.form, claim.form.capitalize())),
+        subType=None if professional else concept(coding(OUTPATIENT, "outpatient")),
         use="claim",
         patient=people.patient(),
         billablePeriod=period(claim.day, claim.day),
@@ -105,8 +109,9 @@ def _claim(
         insurer=people.payer(str(claim.coverage.payer)),
         provider=people.organization(),
         priority=concept(coding(f"{THO}/processpriority", "normal", "Normal")),
+        related=list(_related(claim)),
         payee={"type": concept(coding(f"{THO}/payeetype", "provider", "Provider"))},
-        careTeam=list(_care_team(team, people)),
+        careTeam=list(_care_team(team, people, library)),
         supportingInfo=list(_information(claim, type_of_bill)),
         diagnosis=[_diagnosis(number, code) for number, code in enumerate(claim.diagnoses, start=1)],
         insurance=[
@@ -140,43 +145,68 @@ def _rows(claim: ClaimDraft) -> list[tuple[str, str | None]]:
         ("Control number", claim.control_number),
         ("Day", str(claim.day)),
         *([("Rate code", claim.rate_code)] if claim.rate_code else []),
+        *([("Voids" if claim.frequency == CANCEL else "Replaces", claim.prior)] if claim.prior else []),
     ]
     return [*facts, *(("Line", line) for line in lines)]
 
 
+def _related(claim: ClaimDraft) -> Iterator[Json]:
+    """The claim that this one replaces or voids, with the payer's own number of it once that is known."""
+    if claim.prior:
+        prior = coding(f"{THO}/ex-relatedclaimrelationship", "prior", "Prior Claim")
+        yield present(
+            claim=logical("Claim", identifier("claim", claim.prior)),
+            relationship=concept(prior),
+            reference={"value": claim.payer_number} if claim.payer_number else None,
+        )
+
+
 def _team(claim: ClaimDraft) -> dict[tuple[str, str], int]:
-    """Sequence by (role, staff id): the rendering peers, then the attending practitioner."""
+    """Sequence by (role, staff id): the rendering peers, then the attending or supervising practitioner."""
+    second = "supervisor" if claim.form == PROFESSIONAL else "attending"
     peers = [("rendering", each) for line in claim.lines for each in line.rendering]
-    attending = [("attending", claim.attending)] if claim.attending else []
+    attending = [(second, claim.attending)] if claim.attending else []
     return {key: number for number, key in enumerate(dict.fromkeys([*peers, *attending]), start=1)}
 
 
-def _care_team(team: Mapping[tuple[str, str], int], people: People) -> Iterator[Json]:
-    displays = {"rendering": "Rendering provider", "attending": "Attending"}
+def _care_team(team: Mapping[tuple[str, str], int], people: People, library: Library) -> Iterator[Json]:
+    displays = {
+        "rendering": "Rendering provider",
+        "attending": "Attending",
+        "supervisor": "Supervising Provider",
+    }
     for (role, staff_id), number in team.items():
+        peer = role == "rendering"
+        taxonomy = PEER_TAXONOMY if peer else terms.taxonomy(library, people.around.member(staff_id))
         yield present(
             sequence=number,
             provider=people.practitioner(staff_id),
             role=concept(coding(f"{THO}/claimcareteamrole", role, displays[role])),
-            qualification=concept(coding(NUCC, *PEER_TAXONOMY)) if role == "rendering" else None,
+            qualification=concept(coding(NUCC, *taxonomy)) if taxonomy else None,
         )
 
 
 def _information(claim: ClaimDraft, type_of_bill: str | None) -> Iterator[Json]:
+    """What `informationSequence` counts: the rate code first, the type of bill, the frequency."""
+    bill = with_frequency(claim.type_of_bill or type_of_bill, claim.frequency)
+    found = [_rate_code(claim.rate_code)] if claim.rate_code else []
+    if bill and claim.form != PROFESSIONAL:
+        bill_type = concept(coding(TYPE_OF_BILL, bill))
+        found.append({"category": concept(coding(_CLAIM_INFO, "type-of-bill")), "code": bill_type})
+    if claim.frequency != ORIGINAL or claim.prior:
+        kind = concept(coding(_CLAIM_INFO, "claim-frequency"))
+        found.append({"category": kind, "valueString": claim.frequency})
+    for number, each in enumerate(found, start=1):
+        yield {"sequence": number, **each}
+
+
+def _rate_code(code: str) -> Json:
     # A code, not an amount, though it stands in a value code on the paper form: R4 has no money here anyway.
-    if claim.rate_code:
-        yield {
-            "sequence": 1,
-            "category": concept(local_coding("claim-information", "value-code", "Value code")),
-            "code": concept(coding(VALUE_CODES, "24"), text="Medicaid rate code"),
-            "valueString": claim.rate_code,
-        }
-    if type_of_bill:
-        yield {
-            "sequence": 2 if claim.rate_code else 1,
-            "category": concept(coding(_CLAIM_INFO, "type-of-bill")),
-            "code": concept(coding(TYPE_OF_BILL, type_of_bill)),
-        }
+    return {
+        "category": concept(local_coding("claim-information", "value-code", "Value code")),
+        "code": concept(coding(VALUE_CODES, "24"), text="Medicaid rate code"),
+        "valueString": code,
+    }
 
 
 def _diagnosis(number: int, code: str) -> Json:
@@ -202,16 +232,18 @@ def _item(
     encounters: Mapping[str, str],
 ) -> Json:
     peers = [team["rendering", each] for each in line.rendering]
-    attending = [place for (role, _), place in team.items() if role == "attending"]
+    attending = [place for (role, _), place in team.items() if role != "rendering"]
     return present(
         sequence=number,
         extension=[_traced(*each) for each in line.contacts],
         careTeamSequence=[*peers, *attending],
         diagnosisSequence=[claim.diagnoses.index(code) + 1 for code in line.diagnoses],
         informationSequence=[1] if claim.rate_code else [],
+        revenue=concept(coding(REVENUE, line.revenue_code)) if line.revenue_code else None,
         productOrService=service_concept(library, line.code),
         modifier=[_modifier(library, each) for each in line.modifiers],
         servicedDate=stamp(claim.day),
+        locationCodeableConcept=_place(library, line.place_of_service),
         quantity=units_of_15(line.units),
         encounter=[_encounter(name, encounters) for name in dict.fromkeys(each[0] for each in line.contacts)],
     )
@@ -219,6 +251,13 @@ def _item(
 
 def _modifier(library: Library, code: str) -> Json:
     return concept(coding(*(terms.term(library, "modifiers", code) or (HCPCS, code))))
+
+
+def _place(library: Library, code: str | None) -> Json | None:
+    if code is None:
+        return None
+    table = library.table("place-of-service")
+    return concept(coding(*(terms.term(library, "place-of-service", code) or (table.system, code))))
 
 
 def _encounter(contact_id: str, encounters: Mapping[str, str]) -> Json:

@@ -24,6 +24,7 @@ from mappings.records import Diagnosis, Individual, Program, Staff
 from smart_launch.issuers import Issuer
 from tests.app.office import CHEN, ISSUER, MORENO, MOSS, NAMES, RIVERA, ROLES, Office, actor, final
 
+SITE = Path(__file__).parent / "sites" / "idaho.toml"
 MARCH = datetime(2024, 3, 4, 20, 0, tzinfo=UTC)  # one in the afternoon in Boise
 PEOPLE = {MOSS: ("MRN-70001", "Moss", "AA00001A"), "pat-sibling": ("MRN-70099", "Moss", "AA00099Z")}
 CERTIFICATE = {
@@ -53,7 +54,7 @@ def open_idaho(folder: Path) -> Office:
     """Open the agency in `folder`."""
     settings = Settings(data_dir=folder)
     store = open_store(settings)
-    return Office(store, Keyring(store, settings), load(), settings, MARCH)
+    return Office(store, Keyring(store, settings), load(SITE), settings, MARCH)
 
 
 def issuer() -> Issuer:

@@ -212,7 +212,9 @@ def test_claim_of_a_place_without_rate_codes_leaves_with_its_authorization() -> 
     contacts = [record for record in records if isinstance(record, Contact)]
     around = Surroundings(authorizations={r.id: r for r in records if isinstance(r, Authorization)})
     judged = judge(records, load(), NOW)
-    claims = draft_claims(contacts, judged, around, load())
+    assert draft_claims(contacts, judged, around, load()) == [], "nobody said which place of service it is"
+    site = load(Path(__file__).parents[1] / "app" / "sites" / "idaho.toml")
+    claims = draft_claims(contacts, judged, around, site)
     assert [(c.units, c.rate_code) for c in claims] == [(2, ""), (2, "")]
     assert len({c.control_number for c in claims}) == 2
     numbers = []
@@ -221,4 +223,6 @@ def test_claim_of_a_place_without_rate_codes_leaves_with_its_authorization() -> 
         resource = next(e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "Claim")
         numbers += resource["insurance"][0]["preAuthRef"]
         assert "supportingInfo" not in resource
+        assert resource["type"]["coding"][0]["code"] == "professional"
+        assert resource["item"][0]["locationCodeableConcept"]["coding"][0]["code"] == "53"
     assert sorted(numbers) == ["A123", "B456"]
