@@ -18,7 +18,13 @@ from mappings.records import Contact, Goal, Individual, Recipient, StaffFields
 from mappings.terms import ENGAGEMENT
 
 WIDTH = 100
-_LABEL = 18
+LABEL_WIDTH = _LABEL = 18
+_TITLES = (
+    "Purpose", "Response", "Progress", "Outcome", "In the person's own words", "Goals", "Service components",
+    "Rationale outside the plan", "Event and response in the plan", "Risk", "Collaboration", "Notice",
+)  # fmt: skip
+# The line that stands over each part of the text, and the heading that it is.
+HEADINGS = {title.upper(): title for title in _TITLES}
 PART2_NOTICE = "42 CFR part 2 prohibits unauthorized use or disclosure of these records."
 
 Row = tuple[str, str | None]

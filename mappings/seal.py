@@ -189,6 +189,11 @@ def verify(value: str, statement: bytes, public_jwks: Mapping[str, Any]) -> dict
     return _read(statement)
 
 
+def key_named(value: str) -> str:
+    """The id of the key that a detached JWS names, unproven; raises NotVerified where it cannot be read."""
+    return str(_header(value)["kid"])
+
+
 def _header(value: str) -> dict[str, Any]:
     try:
         parts = value.split(".")
@@ -240,6 +245,7 @@ __all__ = [
     "SecondStep",
     "individual_token",
     "jws_digest",
+    "key_named",
     "new_seal_key",
     "public_jwk",
     "seal",
