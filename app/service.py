@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import migrations
 from app.keyring import Keyring
 from app.settings import Settings
+from app.site_rules import SiteRules
 from app.store import Store, open_store
 from app.web import access, errors, headers, pages, view
 from app.web.authorizations import authorizations
@@ -41,7 +42,6 @@ from app.web.staff_ledgers import staff_ledgers
 from app.web.staff_program import staff_program
 from app.web.styling import styling
 from app.web.why import why
-from mappings.library import load
 from smart_launch.fhir_client import http_session
 
 MAX_FORM_BYTES = 1024 * 1024
@@ -106,7 +106,7 @@ def create_app(
         settings=settings,
         store=store,
         keyring=Keyring(store, settings, clock),
-        library=load(settings.site_rules),
+        rules=SiteRules(settings),
         http=http or http_session(),
         clock=clock,
     )

@@ -59,6 +59,11 @@ class Settings(BaseSettings):
         return self.site or (folder if folder.is_dir() else None)
 
     @property
+    def sites(self) -> Path:
+        """Where the overlays of single EHRs lie, a folder for each issuer id."""
+        return self.data_dir / "sites"
+
+    @property
     def master_key_file(self) -> Path:
         """Where the master key for encryption at rest lies: `secret_file`, or a file in `data_dir`."""
         return self.secret_file or self.data_dir / "master.key"

@@ -48,6 +48,11 @@ SHEET_EXAMPLE = """\b
 Example:
   peerchart issuers sheet riverbend --json > sheet.json
 """
+OVERLAY_EXAMPLE = """\b
+Examples:
+  peerchart issuers overlay riverbend site.toml
+  peerchart issuers overlay riverbend --none
+"""
 REMOVE_EXAMPLE = """\b
 Example:
   peerchart issuers remove riverbend
@@ -155,6 +160,47 @@ def sheet(issuer: str, data: Path | None, as_json: bool) -> None:
         say(f"still open: {point}")
 
 
+@issuers.command(epilog=OVERLAY_EXAMPLE)
+@click.argument("issuer")
+@click.argument("source", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option("--none", "away", is_flag=True, help="Take the EHR's own overlay away.")
+@data_option
+@json_option
+def overlay(issuer: str, source: Path | None, away: bool, data: Path | None, as_json: bool) -> None:
+    """Give one EHR a site overlay of its own: a TOML file, or a folder with site.toml, packs and tables. It
+    stands in place of the installation's, is held against the guidance first, and counts from the next start
+    of the server. Without a file: say what it has."""
+    from app import audit, site_rules
+    from mappings.library import LibraryError, load
+
+    if source is not None and away:
+        raise click.UsageError("give a file, or --none, not both")
+    settings = settings_of(data)
+    with opened(settings) as installation, installation.store.write() as session:
+        found = _known(installation, issuer)
+        try:
+            if source is not None:
+                site_rules.install(settings, issuer, source, found.jurisdiction)
+            elif away and not site_rules.remove(settings, issuer):
+                raise click.UsageError(f"{issuer} has no overlay of its own")
+            library = load(site_rules.site_of(settings, issuer))
+        except LibraryError as error:
+            raise click.ClickException(f"{error} Nothing was changed.") from error
+        if source is not None or away:
+            audit.did(
+                session, operator(issuer), "rules of the site changed", utc_now(), subject=issuer,
+                library=library.digest,
+            )  # fmt: skip
+    own = (settings.sites / issuer).is_dir()
+    said = {"issuer": issuer, "own": own, "overlay": library.overlay and library.overlay.id,
+            "digest": library.digest}  # fmt: skip
+    whose = "an overlay of its own" if own else "the installation's rules"
+    named = f" ({library.overlay.id})" if library.overlay else ""
+    click.echo(json_line(said) if as_json else f"{issuer} has {whose}{named}; rules {library.digest[:12]}.")
+    if source is not None or away:
+        say("It counts from the next start of the server.")
+
+
 @issuers.command("list", epilog=LIST_EXAMPLE)
 @data_option
 @json_option
@@ -182,10 +228,11 @@ def remove(issuer: str, data: Path | None) -> None:
     """Remove an EHR that nothing was ever written for; one with records stays, for they stay."""
     from sqlalchemy import delete, exists, select
 
-    from app import audit
+    from app import audit, site_rules
     from app.tables import ContactRow, IssuerRow, OutboxRow, PlanEntryRow
 
-    with opened(settings_of(data)) as installation, installation.store.write() as session:
+    settings = settings_of(data)
+    with opened(settings) as installation, installation.store.write() as session:
         if session.get(IssuerRow, issuer) is None:
             raise click.UsageError(f"there is no registered EHR {issuer!r}; see: peerchart issuers list")
         held = [
@@ -195,6 +242,7 @@ def remove(issuer: str, data: Path | None) -> None:
             raise click.ClickException(f"{issuer} has records here, so its registration is kept.")
         session.execute(delete(IssuerRow).where(IssuerRow.issuer == issuer))
         audit.did(session, operator(issuer), "EHR removed", utc_now(), subject=issuer)
+    site_rules.remove(settings, issuer)
     click.echo(f"{issuer} is no longer registered; launches from it are refused.")
 
 

@@ -150,6 +150,8 @@ def _page(values: Values, errors: Errors, status: int) -> ResponseReturnValue:
         answers_at=own_redirect(issuer, kit().settings),
         takes=override_of(kit().settings.data_dir, issuer.id),
         history=history[::-1][:20],
+        overlay=kit().library.overlay,
+        own_overlay=kit().rules.has_own(issuer.id),
         stays_days=STAYS.days,
     )
     return page, status

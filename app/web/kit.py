@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import requests
-from flask import current_app
+from flask import current_app, g, has_app_context
 
 from app.keyring import Keyring
 from app.settings import Settings
+from app.site_rules import SiteRules
 from app.store import Store
 from app.web.limits import Limits
 from mappings.library import Library
@@ -26,7 +27,7 @@ class Kit:
     settings: Settings
     store: Store
     keyring: Keyring
-    library: Library
+    rules: SiteRules
     http: requests.Session
     clock: Callable[[], datetime]
     profiles: ProfileCache = field(default_factory=ProfileCache)
@@ -36,6 +37,12 @@ class Kit:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "limits", Limits(self.settings))
+
+    @property
+    def library(self) -> Library:
+        """The rules that count at the EHR of whoever is at the screen in this request."""
+        who = g.get("actor") if has_app_context() else None
+        return self.rules.of(who.issuer if who is not None else None)
 
     def now(self) -> datetime:
         """The time of the clock, aware."""

@@ -90,10 +90,11 @@ def test_the_page_of_a_rule_that_is_gone_is_explained_all_the_same(
     office: Office, peer: Desk, note: str
 ) -> None:
     from dataclasses import replace
+    from types import SimpleNamespace
 
     rules = {id: rule for id, rule in office.kit.library.rules_by_id.items() if id != "NY.UNIT.DAYCAP"}
     fewer = replace(office.kit.library, rules_by_id=rules, digest="later", _days={})
-    office.app.extensions["peerchart"] = replace(office.kit, library=fewer)
+    office.app.extensions["peerchart"] = replace(office.kit, rules=SimpleNamespace(of=lambda _issuer: fewer))
     page = _text(peer, f"/contacts/{note}/why")
     assert "twelve units per day" in page
     assert "Today's library has no such rule." in page
