@@ -62,21 +62,25 @@ class Acquaintances:
     def __init__(self, people: Iterable[Individual]) -> None:
         each = {person.id: person.name for person in people if person.name is not None}
         self.known = {known.id: known for known in names_of(each.items())}
+        self._forms: Mapping[str, Set[str]] | None = None
         self._by_key: dict[str, set[str]] = {}
-        for known in self.known.values():
-            for name in (*known.firsts, *known.lasts):
-                self._by_key.setdefault(name[:KEY], set()).add(known.id)
-        self._keys = frozenset(self._by_key)
+        self._keys: frozenset[str] = frozenset()
 
     def near(self, keys: frozenset[str], nicknames: Mapping[str, Set[str]]) -> list[Known]:
-        """Those one of whose names may stand among words that begin so, also as a nickname."""
-        found: set[str] = set()
-        for key in keys & self._keys:
-            found |= self._by_key[key]
-        for key in keys & nicknames.keys():
-            for other in nicknames[key]:
-                found |= self._by_key.get(other[:KEY], set())
-        return [self.known[id] for id in sorted(found)]
+        """Those one of whose names, in any form, may stand among words that begin so."""
+        if self._forms is not nicknames:
+            self._index(nicknames)
+        found = keys & self._keys
+        ids = {id for key in found for id in self._by_key[key]}
+        return [self.known[id] for id in sorted(ids)]
+
+    def _index(self, nicknames: Mapping[str, Set[str]]) -> None:
+        self._forms, self._by_key = nicknames, {}
+        for known in self.known.values():
+            forms = (nicknames.get(first, frozenset()) for first in known.firsts)
+            for name in (known.firsts | known.lasts).union(*forms):
+                self._by_key.setdefault(name[:KEY], set()).add(known.id)
+        self._keys = frozenset(self._by_key)
 
 
 def names_of(people: Iterable[tuple[str, Name | None]]) -> list[Known]:

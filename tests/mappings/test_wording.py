@@ -43,7 +43,7 @@ def _lists() -> WordLists:
 
 
 @cache
-def _entries() -> Mapping[str, Any]:
+def _entries() -> Mapping[tuple[str, str], Any]:
     day = load().on("us-ny", date(2026, 3, 4))
     assert day is not None
     return {
