@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from app import (
     assignments,
@@ -74,51 +73,92 @@ class World:
     other: dict[str, Ids] = field(default_factory=dict)
     elsewhere: dict[str, Ids] = field(default_factory=dict)
 
+    _cookies: dict[tuple[str, str | None, str], tuple[str, str]] = field(default_factory=dict)
+    _kept: tuple[int, Any] | None = None
+    _read: tuple[int, dict[str, list[Any]]] | None = None
+
+    def __post_init__(self) -> None:
+        self._looker = sqlite_module().connect(str(self.file))
+
+    def close(self) -> None:
+        self._looker.close()
+        self.office.kit.store.close()
+
     def sit(self, role: str, patient: str | None, issuer: str = EHR) -> Desk:
+        """A browser of its own at the one launch of this role, person and EHR."""
+        wanted = (role, patient, issuer)
+        if wanted not in self._cookies:
+            desk = self.afresh(role, patient, issuer)
+            self._cookies[wanted] = (desk.launch_id, cookie_of(desk))
+        launch_id, secret = self._cookies[wanted]
+        return with_cookie(Desk(self.office.app.test_client(), launch_id), secret)
+
+    def afresh(self, role: str, patient: str | None, issuer: str = EHR) -> Desk:
+        """A browser at a launch that nobody else has."""
         return self.office.sit(WHO[role], patient, issuer=issuer)
 
     @contextmanager
     def as_it_was(self) -> Iterator[None]:
         """Whatever is done inside is undone."""
-        kept = sqlite_module().connect(":memory:")
-        live = sqlite_module().connect(str(self.file))
+        if self._kept is None or self._kept[0] != self._version():
+            copy = sqlite_module().connect(":memory:")
+            self._looker.backup(copy)
+            self._kept = (self._version(), copy)
+        version, copy = self._kept
         try:
-            live.backup(kept)
             yield
-            kept.backup(live)
         finally:
-            kept.close()
-            live.close()
+            if version != self._version():
+                live = sqlite_module().connect(str(self.file))
+                copy.backup(live)
+                live.close()
+                self._kept = (self._version(), copy)
 
-    def state(self) -> str:
-        """A digest of every table but the trail and the launches."""
-        live = sqlite_module().connect(str(self.file))
-        try:
-            return hashlib.sha256(repr(list(_rows(live))).encode()).hexdigest()
-        finally:
-            live.close()
+    def state(self) -> dict[str, list[Any]]:
+        """The rows of every table but the trail and the launches."""
+        if self._read is None or self._read[0] != self._version():
+            self._read = (self._version(), dict(_rows(self._looker)))
+        return self._read[1]
 
-    def trail(self) -> list[str]:
-        """The actions of the audit trail, in their order."""
-        live = sqlite_module().connect(str(self.file))
-        try:
-            return [action for (action,) in live.execute("SELECT action FROM audit ORDER BY seq")]
-        finally:
-            live.close()
+    def trail(self, after: int = 0) -> list[str]:
+        """The actions of the audit trail behind that number, in their order."""
+        told = self._looker.execute("SELECT action FROM audit WHERE seq > ? ORDER BY seq", (after,))
+        return [action for (action,) in told]
+
+    def told(self) -> int:
+        """The last number of the audit trail."""
+        return int(self._looker.execute("SELECT max(seq) FROM audit").fetchone()[0])
+
+    def _version(self) -> int:
+        # It changes with every commit of another connection, and the looker itself writes nothing.
+        return int(self._looker.execute("PRAGMA data_version").fetchone()[0])
 
 
-def _rows(live: Any) -> Iterator[Any]:
+def cookie_of(desk: Desk) -> str:
+    """The cookie that opens this launch."""
+    cookie = desk.client.get_cookie(cookie_name(desk.launch_id), domain="127.0.0.1")
+    assert cookie is not None
+    return cookie.value
+
+
+def with_cookie(desk: Desk, secret: str) -> Desk:
+    """The same browser, and this cookie at the name of its launch."""
+    desk.client.set_cookie(cookie_name(desk.launch_id), secret, domain="127.0.0.1", secure=True)
+    return desk
+
+
+def _rows(live: Any) -> Iterator[tuple[str, list[Any]]]:
     tables = live.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
     for (table,) in tables:
         if table not in ("audit", "launches") and not table.startswith("sqlite_"):
             # The name comes from the database itself.
-            rows = live.execute(f'SELECT * FROM "{table}" ORDER BY rowid')  # noqa: S608
-            yield table, rows.fetchall()
+            yield table, live.execute(f'SELECT * FROM "{table}" ORDER BY rowid').fetchall()  # noqa: S608
 
 
 def open_world(folder: Path) -> World:
     """The two EHRs with all their records."""
     office = open_office(folder)
+    _in_haste(office)
     world = World(office, folder / "peerchart.sqlite3")
     _register_elsewhere(office)
     for issuer in (EHR, ELSEWHERE):
@@ -131,6 +171,13 @@ def open_world(folder: Path) -> World:
         ids.update(_records(office, issuer, patient, hour))
     _office_records(world)
     return world
+
+
+def _in_haste(office: Office) -> None:
+    """No commit waits for the disk: nothing of this file is to outlive the tests."""
+    engine = office.kit.store.engine
+    event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA synchronous = OFF"))
+    engine.dispose()
 
 
 def _register_elsewhere(office: Office) -> None:
@@ -273,4 +320,4 @@ def _office_records(world: World) -> None:
     world.own["preference"] = {"name": "deliveries.listing"}
 
 
-__all__ = ["ELSEWHERE", "MOSS", "WHO", "World", "cookie_name", "open_world"]
+__all__ = ["ELSEWHERE", "MOSS", "WHO", "Ids", "World", "cookie_of", "open_world", "with_cookie"]

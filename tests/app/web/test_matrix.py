@@ -5,8 +5,9 @@ The expectations are data, `matrix.toml`; the pages are those of the application
 
 from __future__ import annotations
 
+import functools
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from werkzeug.test import TestResponse
 from app.actor import ROLES
 from app.web import launches
 from app.web.access import PUBLIC, guard_of
-from tests.app.web.matrix_office import ELSEWHERE, MOSS, WHO, Ids, World, cookie_name, open_world
+from tests.app.web.matrix_office import ELSEWHERE, MOSS, WHO, Ids, World, cookie_of, open_world, with_cookie
 from tests.app.web.office import ORIGIN, Desk
 
 DATA = tomllib.loads((Path(__file__).parent / "matrix.toml").read_text(encoding="utf-8"))
@@ -68,7 +69,7 @@ EACH = pytest.mark.parametrize("endpoint", sorted(LINES))
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     opened = open_world(tmp_path_factory.mktemp("matrix"))
     yield opened
-    opened.office.kit.store.close()
+    opened.close()
 
 
 def test_every_page_of_the_application_stands_in_the_matrix_and_nothing_else(world: World) -> None:
@@ -96,95 +97,107 @@ def test_a_role_that_is_named_is_answered_for_what_is_its_own(world: World, endp
         for patient in line.places:
             if role == "engineer" and patient is not None and endpoint != "pages.sign_out":
                 continue  # no charts, shown below
+            desk = world.sit(role, patient)
             with world.as_it_was():
-                answer = _ask(world, world.sit(role, patient), line, world.own)
+                answer = _ask(world, desk, line, world.own)
             assert answer.status_code == line.answer(role, patient), (role, patient)
 
 
 @EACH
 def test_a_role_that_is_not_named_is_refused_and_only_the_trail_says_so(world: World, endpoint: str) -> None:
     line = LINES[endpoint]
-    for role in sorted(ROLES - line.who):
-        for patient in line.places:
-            _refused(world, role, patient, line, 403)
+    unnamed = [(role, patient) for role in sorted(ROLES - line.who) for patient in line.places]
+    _refused(world, unnamed, line, 403, world.own)
 
 
 @EACH
 def test_an_interface_engineer_is_let_into_no_chart(world: World, endpoint: str) -> None:
     if endpoint != "pages.sign_out":
-        _refused(world, "engineer", MOSS, LINES[endpoint], 403)
+        _refused(world, [("engineer", MOSS)], LINES[endpoint], 403, world.own)
 
 
 @EACH
 def test_a_page_of_the_chart_is_none_of_the_list_and_the_other_way_round(world: World, endpoint: str) -> None:
     line = LINES[endpoint]
-    for patient in {MOSS, None} - set(line.places):
-        _refused(world, min(line.who), patient, line, 403)
+    wrong = [place for place in (MOSS, None) if place not in line.places]
+    _refused(world, [(min(line.who), place) for place in wrong], line, 403, world.own)
 
 
 @EACH
 def test_in_a_chart_the_record_of_another_person_is_not_there(world: World, endpoint: str) -> None:
     line = LINES[endpoint]
     if line.record in world.other and MOSS in line.places:
-        for role in sorted(line.who - {"engineer"}):
-            answer = _refused(world, role, MOSS, line, 404, world.other)
-            assert "Farrell" not in answer.text
+        charts = [(role, MOSS) for role in sorted(line.who - {"engineer"})]
+        answers = _refused(world, charts, line, 404, world.other)
+        assert not [answer for answer in answers if "Farrell" in answer.text]
 
 
 @EACH
 def test_a_record_of_another_ehr_is_not_there_and_is_never_forbidden(world: World, endpoint: str) -> None:
     line = LINES[endpoint]
     if line.record in world.elsewhere:
-        for role in sorted(line.who):
-            for patient in line.places:
-                if role != "engineer" or patient is None:
-                    _refused(world, role, patient, line, 404, world.elsewhere)
+        named = [(role, place) for role in sorted(line.who) for place in line.places]
+        outside = [(role, place) for role, place in named if role != "engineer" or place is None]
+        _refused(world, outside, line, 404, world.elsewhere)
+
+
+@pytest.fixture(scope="module")
+def shut_out(world: World) -> Callable[[str, str, str | None], Desk]:
+    """A browser of this role without an open launch, in one of the ways below; each is made once."""
+    return functools.cache(functools.partial(_without, world))
 
 
 @EACH
 @pytest.mark.parametrize("how", ["expired", "signed out", "another browser", "another EHR's cookie", "none"])
-def test_without_an_open_launch_of_this_browser_no_page_opens(world: World, endpoint: str, how: str) -> None:
+def test_without_an_open_launch_of_this_browser_no_page_opens(
+    world: World, shut_out: Callable[[str, str, str | None], Desk], endpoint: str, how: str
+) -> None:
     line = LINES[endpoint]
-    desk = world.sit(min(line.who), line.places[0])
-    desk = _without(world, desk, how)
+    desk = shut_out(how, min(line.who), line.places[0])
     before = world.state()
     answer = _ask(world, desk, line, world.own)
     assert answer.status_code == 401
     assert not [name for name in ("Moss", "Farrell", "Robin") if name in answer.text]
-    assert world.state() == before
+    assert _changed(world, before) == []
 
 
-def _without(world: World, desk: Desk, how: str) -> Desk:
+def _without(world: World, how: str, role: str, patient: str | None) -> Desk:
+    desk = world.afresh(role, patient)
     if how == "expired":
         with world.office.kit.store.write() as session:
             launches.close(session, desk.launch_id, "idle", world.office.clock())
     elif how == "signed out":
-        cookie = desk.client.get_cookie(cookie_name(desk.launch_id), domain="127.0.0.1")
-        assert cookie is not None
-        desk.post("/sign-out")
-        desk.client.set_cookie(cookie_name(desk.launch_id), cookie.value, domain="127.0.0.1", secure=True)
+        secret = cookie_of(desk)
+        assert desk.post("/sign-out").status_code == 200
+        return with_cookie(desk, secret)
     elif how == "another browser":
         return Desk(world.office.app.test_client(), desk.launch_id)
     elif how == "another EHR's cookie":
-        there = world.sit("peer", MOSS, ELSEWHERE)
-        cookie = there.client.get_cookie(cookie_name(there.launch_id), domain="127.0.0.1")
-        assert cookie is not None
-        desk.client.set_cookie(cookie_name(desk.launch_id), cookie.value, domain="127.0.0.1", secure=True)
+        return with_cookie(desk, cookie_of(world.sit("peer", MOSS, ELSEWHERE)))
     else:
         return Desk(desk.client, "0" * 32)
     return desk
 
 
 def _refused(
-    world: World, role: str, patient: str | None, line: Line, status: int, ids: dict[str, Ids] | None = None
-) -> TestResponse:
-    desk = world.sit(role, patient)
-    before, told = world.state(), len(world.trail())
-    answer = _ask(world, desk, line, ids or world.own)
-    assert answer.status_code == status, (role, patient)
-    assert world.state() == before, (role, patient)
-    assert world.trail()[told:] == ["refused"], (role, patient)
-    return answer
+    world: World, who: Sequence[tuple[str, str | None]], line: Line, status: int, ids: dict[str, Ids]
+) -> list[TestResponse]:
+    """Each role in its place is answered that status; each answer leaves one line in the trail, and all of
+    them together leave nothing else."""
+    desks = [(world.sit(role, patient), role, patient) for role, patient in who]
+    before, answers = world.state(), []
+    for desk, role, patient in desks:
+        told = world.told()
+        answers.append(_ask(world, desk, line, ids))
+        assert answers[-1].status_code == status, (role, patient)
+        assert world.trail(told) == ["refused"], (role, patient)
+    assert _changed(world, before) == [], who
+    return answers
+
+
+def _changed(world: World, before: dict[str, list[Any]]) -> list[str]:
+    after = world.state()
+    return sorted(table for table in before.keys() | after.keys() if before.get(table) != after.get(table))
 
 
 def _ask(world: World, desk: Desk, line: Line, ids: dict[str, Ids]) -> TestResponse:
