@@ -31,7 +31,10 @@ LABELS = {
 }
 METHODS = (
     (NONE, "Nothing more: the open chart is enough"),
-    (REAUTHORIZE, "Signing in to the EHR again, at each signature"),
+    (
+        REAUTHORIZE,
+        "Signing in to the EHR again, at each signature; for an EHR that supports max_age and auth_time",
+    ),
     (PIN, "A signing PIN of one's own, at each signature"),
 )
 
