@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,15 +12,18 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import audit, decisions, individuals, judging, outbox
+from app import audit, claim_content, claim_status, decisions, individuals, judging, outbox
 from app.actor import ADMINISTRATOR, BILLER, SUPERVISOR, Actor, not_here, require
-from app.claim_drafts import CORRECTION, Drafted, draft, drafted, live_units
+from app.claim_drafts import Drafted, draft, drafted
+from app.claim_lineage import CANCEL_IT, CORRECT, live_units, replace_prior
+from app.claim_status import Answer
 from app.columns import compact
 from app.findings_kept import Reason, read_kept
-from app.problems import MendInput, Stale
-from app.tables import ClaimHoldRow, ClaimRow, ContactRow
+from app.problems import Held, MendInput, Stale
+from app.tables import ChargeExportRow, ClaimHoldRow, ClaimRow, ContactRow, OutboxRow
 from app.typed_text import sendable
 from app.words import CLAIM_WORDS, HELD, READY, RELEASED, VOID
+from mappings.claim_forms import CANCEL, sole_biller
 from mappings.claims import ClaimDraft
 from mappings.fhir.claim import claim_bundle
 from mappings.library import Library
@@ -42,7 +46,9 @@ class ClaimView:
 
     `reason` and `what_to_do` are words for people, `findings` the rules that hold it; `delivery` is the word
     for where the released claim stands; `authorization` is the id of the one its units are taken from, with
-    the payer's number, both blank where none is; times aware."""
+    the payer's number, both blank where none is; times aware. `frequency` is 1, 7 or 8, `prior` the claim it
+    replaces or voids, `replaced_by` the claim (or draft) that does so to it, `answers` what the payer said,
+    `batch` the charge file it went into, `asked` what a biller asked to be done to it."""
 
     control_number: str
     state: str
@@ -63,11 +69,31 @@ class ClaimView:
     delivery: str | None
     authorization: str = ""
     authorization_number: str = ""
+    form: str = ""
+    frequency: str = "1"
+    prior: str | None = None
+    replaced_by: str | None = None
+    answers: tuple[Answer, ...] = ()
+    batch: str | None = None
+    asked: str | None = None
+
+    @property
+    def standing(self) -> str:
+        """Where it stands: the state, or for a released claim what its payer last decided."""
+        last = claim_status.standing(self.answers)
+        return last.status if last is not None and self.state == RELEASED else self.state
+
+    @property
+    def voids(self) -> bool:
+        """Whether it takes another claim back."""
+        return self.frequency == CANCEL
 
     @property
     def digest(self) -> str:
         """The SHA-256 of what a release would send: lines, units, diagnoses and the authorization."""
         named = f"{self.authorization}|{self.authorization_number}"
+        if self.prior:
+            named += f"|{self.frequency}|{self.prior}"
         return _digest(self.lines, self.diagnoses, self.units, named)
 
     @property
@@ -97,7 +123,8 @@ def redraft_all(session: Session, actor: Actor, library: Library, now: datetime)
 
 def listing(session: Session, actor: Actor, state: str | None = None) -> list[ClaimView]:
     """The claims of the issuer, or of the launch's person, and the final contacts that are held, latest day
-    first; `state` ready, held or released. For billers, supervisors and administrators (NotAllowed)."""
+    first; `state` ready, held, released, corrected, voided or what a payer answered. For billers,
+    supervisors and administrators (NotAllowed)."""
     require(actor, *READERS, to="see claims")
     claims = select(ClaimRow).where(ClaimRow.issuer == actor.issuer, ClaimRow.state != VOID)
     holds = select(ClaimHoldRow).where(ClaimHoldRow.issuer == actor.issuer)
@@ -107,7 +134,7 @@ def listing(session: Session, actor: Actor, state: str | None = None) -> list[Cl
     names = individuals.names(session, actor.issuer)
     views = [_view(session, row, names) for row in session.scalars(claims)]
     views += [_hold_view(row, names) for row in session.scalars(holds)]
-    wanted = [view for view in views if state is None or view.state == state]
+    wanted = [view for view in views if state is None or state in (view.state, view.standing)]
     return sorted(wanted, key=lambda view: (view.day or date.max, view.reference), reverse=True)
 
 
@@ -144,7 +171,7 @@ def release(
     if _content(row) != shown or seen not in (None, _view(session, row, names).digest):
         words = "The claim has changed since it was shown."
         return Release(False, _view(session, row, names), words, "Look at it and release it again.")
-    _send(session, actor, row, claim, library, now)
+    _send(session, actor, row, claim, anew, library, now)
     _keep(session, actor, row, claim, anew, library, now)
     return Release(True, _view(session, row, names))
 
@@ -173,36 +200,68 @@ def unhold(session: Session, actor: Actor, control_number: str, now: datetime) -
     return _view(session, row, individuals.names(session, actor.issuer))
 
 
+def ask(
+    session: Session,
+    actor: Actor,
+    control_number: str,
+    how: str,
+    reason: str,
+    library: Library,
+    now: datetime,
+) -> ClaimView:
+    """Ask for the correction (`how` correct) or the void (`how` void) of a released claim, for a reason
+    people can read; answers the draft, which a biller releases like any other. Raises NotAllowed, NotFound,
+    MendInput for a blank reason, Stale for a claim that does not stand, and Held while it has to wait."""
+    require(actor, BILLER, to="correct or void claims")
+    row = session.get(ClaimRow, (actor.issuer, control_number))
+    if row is None or row.state == VOID or (actor.patient is not None and row.patient != actor.patient):
+        raise not_here("claim")
+    said = sendable(reason, "reason")
+    if not said or how not in (CORRECT, CANCEL_IT):
+        raise MendInput("The reason is blank.", "Say why the claim is changed.", {"reason": "blank"})
+    if row.state != RELEASED or row.frequency == CANCEL:
+        raise Stale("This claim does not stand with the payer.", "Look at the list of claims again.")
+    row.asked, row.reason = how, said
+    session.flush()
+    anew = drafted(session, actor.issuer, row.patient, library, now)
+    made = next((each for each in anew.claims if each.prior == control_number), None)
+    if made is None:
+        why = anew.corrections.waiting.get(control_number, "The claim cannot be corrected now.")
+        raise Held(why, "Settle that, and ask again.")
+    audit.did(session, actor, f"claim {how} asked", now, subject=control_number, patient=row.patient)
+    return view(session, actor, made.control_number)
+
+
 def _claim(session: Session, actor: Actor, control_number: str) -> ClaimRow:
     require(actor, BILLER, to="release or hold claims")
     row = session.get(ClaimRow, (actor.issuer, control_number))
     if row is None or row.state == VOID or (actor.patient is not None and row.patient != actor.patient):
         raise not_here("claim")
-    if row.state == RELEASED:
+    if row.released_at is not None:
         raise Stale("This claim has been released already.", "Look at the list of claims again.")
     return row
 
 
 def _send(
-    session: Session, actor: Actor, row: ClaimRow, claim: ClaimDraft, library: Library, now: datetime
+    session: Session,
+    actor: Actor,
+    row: ClaimRow,
+    claim: ClaimDraft,
+    anew: Drafted,
+    library: Library,
+    now: datetime,
 ) -> None:
-    around = judging.around(session, row.issuer, row.patient).surroundings()
+    around = anew.around.surroundings()
     links = individuals.chart_links(session, row.issuer, row.patient, None)
     payload = judging.payload("claim", lambda: claim_bundle(claim, around, links, library, now))
+    row.draft = claim_content.whole(claim)
     row.state, row.released_at, row.released_by = RELEASED, now, actor.staff_id
     session.flush()
-    key = f"claim/{row.control_number}"
-    outbox.add(
-        session,
-        row.issuer,
-        outbox.CLAIMS,
-        outbox.CLAIM,
-        key,
-        row.patient,
-        row.control_number,
-        payload,
-        now,
-    )
+    if claim.prior:
+        replace_prior(session, row, claim)
+    if not sole_biller(library, _jurisdiction(anew), claim.day):
+        _hand_over(session, row, payload, now)
+    told: dict[str, Any] = {"frequency": claim.frequency, "replaces": claim.prior} if claim.prior else {}
     audit.did(
         session,
         actor,
@@ -212,7 +271,37 @@ def _send(
         patient=row.patient,
         units=row.units,
         day=row.day.isoformat(),
+        **told,
     )
+
+
+def _hand_over(session: Session, row: ClaimRow, payload: bytes, now: datetime) -> None:
+    """The claim leaves by the outbox, and with it the word that the claim before it no longer counts."""
+    where = (session, row.issuer, outbox.CLAIMS, outbox.CLAIM)
+    outbox.add(*where, f"claim/{row.control_number}", row.patient, row.control_number, payload, now)
+    sent = session.scalars(
+        select(OutboxRow.payload).where(
+            OutboxRow.issuer == row.issuer,
+            OutboxRow.destination == outbox.CLAIMS,
+            OutboxRow.key == f"claim/{row.prior}",
+        )
+    ).first()
+    if sent is not None:
+        key = f"claim/{row.prior}/cancelled"
+        outbox.add(*where, key, row.patient, str(row.prior), _cancelled(sent), now)
+
+
+def _cancelled(sent: bytes) -> bytes:
+    bundle = json.loads(sent)
+    for entry in bundle["entry"]:
+        if entry["resource"]["resourceType"] == "Claim":
+            entry["resource"]["status"] = "cancelled"
+    return judging.payload("claim", lambda: bundle)
+
+
+def _jurisdiction(anew: Drafted) -> str:
+    known = next(iter(anew.contacts.values()), None) or next(iter(anew.corrections.contacts.values()), None)
+    return "" if known is None else known.jurisdiction
 
 
 def _keep(
@@ -224,15 +313,19 @@ def _keep(
     library: Library,
     now: datetime,
 ) -> None:
-    """What the rules said of each contact when the claim was released."""
+    """What the rules said of each contact when the claim was released; a void bills nothing."""
+    if claim.frequency == CANCEL:
+        return
+    # A contact that stays as it was is decided upon anew in the claim that replaces the first.
+    occasion = f"{decisions.RELEASED} in {row.control_number}" if claim.prior else decisions.RELEASED
     for contact_id in dict.fromkeys(id for line in claim.lines for id, _, _ in line.contacts):
-        contact, judgement = anew.contacts[contact_id], anew.judged[contact_id]
+        contact, judgement = anew.said_of(claim, contact_id)
         decided = decisions.of_contact(contact, row.patient, anew.around, library, now)
         decisions.keep_decision(
             session,
             row.issuer,
             actor.staff_id,
-            decisions.RELEASED,
+            occasion,
             decided,
             judgement,
             library,
@@ -279,7 +372,26 @@ def _view(session: Session, row: ClaimRow, names: Mapping[str, str]) -> ClaimVie
         delivery=None if sent is None else sent.word,
         authorization=(row.draft.get("authorization") or {}).get("id") or "",
         authorization_number=(row.draft.get("authorization") or {}).get("number") or "",
+        form=row.draft.get("form") or "institutional",
+        frequency=row.frequency,
+        prior=row.prior,
+        replaced_by=_successor(session, row),
+        answers=claim_status.answers(session, row.issuer, row.control_number) if row.released_at else (),
+        batch=_batch(session, row),
+        asked=row.asked,
     )
+
+
+def _successor(session: Session, row: ClaimRow) -> str | None:
+    later = select(ClaimRow.control_number).where(
+        ClaimRow.issuer == row.issuer, ClaimRow.prior == row.control_number, ClaimRow.state != VOID
+    )
+    return session.scalars(later).first()
+
+
+def _batch(session: Session, row: ClaimRow) -> str | None:
+    known = session.get(ChargeExportRow, (row.issuer, row.control_number))
+    return None if known is None else known.batch
 
 
 def _hold_view(row: ClaimHoldRow, names: Mapping[str, str]) -> ClaimView:
@@ -305,10 +417,10 @@ def _hold_view(row: ClaimHoldRow, names: Mapping[str, str]) -> ClaimView:
 
 
 __all__ = [
-    "CORRECTION",
     "ClaimPart",
     "ClaimView",
     "Release",
+    "ask",
     "draft",
     "hold",
     "listing",

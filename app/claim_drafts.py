@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from app import individuals, judging
+from app import claim_content, individuals, judging
+from app.claim_lineage import (
+    CANCEL_IT,
+    Corrections,
+    Head,
+    corrected,
+    heads,
+    live_units,
+    number_of,
+    unit_of,
+)
 from app.findings_kept import keep
 from app.tables import ClaimHoldRow, ClaimRow, ClaimUnitRow, ContactRow, VersionRow
-from app.words import FINAL, HELD, READY, VOID
-from mappings.claims import ClaimDraft, draft_claims
+from app.words import FINAL, HELD, READY, VOID, VOIDED
+from mappings.claim_forms import unready
+from mappings.claims import ClaimDraft, draft_claims, filed_elsewhere, stem
 from mappings.findings import Finding, Judgement
 from mappings.library import Library
-from mappings.records import AuthorizationFields, Contact
+from mappings.office import Surroundings
+from mappings.records import Contact
 
-CORRECTION = "released claim needs a correction"
 Why = tuple[str, str, tuple[Finding, ...]]
-TOO_LATE: Why = (
-    "A claim of the same day and rate code was released already.",
-    "Replace that claim with the payer, so that it holds all units of the day.",
-    (),
-)
 IN_CHANGE: Why = (
     "The note is being changed by its author.",
     "Wait until the new version is signed, or ask the author to discard it.",
@@ -40,13 +45,19 @@ SAME_NUMBER: Why = (
 
 @dataclass(frozen=True)
 class Drafted:
-    """What a drafting came to: the claims that may be released, the final contacts and the judgement of
-    each, by id."""
+    """What a drafting came to: the claims that may be released, corrections among them, the final contacts
+    and the judgement of each, by id; `corrections` has them as they are judged in what they replace."""
 
     claims: tuple[ClaimDraft, ...]
     contacts: Mapping[str, Contact]
     judged: Mapping[str, Judgement]
     around: judging.Around
+    corrections: Corrections
+
+    def said_of(self, claim: ClaimDraft, contact: str) -> tuple[Contact, Judgement]:
+        """A contact of a claim and what the rules say of it there."""
+        of = self.corrections if claim.prior else self
+        return of.contacts[contact], of.judged[contact]
 
 
 def draft(session: Session, issuer: str, patient: str, library: Library, now: datetime) -> list[ClaimDraft]:
@@ -55,21 +66,45 @@ def draft(session: Session, issuer: str, patient: str, library: Library, now: da
 
 
 def drafted(session: Session, issuer: str, patient: str, library: Library, now: datetime) -> Drafted:
-    """Draft the person's claims anew from the final notes; released ones are never touched. A final contact
-    that cannot be claimed is held with its findings."""
+    """Draft the person's claims anew from the final notes; a released one is never touched, what changed of
+    it is drafted as its correction or void. A final contact that cannot be claimed is held with findings."""
     around = judging.around(session, issuer, patient)
     gone = _released_versions(session, issuer, patient)
+    standing = heads(session, issuer, patient)
     finals = _finals(session, issuer, patient, gone)
     carried, judged = _judged(session, issuer, patient, around, finals, library, now)
     open_ = [contact for contact in carried if contact.id not in gone]
     drafts = draft_claims(open_, judged.values(), around.surroundings(), library)
-    fresh, barred = _split(session, issuer, patient, drafts)
-    _replace(session, issuer, patient, fresh, now)
-    whys = {each.id: _why_held(each, judged[each.id], gone, barred) for each in finals}
+    fresh, late, barred = _split(session, issuer, patient, drafts, standing)
+    mended = _corrections(session, issuer, patient, around, standing, late, fresh, library, now)
+    _replace(session, issuer, patient, [*fresh, *mended.drafts], now)
+    told = _Told(gone, barred, late, standing, mended, around.surroundings(), library)
+    whys = {each.id: told.why_held(each, judged[each.id]) for each in finals}
     in_change = _in_change(session, issuer, patient, gone)
     whys |= {each.id: IN_CHANGE for each in in_change}
     _hold_again(session, issuer, patient, [*finals, *in_change], whys, around, library, now)
-    return Drafted(tuple(fresh), {each.id: each for each in carried}, judged, around)
+    known = {each.id: each for each in carried}
+    return Drafted((*fresh, *mended.drafts), known, judged, around, mended)
+
+
+def _corrections(
+    session: Session,
+    issuer: str,
+    patient: str,
+    around: judging.Around,
+    standing: Mapping[str, Head],
+    late: Mapping[str, str],
+    fresh: Sequence[ClaimDraft],
+    library: Library,
+    now: datetime,
+) -> Corrections:
+    keys = frozenset(late.values())
+    if not keys and not any(head.dirty for head in standing.values()):
+        return Corrections((), {}, {}, {})
+    everything = _finals(session, issuer, patient, {})
+    beside = judging.signed_near(session, issuer, patient, everything)
+    taken = {contact for each in fresh for contact, _, _ in _parts(each)}
+    return corrected(session, around, everything, beside, standing, keys, taken, library, now)
 
 
 def _finals(session: Session, issuer: str, patient: str, gone: Mapping[str, int]) -> list[Contact]:
@@ -144,20 +179,29 @@ def _released_versions(session: Session, issuer: str, patient: str) -> dict[str,
 
 
 def _split(
-    session: Session, issuer: str, patient: str, drafts: Sequence[ClaimDraft]
-) -> tuple[list[ClaimDraft], dict[str, Why]]:
-    """Drafts that may stand, and for the contacts of the others why not: their day and rate code went out in
-    a released claim already, or another chart uses the same record number."""
+    session: Session,
+    issuer: str,
+    patient: str,
+    drafts: Sequence[ClaimDraft],
+    standing: Mapping[str, Head],
+) -> tuple[list[ClaimDraft], dict[str, str], dict[str, Why]]:
+    """Drafts that may stand, each under the number of its submission; contact -> stem of the released claim
+    to which a late contact belongs; and why not for those of another chart with the same record number."""
     fresh: list[ClaimDraft] = []
+    late: dict[str, str] = {}
     barred: dict[str, Why] = {}
     for each in drafts:
-        row = session.get(ClaimRow, (issuer, each.control_number))
-        if row is None or (row.patient == patient and row.released_at is None):
-            fresh.append(each)
+        key = stem(each.control_number)
+        others = select(ClaimRow.patient).where(
+            ClaimRow.issuer == issuer, ClaimRow.stem == key, ClaimRow.patient != patient
+        )
+        if session.scalars(others).first() is not None:
+            barred |= {contact: SAME_NUMBER for contact, _, _ in _parts(each)}
+        elif key in standing:
+            late |= {contact: key for contact, _, _ in _parts(each)}
         else:
-            why = TOO_LATE if row.patient == patient else SAME_NUMBER
-            barred |= {contact: why for contact, _, _ in _parts(each)}
-    return fresh, barred
+            fresh.append(replace(each, control_number=number_of(session, issuer, each.control_number)))
+    return fresh, late, barred
 
 
 def _replace(session: Session, issuer: str, patient: str, fresh: Sequence[ClaimDraft], now: datetime) -> None:
@@ -169,7 +213,7 @@ def _replace(session: Session, issuer: str, patient: str, fresh: Sequence[ClaimD
     ).all()
     known = {row.control_number: row for row in rows}
     for number, row in known.items():
-        _free_units(session, row, _parts(wanted[number]) if number in wanted else ())
+        _free_units(session, row, _own(wanted[number]) if number in wanted else ())
         if number not in wanted and row.state != VOID:
             row.state, row.units, row.drafted_at = VOID, 0, now
     session.flush()
@@ -180,55 +224,52 @@ def _replace(session: Session, issuer: str, patient: str, fresh: Sequence[ClaimD
 def _put(
     session: Session, issuer: str, patient: str, row: ClaimRow | None, claim: ClaimDraft, now: datetime
 ) -> None:
-    content = _as_json(claim)
+    content = claim_content.write(claim)
     if row is None:
         row = ClaimRow(issuer=issuer, control_number=claim.control_number, patient=patient, state=READY)
         row.individual, row.program = claim.individual.id, claim.program.id
-        row.day, row.rate_code = claim.day, claim.rate_code
+        row.day, row.rate_code, row.stem = claim.day, claim.rate_code, stem(claim.control_number)
         row.draft, row.units, row.drafted_at = content, claim.units, now
+        row.frequency, row.prior = claim.frequency, claim.prior
+        row.reason = _voided_before(session, issuer, claim)
+        row.state = HELD if row.reason else READY
         session.add(row)
     elif row.state == VOID:
         row.state = HELD if row.reason else READY
-    if row.draft != content or row.units != claim.units:
+    if row.draft != content or row.units != claim.units or row.frequency != claim.frequency:
         row.draft, row.units, row.drafted_at = content, claim.units, now
+    row.frequency, row.prior = claim.frequency, claim.prior
     session.flush()
     live = {(unit.contact, unit.version, unit.units) for unit in live_units(session, row)}
-    for contact, version, units in _parts(claim):
-        if (contact, version, units) not in live:
-            session.add(
-                ClaimUnitRow(
-                    issuer=issuer,
-                    control_number=claim.control_number,
-                    contact=contact,
-                    version=version,
-                    patient=patient,
-                    program=claim.program.id,
-                    day=claim.day,
-                    units=units,
-                    live=True,
-                    authorization=claim.authorization.id if claim.authorization else None,
-                )
-            )
+    for part in _own(claim):
+        if part not in live:
+            session.add(unit_of(row, claim, *part))
     session.flush()
+
+
+def _voided_before(session: Session, issuer: str, claim: ClaimDraft) -> str | None:
+    """What a biller voided is not billed again until somebody lifts the hold."""
+    voided = select(ClaimRow).where(
+        ClaimRow.issuer == issuer,
+        ClaimRow.stem == stem(claim.control_number),
+        ClaimRow.state == VOIDED,
+        ClaimRow.asked == CANCEL_IT,
+    )
+    row = None if claim.prior else session.scalars(voided.order_by(ClaimRow.released_at.desc())).first()
+    return (
+        None if row is None else f"Claim {row.control_number} was voided: {row.reason or 'no reason given'}"
+    )
+
+
+def _own(claim: ClaimDraft) -> tuple[tuple[str, int, int], ...]:
+    """The units that stand in a draft: those of a correction move to it only when it is released."""
+    return () if claim.prior else _parts(claim)
 
 
 def _free_units(session: Session, row: ClaimRow, keep_: Sequence[tuple[str, int, int]]) -> None:
     for unit in live_units(session, row):
         if (unit.contact, unit.version, unit.units) not in keep_:
             unit.live = False
-
-
-def live_units(session: Session, row: ClaimRow) -> Sequence[ClaimUnitRow]:
-    """The units that stand in a claim."""
-    return session.scalars(
-        select(ClaimUnitRow)
-        .where(
-            ClaimUnitRow.issuer == row.issuer,
-            ClaimUnitRow.control_number == row.control_number,
-            ClaimUnitRow.live,
-        )
-        .order_by(ClaimUnitRow.id)
-    ).all()
 
 
 def _parts(claim: ClaimDraft) -> tuple[tuple[str, int, int], ...]:
@@ -267,38 +308,45 @@ def _hold_again(
     session.flush()
 
 
-def _why_held(
-    contact: Contact, judgement: Judgement, gone: Mapping[str, int], barred: Mapping[str, Why]
-) -> Why | None:
-    if contact.id in gone:
-        words = f"version {gone[contact.id]} is in it; version {contact.version} replaces that one."
-        return f"{CORRECTION}: {words}", "Correct or void the claim with the payer.", ()
-    if judgement.claim == "held":
-        findings = judgement.holding("signing", "claim")
-        first = findings[0]
-        return first.message, first.fix, findings
-    return barred.get(contact.id)
+@dataclass(frozen=True)
+class _Told:
+    """What there is to say of a final contact that is in no claim, or not as it is now signed."""
 
+    gone: Mapping[str, int]
+    barred: Mapping[str, Why]
+    late: Mapping[str, str]
+    standing: Mapping[str, Head]
+    mended: Corrections
+    around: Surroundings
+    library: Library
 
-def _as_json(claim: ClaimDraft) -> dict[str, Any]:
-    return {
-        "lines": [
-            {
-                "code": line.code,
-                "modifiers": list(line.modifiers),
-                "units": line.units,
-                "contacts": [list(part) for part in line.contacts],
-                "rendering": list(line.rendering),
-                "diagnoses": list(line.diagnoses),
-            }
-            for line in claim.lines
-        ],
-        "diagnoses": list(claim.diagnoses),
-        "coverage": None if claim.coverage is None else claim.coverage.model_dump(mode="json", by_alias=True),
-        "attending": claim.attending,
-        **({"authorization": _named(claim.authorization)} if claim.authorization else {}),
-    }
+    def why_held(self, contact: Contact, judgement: Judgement) -> Why | None:
+        """The rules first, then what stands in the way."""
+        if judgement.claim == "held":
+            findings = judgement.holding("signing", "claim")
+            return findings[0].message, findings[0].fix, findings
+        if contact.id in self.barred:
+            return self.barred[contact.id]
+        head = self._head(contact.id)
+        if head is not None:
+            return self._in_released(contact, judgement, head.row.control_number)
+        if judgement.claim != "ready" or not judgement.billed_units or filed_elsewhere(contact):
+            return None
+        why = unready(contact, self.around.day_of(contact), self.around, self.library)
+        return None if why is None else (*why, ())
 
+    def _head(self, contact: str) -> Head | None:
+        inside = [head for head in self.standing.values() if contact in head.versions]
+        late = self.standing.get(self.late.get(contact, ""))
+        return next(iter(inside), late)
 
-def _named(authorization: AuthorizationFields) -> dict[str, str | None]:
-    return {"id": authorization.id, "number": authorization.number}
+    def _in_released(self, contact: Contact, judgement: Judgement, number: str) -> Why | None:
+        drafts = {each.prior: each for each in self.mended.drafts}
+        if number in self.mended.waiting:
+            return self.mended.waiting[number], "Settle that; the correction is drafted then.", ()
+        if number not in drafts or judgement.claim != "ready":
+            return None
+        if (contact.id, contact.version) in {part[:2] for part in _parts(drafts[number])}:
+            return None
+        words = f"Claim {number} was released with it and is being corrected."
+        return words, f"Release claim {drafts[number].control_number} first; this one follows.", ()

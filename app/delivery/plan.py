@@ -136,6 +136,8 @@ def _changing(kind: str, entries: Sequence[Json], anchor: Json, capability: Capa
     kinds = {_type(entry) for entry in entries}
     amended = any(one.get("code") == "replaces" for one in anchor["resource"].get("relatesTo", ()))
     wanted = kinds if kind in CHANGING else kinds & {"Encounter"} if kind == "note" and amended else set()
+    if kind == "claim" and anchor["resource"].get("status") == "cancelled":
+        wanted = kinds & {"Claim"}
     return frozenset(one for one in wanted - _NO_IDENTIFIER if capability.why_not(one, "u") is None)
 
 

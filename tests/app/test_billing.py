@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
-from app import billing, charting, individuals, outbox, staff
+from app import billing, charting, claim_status, individuals, outbox, staff
 from app.actor import PEER
 from app.problems import MendInput, NotAllowed, NotFound, Stale
 from tests.app.office import (
@@ -68,9 +69,10 @@ def amended(office, contact, sign=True, **changes):
         charting.save_draft(session, who, changed, fresh.edit, office.library, office.now)
     if sign:
         office.later(minutes=1)
-        signed(office, contact)
+        done = signed(office, contact)
         office.later(minutes=1)
-        cosigned(office, contact)
+        if not done.final:
+            cosigned(office, contact)
 
 
 def test_a_final_note_makes_a_claim_that_is_ready(office, billed):
@@ -218,33 +220,115 @@ def test_a_note_that_is_amended_to_another_day_leaves_the_claim_of_the_first(off
     assert live_units(office) == [(billed, 2, 4)]
 
 
-def test_the_correction_of_a_released_note_is_held_and_never_billed_again(office, billed):
+def test_an_amended_note_of_a_released_claim_drafts_its_correction_and_bills_once(office, billed):
     number = claims(office)[0].control_number
     release(office, number)
     amended(office, billed, excluded_minutes=20)
-    held, released = sorted(claims(office), key=lambda view: view.state)
-    assert held.reason.startswith(billing.CORRECTION)
-    assert "payer" in held.what_to_do
-    assert (released.state, released.units) == ("released", 2)
+    (fresh,) = claims(office, "ready")
+    assert (fresh.frequency, fresh.prior, fresh.units) == ("7", number, 1)
+    assert fresh.control_number == number[:-1] + "B"
     assert live_units(office) == [(billed, 1, 2)]
+    assert release(office, fresh.control_number).released
+    assert live_units(office) == [(billed, 2, 1)]
+    assert {view.control_number: view.state for view in claims(office)} == {
+        number: "corrected",
+        fresh.control_number: "released",
+    }
 
 
-def test_a_released_note_that_moves_to_another_day_is_not_billed_again_either(office, billed):
-    release(office, claims(office)[0].control_number)
+def test_a_released_note_that_moves_to_another_day_is_voided_before_it_is_billed_there(office, billed):
+    number = claims(office)[0].control_number
+    release(office, number)
     moved = {"start": NOW - timedelta(days=1, hours=1), "end": NOW - timedelta(days=1)}
     amended(office, billed, **moved)
     assert live_units(office) == [(billed, 1, 2)]
-    assert sorted(view.state for view in claims(office)) == ["held", "released"]
+    (void,) = claims(office, "ready")
+    assert (void.frequency, void.prior) == ("8", number)
+    (waits,) = claims(office, "held")
+    assert void.control_number in waits.what_to_do
+    release(office, void.control_number)
+    assert live_units(office) == []
+    with office.store.write() as session:
+        billing.redraft_all(session, BILLER, office.library, office.now)
+    (there,) = claims(office, "ready")
+    assert (there.day.isoformat(), there.frequency, there.units) == ("2026-03-03", "1", 4)
 
 
-def test_a_later_note_of_a_released_day_is_held_with_the_next_step(office, billed):
+def test_a_later_note_of_a_released_day_goes_into_the_correction_of_its_claim(office, billed):
     release(office, claims(office)[0].control_number)
     late = final(office, at=NOW - timedelta(hours=5))
-    (held,) = claims(office, "held")
-    assert held.reference == late
-    assert "released already" in held.reason
-    assert "Replace" in held.what_to_do
+    (fresh,) = claims(office, "ready")
+    assert (fresh.frequency, fresh.units) == ("7", 4)
     assert live_units(office) == [(billed, 1, 2)]
+    release(office, fresh.control_number)
+    assert sorted(live_units(office)) == sorted([(billed, 1, 2), (late, 1, 2)])
+
+
+def test_a_released_note_that_was_entered_in_error_is_voided(office, billed):
+    number = claims(office)[0].control_number
+    release(office, number)
+    amended(office, billed, status="entered-in-error")
+    (void,) = claims(office)[:1]
+    assert (void.frequency, void.prior, void.state) == ("8", number, "ready")
+    release(office, void.control_number)
+    assert live_units(office) == []
+
+
+def test_the_correction_names_the_claim_by_the_payers_number_and_takes_back_the_first(office, billed):
+    number = claims(office)[0].control_number
+    release(office, number)
+    with office.store.write() as session:
+        claim_status.answered(session, ISSUER, number, "accepted", office.now, payer_number="ICN-9")
+    amended(office, billed, excluded_minutes=20)
+    release(office, claims(office, "ready")[0].control_number)
+    with office.store.read() as session:
+        sent = session.execute(
+            text("SELECT key, payload FROM outbox WHERE destination = 'claims' ORDER BY id")
+        ).all()
+    assert [key for key, _ in sent] == [
+        f"claim/{number}",
+        f"claim/{number[:-1]}B",
+        f"claim/{number}/cancelled",
+    ]
+    (claim,) = [e["resource"] for e in json.loads(sent[1][1])["entry"] if "related" in e["resource"]]
+    (related,) = claim["related"]
+    assert related["claim"]["identifier"]["value"] == number
+    assert related["reference"]["value"] == "ICN-9"
+    assert claim["supportingInfo"][-1]["valueString"] == "7"
+    assert json.loads(sent[2][1])["entry"][0]["resource"]["status"] == "cancelled"
+
+
+def test_a_correction_waits_while_the_rules_hold_its_contact(office, billed):
+    release(office, claims(office)[0].control_number)
+    amended(office, billed, recipients=[])
+    assert [view.state for view in claims(office)] in (["held", "released"], ["released", "held"])
+    assert live_units(office) == [(billed, 1, 2)]
+
+
+def test_a_biller_voids_a_released_claim_and_nothing_of_it_is_billed_until_the_hold_is_lifted(office, billed):
+    number = claims(office)[0].control_number
+    release(office, number)
+    with pytest.raises(MendInput), office.store.write() as session:
+        billing.ask(session, BILLER, number, "void", " ", office.library, office.now)
+    with office.store.write() as session:
+        void = billing.ask(session, BILLER, number, "void", "Other payer", office.library, office.now)
+    assert (void.frequency, void.state) == ("8", "ready")
+    release(office, void.control_number)
+    with office.store.write() as session:
+        billing.redraft_all(session, BILLER, office.library, office.now)
+    (again,) = claims(office, "held")
+    assert (again.control_number, again.units) == (number[:-1] + "C", 2)
+    assert "Other payer" in again.reason
+    with pytest.raises(Stale), office.store.write() as session:
+        billing.ask(session, BILLER, number, "void", "Twice", office.library, office.now)
+
+
+def test_the_database_itself_keeps_released_units_until_a_released_claim_replaces_theirs(office, billed):
+    release(office, claims(office)[0].control_number)
+    with pytest.raises(IntegrityError, match="stay billed"), office.store.write() as session:
+        session.execute(text("UPDATE claim_units SET live = 0"))
+    with pytest.raises(IntegrityError, match="stays released"), office.store.write() as session:
+        session.execute(text("UPDATE claims SET state = 'ready'"))
 
 
 def test_the_cap_of_a_day_counts_released_units_first(office):

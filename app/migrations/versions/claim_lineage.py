@@ -18,6 +18,7 @@ def upgrade() -> None:
     for column in ("stem", "prior", "asked"):
         op.add_column("claims", sa.Column(column, sa.Text(), nullable=True))
     op.add_column("claims", sa.Column("frequency", sa.Text(), nullable=False, server_default="1"))
+    op.execute("UPDATE claims SET stem = substr(control_number, 1, 18)")
     op.create_index(
         "replaced_once",
         "claims",
