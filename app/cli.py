@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from app.commands import audit, check, db, deliver, demo, issuers, keys, map_, rules, serve, staff
+from app.commands import audit, check, db, deliver, demo, issuers, keys, map_, rules, serve, staff, verify
 
 EXAMPLE = """\b
 Examples:
@@ -42,6 +42,7 @@ for _command in (
     issuers.issuers,
     staff.staff,
     audit.audit,
+    verify.verify,
 ):
     cli.add_command(_command)
 

@@ -73,6 +73,25 @@ def rotate_key(session: Session, keyring: Keyring, actor: Actor, asked: Rotation
     return Rotated(kid, signs_from, until, gone)
 
 
+def report_compromised(
+    session: Session, keyring: Keyring, actor: Actor, kid: str, since: datetime, now: datetime
+) -> None:
+    """Say of a seal key of the actor's EHR that it may have been in other hands from `since` (aware) on: what
+    it sealed from then on counts no more. Raises NotFound, and MendInput for a time to come or a key that
+    still seals."""
+    require(actor, ADMINISTRATOR, to="report a key")
+    if since > now:
+        raise MendInput(
+            "That time is still to come.", "Say from when on the key may have been in other hands."
+        )
+    if keyring.seal_key(session, actor.issuer)["kid"] == kid:
+        raise MendInput(
+            "This key still seals signatures.", f"First: peerchart keys rotate {actor.issuer} --purpose seal"
+        )
+    keyring.mark_compromised(session, actor.issuer, kid, since)
+    audit.did(session, actor, "key reported compromised", now, subject=kid, since=since.isoformat())
+
+
 def _long_enough(until: datetime | None, signs_from: datetime) -> None:
     earliest = signs_from + SHORTEST_OVERLAP
     if until is not None and until < earliest:

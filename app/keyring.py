@@ -23,6 +23,7 @@ from app.problems import NotFound
 from app.settings import Settings
 from app.store import Store
 from app.tables import KeyRow
+from mappings.fhir.seal_keys import COMPROMISED, RETIRED
 from mappings.seal import new_seal_key, public_jwk
 from smart_launch.keys import Algorithm, ClientKey, new_client_key, public_set
 
@@ -30,6 +31,7 @@ __all__ = ["CLIENT", "SEAL", "KeyFileProblem", "Keyring", "Unreadable", "master_
 
 CLIENT, SEAL = "client", "seal"
 _NONCE_BYTES = 12
+_PUBLISHED_ORDER = (KeyRow.retired_at.is_not(None), KeyRow.made_at.desc(), KeyRow.id)
 _WITH_KEY_ID = b"\x02"
 _FIRST_FORMAT = b"\x01"  # of installations that never had more than one master key
 
@@ -139,13 +141,25 @@ class Keyring:
         return self._public(CLIENT, still, *((KeyRow.issuer == issuer,) if issuer is not None else ()))
 
     def public_seal_keys(self) -> dict[str, Any]:
-        """The JWK Set for /.well-known/seal-keys.json: every seal key there ever was."""
-        return self._public(SEAL)
+        """The JWK Set for /.well-known/seal-keys.json: every seal key there ever was, with when it sealed
+        last and from when it is not to be believed, where that is so (mappings.fhir.seal_keys)."""
+        with self._store.read() as session:
+            rows = session.scalars(select(KeyRow).where(KeyRow.purpose == SEAL).order_by(*_PUBLISHED_ORDER))
+            return {"keys": [_with_life(row) for row in rows]}
+
+    def mark_compromised(self, session: Session, issuer: str, kid: str, since: datetime) -> None:
+        """Publish that a seal key may have been in other hands from `since` (aware) on; raises NotFound."""
+        row = session.get(KeyRow, f"{SEAL}/{kid}")
+        if row is None or row.issuer != issuer:
+            raise NotFound(f"The issuer {issuer} has no seal key {kid}.", "See: peerchart keys list")
+        row.public = {**row.public, COMPROMISED: since.isoformat()}
+        session.flush()
 
     def _public(self, purpose: str, *which: Any) -> dict[str, Any]:
-        order = (KeyRow.retired_at.is_not(None), KeyRow.made_at.desc(), KeyRow.id)
         with self._store.read() as session:
-            rows = session.scalars(select(KeyRow).where(KeyRow.purpose == purpose, *which).order_by(*order))
+            rows = session.scalars(
+                select(KeyRow).where(KeyRow.purpose == purpose, *which).order_by(*_PUBLISHED_ORDER)
+            )
             return {"keys": [row.public for row in rows]}
 
     def _open(self, session: Session, issuer: str, purpose: str) -> str:
@@ -174,6 +188,11 @@ class Keyring:
         session.flush()
         audit.write(session, issuer, "key made", now, subject=kid, purpose=purpose)
         return kid
+
+
+def _with_life(row: KeyRow) -> dict[str, Any]:
+    retired = {RETIRED: row.retired_at.isoformat()} if row.retired_at is not None else {}
+    return {**row.public, **retired}
 
 
 def _make(purpose: str, alg: Algorithm | None) -> tuple[str, Mapping[str, Any], str]:

@@ -91,7 +91,7 @@ def _run(text: str) -> dict[str, Any]:
 
 
 def _rows(rows: Sequence[tuple[str, str]]) -> list[list[Any]]:
-    return [[label, _run(value)] for label, value in rows]
+    return [[label, spell(value)] for label, value in rows]
 
 
 def _part(part: Part) -> dict[str, Any]:

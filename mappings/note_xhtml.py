@@ -91,7 +91,7 @@ def _part(part: Part) -> Iterable[str]:
 
 
 def _rows(rows: Iterable[tuple[str, str]]) -> list[str]:
-    found = [f'<dt>{_text(label)}</dt><dd dir="auto">{_text(value)}</dd>' for label, value in rows]
+    found = [f"<dt>{_text(label)}</dt><dd>{_text(value)}</dd>" for label, value in rows]
     return ["<dl>", *found, "</dl>"] if found else []
 
 

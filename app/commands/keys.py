@@ -23,6 +23,10 @@ Example:
   peerchart keys rotate sandbox --purpose client
   peerchart keys rotate sandbox --purpose client --alg RS384 --until 2026-04-01T00:00:00-04:00
 """
+COMPROMISED_EXAMPLE = """\b
+Example:
+  peerchart keys compromised sandbox KID --from 2026-03-01T08:00:00-05:00
+"""
 REENCRYPT_EXAMPLE = """\b
 Example:
   peerchart keys reencrypt
@@ -119,6 +123,25 @@ def rotate(
         click.echo(f"The one before stays in the key set until {_shown(done.published_until)}.")
     if lost:
         click.echo(f"{done.withdrawn} older key(s) left the key set. Tell the EHR to read it again now.")
+
+
+@keys.command(epilog=COMPROMISED_EXAMPLE)
+@click.argument("issuer")
+@click.argument("kid")
+@click.option("--from", "since", type=Moment(), required=True, help="From when it may have been known.")
+@data_option
+def compromised(issuer: str, kid: str, since: datetime, data: Path | None) -> None:
+    """Say that somebody else may have a seal key: `peerchart verify` then believes nothing that it sealed
+    from that time on, and says of what is older what to compare it with."""
+    from app.key_rotation import report_compromised
+    from app.problems import Problem
+
+    try:
+        with opened(settings_of(data)) as installation, installation.store.write() as session:
+            report_compromised(session, installation.keyring, operator(issuer), kid, since, utc_now())
+    except Problem as problem:
+        raise click.UsageError(str(problem)) from problem
+    click.echo(f"The key set now says that {kid} may have been in other hands from {_shown(since)} on.")
 
 
 @keys.command(epilog=REENCRYPT_EXAMPLE)

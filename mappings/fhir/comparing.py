@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mappings.fhir.elements import NPI, master_identifier
+from mappings.fhir.elements import IDENTIFIERS, NPI, master_identifier
 from mappings.fhir.people import NPI_FORM
 from mappings.fhir.scene import scoped_key
 
@@ -18,6 +18,7 @@ Json = Mapping[str, Any]
 # R4 instant and dateTime with time; more digits than a clock here keeps would be cut without a word.
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 _TYPES = {"author": "1.2.840.10065.1.12.1.1"}
+_STAFF = f"{IDENTIFIERS}/staff"
 _VERIFIER = "1.2.840.10065.1.12.1.5"
 
 
@@ -47,7 +48,7 @@ class Beside:
         own, found = _object(reference).get("identifier"), self.of(reference)
         target = _object(reference).get("reference")
         if isinstance(target, str) and target.startswith("urn:") and found is None:
-            remarks.wrong.append(f"{who} is {target}, which is not in the file")
+            remarks.untold.append(f"{who}: {target} is not in the file")
         said = [[own]] if isinstance(own, dict) else []
         theirs = _objects(found.get("identifier")) if found is not None else []
         return [*said, theirs] if theirs else said
@@ -75,7 +76,8 @@ def compare_signer(said: Json, reference: object, which: str, beside: Beside, fo
     """One reference to the signer against the statement."""
     sets = beside.identifiers(reference, found, which)
     comparable = [ids for each in sets if (ids := _comparable(each, said["signer"]))]
-    if not comparable:
+    own = _object(_object(reference).get("identifier"))
+    if not comparable or (own and own.get("system") not in (_STAFF, NPI)):
         found.untold.append(f"whether {which} is {said['signer']}: the file gives no identifier to compare")
     for ids in comparable:
         if said["signer"] not in [one.get("value") for one in ids]:
@@ -83,22 +85,24 @@ def compare_signer(said: Json, reference: object, which: str, beside: Beside, fo
 
 
 def _comparable(ids: Iterable[Json], signer: str) -> list[Json]:
-    """A staff id that is no NPI cannot be compared with an NPI."""
-    return [one for one in ids if one.get("system") != NPI or NPI_FORM.fullmatch(signer)]
+    """Of a person's identifiers the NPI and our own; an id that is no NPI cannot be compared with one."""
+    known = (_STAFF, NPI) if NPI_FORM.fullmatch(signer) else (_STAFF,)
+    return [one for one in ids if one.get("system") in known]
 
 
 def compare_person(said: Json, reference: object, beside: Beside, found: Remarks) -> None:
     """The individual of a resource against the statement."""
     system, _, value = str(said["individual"]).rpartition("|")
+    wanted = system or f"{IDENTIFIERS}/individual"
     sets = beside.identifiers(reference, found, "the individual")
     if not sets:
         found.untold.append(f"whether the individual is {value}: the file gives no identifier to compare")
     for ids in sets:
-        same = [
-            one for one in ids if one.get("value") == value and (not system or one.get("system") == system)
-        ]
-        if not same:
-            found.wrong.append(f"it was signed for {value}, the individual here is {ids[0].get('value')}")
+        values = [one.get("value") for one in ids if one.get("system") == wanted]
+        if not values:
+            found.untold.append(f"whether the individual is {value}: the file has no identifier of {wanted}")
+        elif value not in values:
+            found.wrong.append(f"it was signed for {value}, the individual here is {values[0]}")
 
 
 def compare_note(said: Json, document: Json, beside: Beside, found: Remarks) -> None:

@@ -87,6 +87,9 @@ class _File:
         found, provenance = Remarks(), one.resource
         signature, several = _first_signature(provenance), provenance.get("signature")
         value, statement = _jws_of(provenance), _statement_of(provenance)
+        if not signature and not several:
+            why = "who vouches for this: the Provenance carries no signature"
+            return Verified(one.where, None, None, (), (why,))
         if value is None or statement is None:
             why = "it carries no seal that can be read: the statement or the signature over it is missing"
             return Verified(one.where, None, None, (why,), ())
