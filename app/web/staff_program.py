@@ -69,6 +69,8 @@ def save() -> ResponseReturnValue:
     known = _known()
     base = known.record if known else _blank()
     values = values_of(request.form.to_dict(flat=False))
+    if known:
+        values.pop("id", None)  # it never changes, and the form of a known programme has no such field
     read = read_program(values, base)
     if read.errors:
         return _page(base, known, read.values, read.errors, 422)

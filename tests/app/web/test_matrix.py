@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from app.actor import ROLES
 from app.web import launches
 from app.web.access import PUBLIC, guard_of
-from tests.app.web.matrix_office import ELSEWHERE, MOSS, WHO, Ids, World, cookie_of, open_world, with_cookie
+from tests.app.web.matrix_office import ELSEWHERE, MOSS, WHO, Ids, World, cookie_of, with_cookie
 from tests.app.web.office import ORIGIN, Desk
 
 DATA = tomllib.loads((Path(__file__).parent / "matrix.toml").read_text(encoding="utf-8"))
@@ -63,13 +63,6 @@ def _lines() -> dict[str, Line]:
 
 LINES = _lines()
 EACH = pytest.mark.parametrize("endpoint", sorted(LINES))
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    opened = open_world(tmp_path_factory.mktemp("matrix"))
-    yield opened
-    opened.close()
 
 
 def test_every_page_of_the_application_stands_in_the_matrix_and_nothing_else(world: World) -> None:

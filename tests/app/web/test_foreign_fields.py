@@ -1,0 +1,217 @@
+"""Each form of the office, sent as its page gives it and once more with fields it has not: the same is kept.
+
+Every form is sent twice as it is, so that what differs by itself (an id, a signature) is told from what a
+foreign field did (mass assignment).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.app.web.matrix_office import FARRELL, MOSS, WHO, World
+from tests.app.web.office import ORIGIN, Desk, Forms
+from tests.app.web.test_forged_fields import FORGED
+from tests.app.web.test_matrix import LINES
+
+FOREIGN: dict[str, list[str]] = FORGED | {
+    "about": [FARRELL],
+    "active": ["no"],
+    "actor": ["1900000047"],
+    "amount": ["99999"],
+    "assigned": ["1900000047"],
+    "at": ["2020-01-01T00:00:00Z"],
+    "by": ["1900000047"],
+    "charge": ["99999"],
+    "control_number": ["PC-forged"],
+    "cosigned_by": ["1900000047"],
+    "encounter": ["Encounter/forged"],
+    "ended_at": ["2020-01-01T00:00:00Z"],
+    "final": ["yes"],
+    "glass": ["77"],
+    "held_by": ["1900000047"],
+    "kind": ["forged-kind"],
+    "launch": ["forged-launch"],
+    "launch_id": ["forged-launch"],
+    "location": ["Location/forged"],
+    "looked_at": ["2020-01-01T00:00:00Z"],
+    "meaning": ["cosigner"],
+    "member_id": ["forged-member"],
+    "note.outcome": ["A forged outcome."],
+    "number": ["77"],
+    "organization": ["Organization/forged"],
+    "patients": [FARRELL],
+    "payer": ["forged-payer"],
+    "practitioner": ["Practitioner/forged"],
+    "program": ["1900000777"],
+    "released_at": ["2020-01-01T00:00:00Z"],
+    "released_by": ["1900000047"],
+    "reviewer": ["1900000047"],
+    "row_id": ["77"],
+    "sealed": ["forged-seal"],
+    "signed_at": ["2020-01-01T00:00:00Z"],
+    "staff": ["1900000047"],
+    "staff_id": ["1900000047"],
+    "supervision.0.minutes": ["7777"],
+    "supervisor.id": ["1900000047"],
+    "units_left": ["7777"],
+    "used": ["7777"],
+}
+DAY = ["2026-03-03"]
+APPROVED = {"answer": ["approved"], "answered_on": DAY, "number": ["A-1"], "units": ["12"]}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One form: who sends it and where, the page that shows it, what is typed into it, and the form that has
+    to be sent before there is one."""
+
+    role: str
+    place: str | None
+    page: str
+    typed: dict[str, list[str]] = field(default_factory=dict)
+    after: str = ""
+
+
+FORMS = {
+    "signing.cosign": Sent("lpha", MOSS, "signing.review", {"confirm": ["yes"]}),
+    "signing.send_back": Sent("lpha", MOSS, "signing.review", {"comment": ["Say more of the goal."]}),
+    "staff.save": Sent("supervisor", None, "staff.one", {"roles": ["peer"], "contract": ["2026-01-01"]}),
+    "staff_ledgers.add": Sent(
+        "supervisor", None, "staff_ledgers.page", {"on": DAY, "minutes": ["45"], "by": [WHO["supervisor"]]}
+    ),
+    "staff_program.save": Sent("administrator", None, "staff_program.edit", {"name": ["Riverbend South"]}),
+    "billing.release": Sent("biller", None, "billing.one"),
+    "billing.hold": Sent("biller", None, "billing.one", {"reason": ["The coverage is asked for."]}),
+    "billing.unhold": Sent("biller", None, "billing.one", after="billing.hold"),
+    "authorizations.add": Sent("biller", MOSS, "authorizations.new", {"asked": ["8"], "note": ["Second"]}),
+    "authorizations.change": Sent("biller", MOSS, "authorizations.one", APPROVED),
+    "authorizations.end": Sent(
+        "biller", MOSS, "authorizations.one", {"ended_on": ["2026-03-20"]}, after="authorizations.change"
+    ),
+    "authorizations.extend": Sent("biller", MOSS, "authorizations.extension", {"asked": ["4"]}),
+    "engagement.record": Sent("lpha", MOSS, "engagement.page", {"status": ["admitted"], "on": DAY}),
+    "engagement.goal": Sent("lpha", MOSS, "engagement.page", {"goal": ["See what treatment would be."]}),
+    "engagement.put_in": Sent(
+        "lpha",
+        MOSS,
+        "engagement.late",
+        {"status": ["admitted"], "on": ["2026-01-20"], "reason": ["It was written on paper."]},
+    ),
+    "engagement.put_right": Sent(
+        "lpha", MOSS, "engagement.one", {"to": ["2026-01-03"], "why": ["The day was misread."]}
+    ),
+    "meetings.note": Sent(
+        "supervisor",
+        MOSS,
+        "meetings.listing",
+        {"on": DAY, "minutes": ["30"], "team": ["Team"], "came": [WHO["peer"]], "about": [MOSS]},
+    ),
+    "meetings.strike": Sent("supervisor", MOSS, "meetings.listing", {"reason": ["Noted twice."]}),
+    "caseload.assign": Sent(
+        "administrator", None, "caseload.listing", {"staff": [WHO["clinician"]], "patient": [MOSS]}
+    ),
+    "caseload.end": Sent("administrator", None, "caseload.listing"),
+    "caseload.seen": Sent("administrator", None, "caseload.listing"),
+    "opening.person_anyway": Sent(
+        "peer",
+        None,
+        "opening.ask_person",
+        {"record_number": ["MRN-70001"], "born": ["1990-02-03"], "reason": ["It could not wait."]},
+    ),
+    "beside.rights": Sent("peer", MOSS, "beside.page", {"rights-how": ["explained"], "rights-on": DAY}),
+    "beside.strike": Sent("peer", MOSS, "beside.page", {"strike-reason": ["Noted twice."]}),
+    "planning.end": Sent("clinician", MOSS, "planning.one", {"on": ["2026-03-04"]}),
+}
+ITS_OWN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+@pytest.mark.parametrize("endpoint", sorted(FORMS))
+def test_a_form_keeps_the_same_whatever_foreign_fields_come_with_it(world: World, endpoint: str) -> None:
+    before = world.state()
+    begun = _after(world, FORMS[endpoint].after, {}) if FORMS[endpoint].after else before
+    honest, twice = (_after(world, endpoint, {}) for _ in range(2))
+    assert honest != begun
+    assert _alike(honest, _after(world, endpoint, FOREIGN), twice) == []
+    assert world.state() == before
+
+
+def test_a_field_that_is_taken_from_the_form_would_be_seen(world: World) -> None:
+    honest, twice = (_after(world, "caseload.assign", {}) for _ in range(2))
+    other = _after(world, "caseload.assign", {}, {"patient": [FARRELL]})
+    assert _alike(honest, other, twice) == ["assignments"]
+
+
+def _after(
+    world: World, endpoint: str, foreign: dict[str, list[str]], typed: dict[str, list[str]] | None = None
+) -> dict[str, list[Any]]:
+    """What is kept when the form was sent; it is undone again."""
+    sent = FORMS[endpoint]
+    desk = world.sit(sent.role, sent.place)
+    with world.as_it_was():
+        if sent.after:
+            _send(world, desk, sent.after, {}, FORMS[sent.after].typed)
+        _send(world, desk, endpoint, foreign, sent.typed | (typed or {}))
+        return world.state()
+
+
+def _send(
+    world: World, desk: Desk, endpoint: str, foreign: dict[str, list[str]], typed: dict[str, list[str]]
+) -> None:
+    target = _below(world, desk, endpoint, "POST")
+    form = _form_of(desk.get(_below(world, desk, FORMS[endpoint].page, "GET", endpoint)).text, target)
+    names = set(re.findall(r'\bname="([^"]+)"', form))
+    assert set(typed) <= names
+    fields = {name: values for name, values in Forms(form).fields.items() if name != "csrf"} | typed
+    others = {name: values for name, values in foreign.items() if name not in names}
+    answer = desk.post(target, {**others, **fields})
+    assert answer.status_code == 303, re.findall(r'usa-error-message"[^>]*>([^<]*)', answer.text)
+
+
+def _form_of(page: str, target: str) -> str:
+    """The form of the page that is sent to that address; one without an address is sent to its own page."""
+    forms: list[str] = re.findall(r"<form\b.*?</form>", page, re.DOTALL)
+    there = [each for each in forms if f'{target}"' in each.partition(">")[0]]
+    found = there or [each for each in forms if "action=" not in each.partition(">")[0]]
+    assert len(found) == 1, (target, [each.partition(">")[0] for each in forms])
+    return found[0]
+
+
+def _below(world: World, desk: Desk, endpoint: str, method: str, record_of: str = "") -> str:
+    """The address of a page below its launch, for the record of `record_of` (its own unless said)."""
+    record = LINES[record_of or endpoint].record
+    values = world.own[record] if record else {}
+    adapter = world.office.app.url_map.bind(ORIGIN.removeprefix("http://"))
+    wanted = {**values, "launch_id": desk.launch_id}
+    address = adapter.build(endpoint, wanted, method=method, append_unknown=False)
+    return address.removeprefix(f"/l/{desk.launch_id}")
+
+
+def _alike(
+    honest: dict[str, list[Any]], forged: dict[str, list[Any]], twice: dict[str, list[Any]]
+) -> list[str]:
+    """The tables in which something else is kept than by the honest form, in what is not new each time."""
+    return [table for table in honest if not _same(honest[table], forged[table], twice[table])]
+
+
+def _same(honest: list[Any], forged: list[Any], twice: list[Any]) -> bool:
+    if not len(honest) == len(forged) == len(twice):
+        return False
+    rows = zip(honest, forged, twice, strict=True)
+    return all(_cell(*cells) for row in rows for cells in zip(*row, strict=True))
+
+
+def _cell(honest: object, forged: object, twice: object) -> bool:
+    ours, theirs, again = (_steady(each) for each in (honest, forged, twice))
+    if ours == again:
+        return ours == theirs
+    told = [value for values in FOREIGN.values() for value in values if len(value) > 3]
+    return not [value for value in told if value in str(theirs) and value not in str(ours)]
+
+
+def _steady(cell: object) -> object:
+    text = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
+    return ITS_OWN.sub("its own", text) if isinstance(text, str) else text
