@@ -140,6 +140,7 @@ class Books:
     given: dict[str, Given] = field(default_factory=dict)
     used_jtis: set[str] = field(default_factory=set)
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    charts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def save(self, token: Mapping[str, Any], asked: Any) -> None:
         source = asked.authorization_code or asked.refresh_token
@@ -313,7 +314,13 @@ def _pages(server: AuthorizationServer, guarded: ResourceProtector) -> Blueprint
     @pages.get("/fhir/<kind>/<number>")
     @guarded()  # type: ignore[untyped-decorator]  # Authlib ships no types
     def read(kind: str, number: str) -> Response:
-        return jsonify(resourceType=kind, id=number)
+        held = _books().charts.get(f"{kind}/{number}", {})
+        return jsonify({**held, "resourceType": kind, "id": number})
+
+    @pages.get("/fhir/<kind>")
+    @guarded()  # type: ignore[untyped-decorator]  # Authlib ships no types
+    def search(kind: str) -> Response:
+        return jsonify(resourceType="Bundle", type="searchset", total=0)
 
     @pages.route("/auth/authorize", methods=["GET", "POST"])
     def authorize() -> Any:
