@@ -213,7 +213,7 @@ def _draft(session: Session, head: Head, fresh: ClaimDraft | None) -> ClaimDraft
     turned_away = last is not None and last.status == "rejected" and told is None
     frequency = ORIGINAL if turned_away else REPLACEMENT
     if fresh is None or row.asked == CANCEL_IT:
-        fresh, frequency = claim_content.read(row.draft) or _read_old(session, row), CANCEL
+        fresh, frequency = content_of(session, row), CANCEL
     return replace(
         fresh,
         control_number=number_of(session, row.issuer, row.control_number),
@@ -221,6 +221,11 @@ def _draft(session: Session, head: Head, fresh: ClaimDraft | None) -> ClaimDraft
         prior=row.control_number,
         payer_number=told,
     )
+
+
+def content_of(session: Session, row: ClaimRow) -> ClaimDraft:
+    """All that a released claim says, as it was released."""
+    return claim_content.read(row.draft) or _read_old(session, row)
 
 
 def _read_old(session: Session, row: ClaimRow) -> ClaimDraft:
