@@ -8,7 +8,21 @@ from __future__ import annotations
 
 import click
 
-from app.commands import audit, check, db, deliver, demo, issuers, keys, map_, rules, serve, staff, verify
+from app.commands import (
+    audit,
+    check,
+    claims,
+    db,
+    deliver,
+    demo,
+    issuers,
+    keys,
+    map_,
+    rules,
+    serve,
+    staff,
+    verify,
+)
 
 EXAMPLE = """\b
 Examples:
@@ -41,6 +55,7 @@ for _command in (
     keys.keys,
     issuers.issuers,
     staff.staff,
+    claims.claims,
     audit.audit,
     verify.verify,
 ):
