@@ -86,8 +86,8 @@ class WordLists:
             return {}
         found: dict[str, list[Hit]] = {}
         for path, text in told:
-            read = plain(text)
-            for name, hits in self._in(path, read, near).items():
+            here = _begun_in(text, near)
+            for name, hits in self._in(path, plain(text), here).items() if here else ():
                 found.setdefault(name, []).extend(hits)
         return found
 
@@ -108,6 +108,14 @@ class WordLists:
         told = read.reported()
         found = {name: _chosen(path, read, spans, told) for name, spans in seen.items()}
         return {name: hits for name, hits in found.items() if hits}
+
+
+def _begun_in(text: str, near: list[tuple[str, Phrase]]) -> list[tuple[str, Phrase]]:
+    """The phrases that may begin in this text: looking for letters is cheaper than trying a pattern."""
+    if not text.isascii():
+        return near
+    letters = text.lower()
+    return [each for each in near if not each[1].needs or any(key in letters for key in each[1].needs[0])]
 
 
 def _chosen(

@@ -88,11 +88,15 @@ def names_of(people: Iterable[tuple[str, Name | None]]) -> list[Known]:
     found = []
     for id, name in people:
         if name is not None and (name.given or name.family):
-            firsts = frozenset(part for given in name.given for part in folded(given).split())
-            last = folded(name.family or "")
-            lasts = frozenset(part for part in (last, *re.split(r"[\s\-]+", last)) if len(part) > 1)
-            found.append(Known(id, firsts, lasts))
+            found.append(Known(id, *_firsts_and_lasts(tuple(name.given), name.family or "")))
     return found
+
+
+@lru_cache(maxsize=4096)
+def _firsts_and_lasts(given: tuple[str, ...], family: str) -> tuple[frozenset[str], frozenset[str]]:
+    firsts = frozenset(part for each in given for part in folded(each).split())
+    last = folded(family)
+    return firsts, frozenset(part for part in (last, *re.split(r"[\s\-]+", last)) if len(part) > 1)
 
 
 def folded(text: str) -> str:

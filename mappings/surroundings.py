@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
 from operator import attrgetter
-from typing import Any
 
 from mappings.library import DayPack, Library
 from mappings.names import Acquaintances, Known, names_of
@@ -33,7 +32,7 @@ from mappings.units import pooled_units
 OPEN_AT_ONCE = 40
 
 # By "person" or "peer", its id and the words: when the contacts with them began, and these, in order.
-Notes = Mapping[tuple[str, str, str], tuple[Sequence[Any], Sequence[Situation]]]
+Notes = Mapping[tuple[str, str, str], Sequence["Situation"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,4 +350,4 @@ def _in_order(repeated: Mapping[str, Sequence[Situation]]) -> Notes:
             found["person", s.contact.individual.id, words].append(s)
             if s.contact.peer is not None:
                 found["peer", s.contact.peer.id, words].append(s)
-    return {key: ([s.began for s in own], own) for key, own in found.items()}
+    return found

@@ -29,6 +29,49 @@ GIVEN = ("Ada", "Björn", "Chidi", "Dolores", "Émile", "Fatima", "Grace", "Hồ
 FAMILY = ("Abara", "Berg", "Castillo", "D'Souza", "Eriksen", "Fox-Lane", "Gruber", "Hale", "Ito", "Jovanović")
 
 
+# What a peer may write; of each list another one for every contact, so that hardly two notes are alike.
+PURPOSES = (
+    "Prepare for the visit at the housing office together.",
+    "Practise what to say to the landlord before Friday.",
+    "Look at what helped in the last hard week.",
+    "Find out which group in the area fits.",
+    "Go over the letter of the benefits office.",
+    "Plan the first mornings at the new class.",
+    "Talk about how to ask the doctor about sleep.",
+)
+RESPONSES = (
+    "Took part with interest and named {n} questions to ask.",
+    "Was quiet at first, then spoke for {n} minutes about the last move.",
+    "Laughed about the first try and wanted to try again at number {n}.",
+    "Said what was hard and chose {n} things to keep.",
+    "Asked how I got through my own first weeks; I told of week {n}.",
+)
+PROGRESS = (
+    "Wrote down question {n} alone.",
+    "Spoke to the landlord alone after {n} tries in role play.",
+    "Found the bus to {n} Mill Street on the map.",
+    "Keeps a list of what helps; it has {n} lines now.",
+    "Went to the open evening and stayed for {n} minutes.",
+    "Told a friend about the plan for the {n}th day.",
+    "Tried the breathing we practised {n} times this week.",
+    "Opened the letter that lay there for {n} days.",
+)
+OUTCOMES = (
+    "Both questions are on paper; we meet again next week.",
+    "Wants to bring the list of {n} points to the appointment.",
+    "Will bring {n} pages to the next meeting.",
+    "Decided to wait for the answer and to rest on day {n}.",
+    "Has the number of the warm line and {n} people to call.",
+    "Wants to go alone next time and to take bus {n}.",
+    "Chose the group on the {n}th floor.",
+    "Will write down {n} things that went well.",
+    "Asked for {n} more copies of the form.",
+    "The next step is the visit itself.",
+    "Feels ready to ask for what is needed at door {n}.",
+)
+OWN_WORDS = ("I can do the first call.", "It was easier than I thought.", "I want to try it my way.")
+
+
 @dataclass(frozen=True)
 class Generated:
     """One line of the file: its bytes, what made it, and what is expected of it. `lines_out` is 1 for a
@@ -120,6 +163,13 @@ def individual(maker: Maker, number: int, young: bool = False) -> Json:
     }  # fmt: skip
 
 
+def written(number: int) -> Json:
+    """What the peer wrote of one contact."""
+    lists = {"purpose": PURPOSES, "response": RESPONSES, "progress": PROGRESS, "outcome": OUTCOMES,
+             "own_words": OWN_WORDS}  # fmt: skip
+    return {name: texts[number % len(texts)].format(n=number + 2) for name, texts in lists.items()}
+
+
 def contact(maker: Maker, service_type: str = "adult", minutes: int | None = None) -> Json:
     """A finished, signed contact of an admitted person, ad hoc with a rationale: ready in every respect."""
     number = maker.number()
@@ -142,11 +192,7 @@ def contact(maker: Maker, service_type: str = "adult", minutes: int | None = Non
                     "rationale_ref": None, "accompaniment": None, "voluntary": True},
         "start": start.isoformat(), "end": end.isoformat(), "excluded_minutes": 0, "technical_failure": False,
         "recipients": [{"role": "individual"}], "group": None,
-        "note": {"purpose": "Prepare for the visit at the housing office together.",
-                 "response": "Took part with interest and named two questions to ask.",
-                 "progress": "Wrote down the first question alone.",
-                 "outcome": "Both questions are on paper; we meet again next week.",
-                 "own_words": "I can do the first call.", "goals": ["G-1"], "data_verified": True,
+        "note": {**written(number), "goals": ["G-1"], "data_verified": True,
                  "edited_at": (end + timedelta(minutes=20)).isoformat()},
         "risk": None, "consents": [], "clinical_input": None, "collaboration": [],
         "diagnoses": [{"code": "F33.1", "rank": 1, "by": LPHA}], "authorization": None, "claim": None,

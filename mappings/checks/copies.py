@@ -77,7 +77,7 @@ def _hit(sentence: Sentence, earlier: Situation) -> Hit:
 
 def _copied(s: Situation, least: int) -> Iterator[tuple[Sentence, Situation]]:
     repeated = s.around.repeated_sentences
-    if repeated.isdisjoint(s.sentence_keys):
+    if not any(key in repeated and len(key.split()) >= least for key in s.sentence_keys):
         return
     note = s.contact.note
     for path in COMPARED:
@@ -93,8 +93,8 @@ def _before(s: Situation, words: str, notes: Notes) -> Situation | None:
     peer = s.contact.peer
     keys = [("person", s.contact.individual.id), *([("peer", peer.id)] if peer is not None else [])]
     for kind, id in keys:
-        starts, own = notes.get((kind, id, words), ((), ()))
-        last = bisect_left(starts, s.began)
+        own = notes.get((kind, id, words), ())
+        last = bisect_left(own, s.began, key=attrgetter("began"))
         for other in reversed(own[max(0, last - MOST_SHOWN) : last]):
             if not _one_event(s, other):
                 return other

@@ -120,10 +120,12 @@ def _named(s: Situation) -> bool:
     name = s.contact.individual.name
     if name is None or not name.given:
         return False
-    took_part = re.compile(
-        rf"(?<!\bfor )(?<!\bof )(?<!\bto )(?<!\babout )\b{re.escape(name.given[0])}\b(?!['’])", re.I
-    )
-    return any(text and took_part.search(text) for _, text in s.peer_texts)
+    given = name.given[0]
+    texts = [text for _, text in s.peer_texts if text and given.casefold() in text.casefold()]
+    if not texts:
+        return False
+    took_part = rf"(?<!\bfor )(?<!\bof )(?<!\bto )(?<!\babout )\b{re.escape(given)}\b(?!['’])"
+    return any(re.search(took_part, text, re.I) for text in texts)
 
 
 @check("voluntary")
