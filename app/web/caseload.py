@@ -10,12 +10,16 @@ from app import individuals, staff
 from app.assignments import ALL_REVIEWS, CARERS, KEEPERS
 from app.problems import MendInput
 from app.web.access import actor, allow
-from app.web.formkit import Errors, Values, first, values_of
+from app.web.formkit import Errors, Values, first, unanswered, values_of
 from app.web.kit import kit
 from app.web.view import FormView
 
 caseload = Blueprint("caseload", __name__, url_prefix="/l/<launch_id>/caseload")
 
+WANTED = {
+    "staff": "Choose who is to be assigned",
+    "patient": "Choose a person, or the co-signing of the whole programme",
+}
 LABELS = {"staff": "Who", "patient": "Whom"}
 # No individual can have this id: the EHR's ids hold no spaces.
 REVIEWS = "all reviews"
@@ -35,8 +39,8 @@ def assign() -> ResponseReturnValue:
     values = values_of(request.form.to_dict(flat=False))
     whom = first(values, "patient")
     try:
-        if not whom:
-            raise MendInput("Nobody was assigned.", "Mend it.", {"patient": "Choose somebody from the list"})
+        if errors := unanswered(values, WANTED):
+            raise MendInput("Nobody was assigned.", "Mend the fields marked.", errors)
         with kit().store.write() as session:
             patient = ALL_REVIEWS if whom == REVIEWS else whom
             office.assign(session, actor(), first(values, "staff"), patient, kit().now())

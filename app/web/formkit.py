@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from app.typed_text import UNSENDABLE
+from app.typed_text import unsendable_words
 
 Kind = Literal["line", "text", "many", "check", "yesno", "day", "whole", "number", "given"]
 Values = dict[str, list[str]]
@@ -57,6 +57,11 @@ def first(values: Mapping[str, Sequence[str]], name: str) -> str:
     """The first text typed under this name, stripped; empty when there is none."""
     found = values.get(name) or [""]
     return found[0].strip()
+
+
+def unanswered(values: Mapping[str, Sequence[str]], wanted: Mapping[str, str]) -> Errors:
+    """The wanted words of each field in which nothing was typed, by its name."""
+    return {name: words for name, words in wanted.items() if not first(values, name)}
 
 
 def get(data: Mapping[str, Any], path: str) -> Any:
@@ -188,8 +193,9 @@ def _shown(kind: Kind, value: Any) -> list[str]:
 
 def _read(kind: Kind, typed: list[str]) -> Any:
     text = typed[0].strip() if typed else ""
-    if UNSENDABLE.search("".join(typed)):
-        raise Unreadable("it holds a character that cannot be stored; type that part again")
+    words = unsendable_words("".join(typed))
+    if words:
+        raise Unreadable(f"{words}; type that part again")
     if kind == "check":
         return bool(text)
     if kind == "yesno":

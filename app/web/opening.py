@@ -19,12 +19,17 @@ from app.cosign_queue import QueueItem
 from app.problems import MendInput
 from app.web import launches
 from app.web.access import actor, allow, cookie_name, launch, set_secret
-from app.web.formkit import Errors, Unreadable, Values, day, first, values_of
+from app.web.formkit import Errors, Unreadable, Values, day, first, unanswered, values_of
 from app.web.kit import kit
 from app.web.view import FormView
 
 opening = Blueprint("opening", __name__, url_prefix="/l/<launch_id>")
 
+WANTED = {
+    "record_number": "Write the record number",
+    "born": "Write the day of birth",
+    "reason": "Say why you have to open it",
+}
 LABELS = {
     "record_number": "Record number (MRN)",
     "born": "Day of birth",
@@ -90,8 +95,11 @@ def person_anyway() -> ResponseReturnValue:
     """Open the record of exactly that person; the reason stands before the supervisor."""
     values = values_of(request.form.to_dict(flat=False))
     try:
+        if errors := unanswered(values, WANTED):
+            raise MendInput("No record was opened.", "Mend the fields marked.", errors)
+        born = _day_of(values)
         with kit().store.read() as session:
-            number, born = first(values, "record_number"), _day_of(values)
+            number = first(values, "record_number")
             patient = assignments.person_called(session, actor(), number, born)
         return _break_glass(patient, "person", values, "pages.home")
     except MendInput as problem:

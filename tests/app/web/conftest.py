@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 
 from tests.app.web.matrix_office import World, open_world
-from tests.app.web.office import Office, open_office
+from tests.app.web.office import Office, in_haste, open_office
 
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
     opened = open_office(tmp_path)
+    in_haste(opened)
     yield opened
     opened.kit.store.close()
 

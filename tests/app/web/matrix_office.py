@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from app import (
     assignments,
@@ -38,6 +38,7 @@ from tests.app.web.office import (
     _links,
     _person,
     a_program,
+    in_haste,
     open_office,
 )
 from tests.app.web.office import a_member as registered
@@ -158,7 +159,7 @@ def _rows(live: Any) -> Iterator[tuple[str, list[Any]]]:
 def open_world(folder: Path) -> World:
     """The two EHRs with all their records."""
     office = open_office(folder)
-    _in_haste(office)
+    in_haste(office)
     world = World(office, folder / "peerchart.sqlite3")
     _register_elsewhere(office)
     for issuer in (EHR, ELSEWHERE):
@@ -171,13 +172,6 @@ def open_world(folder: Path) -> World:
         ids.update(_records(office, issuer, patient, hour))
     _office_records(world)
     return world
-
-
-def _in_haste(office: Office) -> None:
-    """No commit waits for the disk: nothing of this file is to outlive the tests."""
-    engine = office.kit.store.engine
-    event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA synchronous = OFF"))
-    engine.dispose()
 
 
 def _register_elsewhere(office: Office) -> None:

