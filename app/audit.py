@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, insert, select, text
 from sqlalchemy.orm import Session
 
 from app.actor import Actor
 from app.columns import compact
 from app.tables import AuditRow
+from app.tables.base import Table
 
 BEGINNING = "0" * 64
 
@@ -88,24 +89,21 @@ def write(
 ) -> None:
     """Write one line for what nobody of the staff did (a refused launch, a delivery) or for one named by
     id. `issuer` is "" where none is known. The launch's id is kept as a digest, since it opens a door."""
-    previous = session.scalars(
-        select(AuditRow.hash).where(AuditRow.issuer == issuer).order_by(AuditRow.seq.desc()).limit(1)
-    ).first()
-    row = AuditRow(
-        issuer=issuer,
-        at=now,
-        actor=actor,
-        launch=None if launch is None else launch_digest(launch),
-        action=action,
-        patient=patient,
-        subject=subject,
-        version=version,
-        detail=detail,
-        previous=previous or BEGINNING,
-    )
-    row.hash = _hash(row)
-    session.add(row)
     session.flush()
+    below = session.connection()
+    line: dict[str, Any] = {
+        "issuer": issuer,
+        "actor": actor,
+        "launch": None if launch is None else launch_digest(launch),
+        "action": action,
+        "patient": patient,
+        "subject": subject,
+        "version": version,
+        "detail": detail,
+        "previous": below.execute(_LAST, {"whose": issuer}).scalar() or BEGINNING,
+    }
+    at = now.astimezone(UTC).isoformat(timespec="microseconds")
+    below.execute(_ADD, {**line, "at": now, "hash": _digest(line | {"at": at})})
 
 
 def launch_digest(launch_id: str) -> str:
@@ -166,9 +164,10 @@ _ALL = text(
 )
 
 
-def _hash(row: AuditRow) -> str:
-    at = row.at.astimezone(UTC).isoformat(timespec="microseconds")
-    return _digest({name: getattr(row, name) for name in _HASHED} | {"at": at})
+_LAST = (
+    select(AuditRow.hash).where(AuditRow.issuer == bindparam("whose")).order_by(AuditRow.seq.desc()).limit(1)
+)
+_ADD = insert(Table.metadata.tables[AuditRow.__tablename__]).inline()
 
 
 def _hash_as_kept(row: Mapping[Any, Any]) -> str | None:

@@ -267,7 +267,10 @@ def _written(
 def _views(
     session: Session, actor: Actor, patient: str | None, library: Library, now: datetime
 ) -> list[AuthorizationView]:
-    rows, used = current(session, actor.issuer, patient), taken(session, actor.issuer, patient)
+    rows = current(session, actor.issuer, patient)
+    if not rows:
+        return []
+    used = taken(session, actor.issuer, patient)
     office = office_of(session, actor.issuer)
     return [view_of(session, row, rows, used.get(row.id, Taken()), library, now, office) for row in rows]
 

@@ -169,6 +169,8 @@ def of_person(session: Session, actor: Actor) -> list[ContactLine]:
         )
         .order_by(func.coalesce(VersionRow.start, VersionRow.saved_at).desc(), ContactRow.id)
     ).all()
+    if not rows:
+        return []
     names = {member.record.id: member.name for member in staff.everyone(session, actor.issuer)}
     sent = outbox.states(session, actor.issuer, outbox.CHART, patient)
     comments = reviews.comments(session, actor.issuer, patient)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Dialect, Text
@@ -87,7 +88,13 @@ class AsPart(TypeDecorator[Part]):
     @override
     def process_result_value(self, value: str | None, dialect: Dialect) -> Part | None:
         """The record."""
-        return None if value is None else self.model.model_validate(json.loads(value, parse_float=Decimal))
+        return None if value is None else _record(self.model, value)
+
+
+@lru_cache(maxsize=1024)
+def _record(model: type[Part], text: str) -> Part:
+    # Records are frozen: equal texts may share one.
+    return model.model_validate(json.loads(text, parse_float=Decimal))
 
 
 def compact(data: Any) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Text, bindparam, select, type_coerce
 from sqlalchemy.orm import Session
 
 from app import audit
 from app.keyring import Keyring
 from app.problems import NotFound
+from app.store import once
 from app.tables import IssuerRow
 from smart_launch.issuers import Issuer, Registry
 
@@ -47,30 +51,53 @@ def put(session: Session, keyring: Keyring, issuer: Issuer, now: datetime) -> No
 
 def registered(session: Session, keyring: Keyring) -> Registry:
     """Every registered EHR, in order of id."""
-    rows = session.scalars(select(IssuerRow).order_by(IssuerRow.issuer))
-    return Registry(tuple(_issuer(row, keyring) for row in rows))
+    session.flush()
+    rows = once(session, (IssuerRow,), lambda: session.connection().execute(_ALL).all())
+    return Registry(tuple(_issuer(issuer, config, secret, keyring) for issuer, _, config, secret in rows))
 
 
 def jurisdiction_of(session: Session, issuer: str) -> str:
     """The jurisdiction whose rules count at this issuer; raises NotFound."""
-    row = session.get(IssuerRow, issuer)
+    row = _kept(session, issuer)
     if row is None:
         raise NotFound(f"The EHR {issuer} is not registered.", "Register it first.")
-    return row.jurisdiction
+    return row[1]
 
 
 def frame_origins_of(session: Session, issuer: str) -> tuple[str, ...]:
     """The origins that may frame this EHR's pages, none where it is not registered. Every answer of ours asks
     this: no secret is opened for it."""
-    row = session.get(IssuerRow, issuer)
-    return () if row is None else tuple(row.config.get("frame_origins") or ())
+    row = _kept(session, issuer)
+    return () if row is None else _read(row[2]).frame_origins
 
 
-def _issuer(row: IssuerRow, keyring: Keyring) -> Issuer:
+# Their columns as they are kept: every answer asks for one of them, and few ever change.
+_ALL = select(
+    IssuerRow.issuer, IssuerRow.jurisdiction, type_coerce(IssuerRow.config, Text), IssuerRow.secret
+).order_by(IssuerRow.issuer)
+_ONE = _ALL.where(IssuerRow.issuer == bindparam("which"))
+
+
+def _kept(session: Session, issuer: str) -> tuple[str, str, str, bytes | None] | None:
+    session.flush()
+    row = once(
+        session, (IssuerRow, issuer), lambda: session.connection().execute(_ONE, {"which": issuer}).first()
+    )
+    return None if row is None else (row[0], row[1], row[2], row[3])
+
+
+def _issuer(issuer: str, config: str, sealed: bytes | None, keyring: Keyring) -> Issuer:
+    if sealed is None:
+        return _read(config)
+    secret = keyring.decrypt(sealed, table="issuers", row=issuer, issuer=issuer)
+    return replace(_read(config), client_secret=secret.decode())
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> Issuer:
+    """A registration without its secret; equal texts may share one, since it is frozen."""
+    stated: dict[str, Any] = json.loads(text, parse_float=Decimal)
     config: dict[str, Any] = {
-        name: tuple(value) if name in _LISTS else value for name, value in row.config.items()
+        name: tuple(value) if name in _LISTS else value for name, value in stated.items()
     }
-    if row.secret is not None:
-        secret = keyring.decrypt(row.secret, table="issuers", row=row.issuer, issuer=row.issuer)
-        config["client_secret"] = secret.decode()
     return Issuer(**config)

@@ -13,6 +13,7 @@ from app.actor import ADMINISTRATOR, ENGINEER, ROLES, SUPERVISOR, Actor, require
 from app.problems import MendInput, NotAllowed, NotFound, Problem
 from app.registry import jurisdiction_of
 from app.staff_changes import PROGRAM_ACTIONS, Change, changed_fields, edit_of, history, require_fresh
+from app.store import once
 from app.tables import ProgramRow, StaffRow
 from mappings.intake import write_record
 from mappings.library import Library, load
@@ -171,8 +172,8 @@ def listing(session: Session, actor: Actor) -> tuple[StaffMember, ...]:
 
 def everyone(session: Session, issuer: str) -> tuple[StaffMember, ...]:
     """All members of one EHR, for the rules and the Bundles."""
-    rows = session.scalars(select(StaffRow).where(StaffRow.issuer == issuer).order_by(StaffRow.id))
-    return tuple(_member(row) for row in rows)
+    rows = select(StaffRow).where(StaffRow.issuer == issuer).order_by(StaffRow.id)
+    return once(session, (StaffRow, issuer), lambda: tuple(_member(row) for row in session.scalars(rows)))
 
 
 def link_practitioner(session: Session, issuer: str, staff_id: str, reference: str, now: datetime) -> None:
@@ -333,9 +334,8 @@ def program_member(session: Session, issuer: str) -> ProgramMember | None:
 
 
 def _program_row(session: Session, issuer: str) -> ProgramRow | None:
-    return session.scalars(
-        select(ProgramRow).where(ProgramRow.issuer == issuer).order_by(ProgramRow.id)
-    ).first()
+    first = select(ProgramRow).where(ProgramRow.issuer == issuer).order_by(ProgramRow.id)
+    return once(session, (ProgramRow, issuer), lambda: session.scalars(first).first())
 
 
 def _changed(before: StaffMember | None, record: Staff, roles: frozenset[str], active: bool) -> list[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import Connection
@@ -20,7 +20,11 @@ from app.settings import Settings
 # SQLite 3.7.0 to 3.51.2 can corrupt a WAL database when two connections write and checkpoint at once.
 SAFE_WAL = (3, 51, 3)
 BUSY_MILLISECONDS = 30_000
-_WRITES = "peerchart_writes"
+_WRITES, _LASTING, _STILL = "peerchart_writes", "peerchart_lasting", "peerchart_still"
+# Connections are opened once and kept: each costs as much as a page.
+_KEPT_OPEN, _MORE = 60, 40
+
+Found = TypeVar("Found")
 
 
 class FairLock:
@@ -67,6 +71,36 @@ class FairLock:
                 self._holder = None
 
 
+class _Moment(threading.local):
+    """What the reading blocks of one thread share while it stands still."""
+
+    stands = False
+    passed = False  # the thread has written: what was read is of before
+    inside = 0
+    session: Session | None = None
+
+    def pass_by(self) -> None:
+        self.passed = self.session is not None
+        if not self.inside:
+            self.end()
+
+    def end(self) -> None:
+        if self.session is not None:
+            self.session.close()
+        self.session, self.passed, self.inside = None, False, 0
+
+
+def once(session: Session, key: tuple[object, ...], find: Callable[[], Found]) -> Found:
+    """What `find` finds, asked once in a reading transaction, in which nothing changes, and each time in a
+    writing one."""
+    kept: dict[tuple[object, ...], Found] | None = session.info.get(_STILL)
+    if kept is None:
+        return find()
+    if key not in kept:
+        kept[key] = find()
+    return kept[key]
+
+
 class Store:
     """One open database. Threads may share it; each block is a transaction of its own."""
 
@@ -74,13 +108,21 @@ class Store:
         self.engine = engine
         self._reader = engine.execution_options(**{_WRITES: False})
         self._writer = engine.execution_options(**{_WRITES: True})
+        self._passing = engine.execution_options(**{_WRITES: True, _LASTING: False})
         self._line = FairLock()
+        self._moment = _Moment()
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """One writing transaction: committed when the block ends, rolled back when it raises."""
-        with self._line, Session(self._writer, expire_on_commit=False) as session, session.begin():
-            yield session
+    def write(self, *, lasting: bool = True) -> Iterator[Session]:
+        """One writing transaction: committed when the block ends, rolled back when it raises. What need not
+        outlive a failing machine is not waited for until the disk has it: it is there for everybody at once,
+        and on the disk with the next that is `lasting`."""
+        engine = self._writer if lasting else self._passing
+        try:
+            with self._line, Session(engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        finally:
+            self._moment.pass_by()
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -90,9 +132,35 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """One reading transaction: everything in it is of one moment; it cannot write."""
-        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
-            yield session
+        """One reading transaction: everything in it is of one moment; it cannot write. Between `stand_still`
+        and `move_on` the blocks of a thread share one."""
+        moment = self._moment
+        if not moment.stands or (moment.passed and moment.inside):
+            with self._reading() as session:
+                yield session
+            return
+        if moment.session is None:
+            moment.session, moment.passed = self._reading(), False
+        moment.inside += 1
+        try:
+            yield moment.session
+        finally:
+            moment.inside -= 1
+            if moment.passed and not moment.inside:
+                moment.end()
+
+    def stand_still(self) -> None:
+        """From now on the reading blocks of this thread are of one moment, until it writes or moves on: a
+        page asks many things, and each transaction costs as much as what is asked in it."""
+        self._moment.stands = True
+
+    def move_on(self) -> None:
+        """End what `stand_still` began; nothing happens where it was not begun."""
+        self._moment.end()
+        self._moment.stands = False
+
+    def _reading(self) -> Session:
+        return Session(self._reader, expire_on_commit=False, autoflush=False, info={_STILL: {}})
 
     def close(self) -> None:
         """Give all connections back."""
@@ -123,7 +191,9 @@ def open_engine(url: str) -> Engine:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # SQLite would make it readable by all; its journals take over the mode of the file.
     file.touch(mode=0o600)
-    engine = create_engine(address, module=sqlite_module(), pool_size=20, max_overflow=40)
+    engine = create_engine(
+        address, module=sqlite_module(), pool_size=_KEPT_OPEN, max_overflow=_MORE, pool_use_lifo=True
+    )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
@@ -166,6 +236,11 @@ def _pragma(connection: Any, text: str) -> object:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, True)
-    connection.exec_driver_sql(f"PRAGMA query_only={0 if writes else 1}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    writes, lasting = options.get(_WRITES, True), options.get(_LASTING, True)
+    below: Any = connection.connection.dbapi_connection
+    below.execute(f"PRAGMA query_only={0 if writes else 1}")
+    # Less than FULL is sound in WAL alone: elsewhere a failing machine could leave a broken file.
+    full = lasting or journal_mode(sqlite_module().sqlite_version_info) != "WAL"
+    below.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
+    below.execute("BEGIN IMMEDIATE" if writes else "BEGIN")

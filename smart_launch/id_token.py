@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hmac import compare_digest
 from typing import Any
 
@@ -205,9 +206,17 @@ def _matching(keys: tuple[Mapping[str, Any], ...], header: Mapping[str, Any]) ->
 
 
 def _import(key: Mapping[str, Any]) -> SignKey | None:
-    public = {name: key[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in key}
+    members = tuple((name, key[name]) for name in ("kty", "crv", "x", "y", "n", "e") if name in key)
     try:
-        imported = JWKRegistry.import_key(public)
+        return _public_key(members)
+    except TypeError:
+        return None  # a list or an object where a text belongs
+
+
+@lru_cache(maxsize=256)
+def _public_key(members: tuple[tuple[str, Any], ...]) -> SignKey | None:
+    try:
+        imported = JWKRegistry.import_key(dict(members))
         weak = isinstance(imported, RSAKey) and imported.public_key.key_size < SMALLEST_RSA_BITS
     except (JoseError, ValueError, TypeError, KeyError):
         return None  # one broken key of a set does not make the others unusable

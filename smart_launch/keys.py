@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, cast
 from uuid import uuid4
 
@@ -87,6 +88,7 @@ def client_assertion(key: ClientKey, client_id: str, token_endpoint: str, now: d
     return jwt.encode(header, claims, _jose_key(key), algorithms=[key.alg])
 
 
+@lru_cache(maxsize=64)
 def _jose_key(key: ClientKey) -> ECKey | RSAKey:
     make: Callable[[Any], Any] = {"ES384": ECKey.import_key, "RS384": RSAKey.import_key}[key.alg]
     return cast("ECKey | RSAKey", make(json.loads(key.private_jwk)))

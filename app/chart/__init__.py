@@ -33,19 +33,21 @@ def read_chart(
     context: LaunchContext,
     *,
     program_npi: str | None = None,
+    organization: str | None = None,
     batch: bool = False,
     request_id: str | None = None,
 ) -> ChartFacts:
-    """What the EHR shows of the person, the visit, the person signed in and the programme (found by its NPI).
+    """What the EHR shows of the person, the visit, the person signed in and the programme (found by its NPI;
+    `organization` is where it was found before, so that its Location can be asked for at the same time).
     `batch`: the EHR declares batch Bundles; then one request does, and one more for what is referred to.
     Raises ChartProblem when the person cannot be told apart; whatever else is missing or refused stands in
     `not_known`."""
     request = request_id or str(uuid4())
-    asked = gather.questions(context, program_npi)
+    asked = gather.questions(context, program_npi, organization)
     replies = ask_all(client, asked, batch=batch, request_id=request)
     answers = gather.Answers(context, {q.name: reply for q, reply in zip(asked, replies, strict=True)}, {})
     wanted = [Question(one, reference=one) for one in gather.still_open(answers)]
-    where = gather.location_question(answers)
+    answers, where = gather.location_question(answers, organization)
     more = [gather.as_granted(context, one) for one in ([*wanted, where] if where else wanted)]
     later = dict(
         zip([q.name for q in more], ask_all(client, more, batch=batch, request_id=request), strict=True)

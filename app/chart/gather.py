@@ -58,8 +58,8 @@ class Answers:
         return by_reference.get(target) or self.referred.get(target)
 
 
-def questions(context: LaunchContext, program_npi: str | None) -> list[Question]:
-    """What is asked of the chart of this launch."""
+def questions(context: LaunchContext, program_npi: str | None, organization: str | None) -> list[Question]:
+    """What is asked of the chart of this launch; `organization` is where the programme was found before."""
     asked: list[Question] = []
     if context.patient:
         whose = ("patient", context.patient)
@@ -78,6 +78,7 @@ def questions(context: LaunchContext, program_npi: str | None) -> list[Question]
     if program_npi:
         by_npi = (("identifier", f"{NPI}|{program_npi}"),)
         asked.append(Question(PROGRAM, resource_type="Organization", params=by_npi))
+        asked += [_location(organization)] if organization else []
     return [as_granted(context, one) for one in asked]
 
 
@@ -94,14 +95,19 @@ def still_open(answers: Answers) -> list[str]:
     return list(dict.fromkeys(missing))
 
 
-def location_question(answers: Answers) -> Question | None:
-    """The programme's Location, asked once its Organization is known."""
+def location_question(answers: Answers, before: str | None) -> tuple[Answers, Question | None]:
+    """The question for the programme's Location once its Organization is known, None where it was asked of
+    that very one (`before`) already; and the answers without those about another one's."""
     found = answers.one(PROGRAM)
-    if found is None:
-        return None
-    return Question(
-        LOCATION, resource_type="Location", params=(("organization", f"Organization/{found['id']}"),)
-    )
+    known = f"Organization/{found['id']}" if found else None
+    if known == before:
+        return answers, None
+    kept = {name: reply for name, reply in answers.replies.items() if name != LOCATION}
+    return replace(answers, replies=kept), _location(known) if known else None
+
+
+def _location(organization: str) -> Question:
+    return Question(LOCATION, resource_type="Location", params=(("organization", organization),))
 
 
 def gather(answers: Answers) -> ChartFacts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from smart_launch import scopes
 
@@ -113,7 +114,11 @@ def reasons(context: Mapping[str, object]) -> dict[str, str]:
     granted = context.get("scope")
     if not isinstance(granted, list):
         return {}
-    lasting = bool(context.get("lasting"))
+    return dict(_reasons(tuple(map(str, granted)), bool(context.get("lasting"))))
+
+
+@lru_cache(maxsize=256)
+def _reasons(granted: tuple[str, ...], lasting: bool) -> Mapping[str, str]:
     return {one.name: one.without for one in FUNCTIONS if not offered(one, granted, lasting=lasting)}
 
 

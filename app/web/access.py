@@ -93,7 +93,9 @@ def install(app: Flask) -> None:
     """Hang the door into an application."""
     app.url_value_preprocessor(_take_launch)
     app.url_defaults(_give_launch)
+    app.before_request(_stand_still)
     app.before_request(_door)
+    app.teardown_request(_move_on)
     app.context_processor(_for_templates)
 
 
@@ -156,6 +158,16 @@ def _give_launch(endpoint: str, values: dict[str, Any]) -> None:
         and current_app.url_map.is_endpoint_expecting(endpoint, "launch_id")
     ):
         values["launch_id"] = known
+
+
+def _stand_still() -> None:
+    """What a page of a launch shows is of one moment, from the door to the headers."""
+    if request.method in ("GET", "HEAD") and g.get("launch_id") is not None:
+        kit().store.stand_still()
+
+
+def _move_on(_error: BaseException | None) -> None:
+    kit().store.move_on()
 
 
 def _door() -> ResponseReturnValue | None:

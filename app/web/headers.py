@@ -27,6 +27,8 @@ def _add(response: Response) -> Response:
     origins = _origins()
     # The form of a launch goes to the EHR's sign-in, which may lead on to any sign-in page of its own.
     csp = CSP.replace("form-action 'self'", f"form-action {g.form_action}") if "form_action" in g else CSP
+    if "style_hash" in g:
+        csp = csp.replace("style-src 'self'", f"style-src 'self' '{g.style_hash}'")
     response.headers["Content-Security-Policy"] = csp + (" ".join(origins) or "'none'")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -50,4 +52,7 @@ def _origins() -> list[str]:
     launch is on its way with, so that a refusal can be read inside its frame."""
     launch = g.get("launch")
     issuer = launch.issuer if launch else g.get("frame_issuer")
-    return [origin for origin in frame_origins(issuer) if _ORIGIN.fullmatch(origin)] if issuer else []
+    if not issuer:
+        return []
+    known = g.frame_origins if "frame_origins" in g else frame_origins(issuer)
+    return [origin for origin in known if _ORIGIN.fullmatch(origin)]

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from app import audit, staff
 from app.actor import Actor
@@ -23,13 +24,14 @@ from app.web.access import cookie_name, drop_secret, set_secret
 from app.web.errors import plain
 from app.web.kit import kit
 from app.web.registry import issuer_of, registered
-from app.web.rereading import read_facts, read_with
+from app.web.rereading import our_program, read_facts, read_with
 from smart_launch import launch as smart
 from smart_launch import style as styles
 from smart_launch.authorization import AuthorizationForm, as_form
 from smart_launch.context import LaunchContext
 from smart_launch.fhir_client import FhirClient, FhirTrouble, ForeignReference
 from smart_launch.issuers import Issuer
+from smart_launch.keys import ClientKey
 from smart_launch.launch import PENDING_LIFE, PendingLaunch
 from smart_launch.refusal import LaunchRefused
 
@@ -52,7 +54,7 @@ def begin() -> ResponseReturnValue:
     iss, handle = request.args.get("iss", ""), request.args.get("launch")
     try:
         issuer = registered().by_iss(iss)
-        g.frame_issuer = issuer.id
+        g.frame_issuer, g.frame_origins = issuer.id, issuer.frame_origins
         if handle is not None and len(handle) > MAX_LAUNCH:
             raise _refuse("code-missing", "The EHR's launch address is too long to be one.")
         profile = kit().profiles.get(kit().http, issuer, kit().now())
@@ -80,18 +82,21 @@ def _to_sign_in(form: AuthorizationForm | None, address: str) -> Response:
 def callback(issuer_id: str) -> ResponseReturnValue:
     """The way back from the EHR's sign-in: check, exchange, read the chart, open a launch."""
     state = request.args.get("state", "")
+    kit().store.stand_still()
     answered = second_step.came_back(issuer_id, state)
     if answered is not None:
         return answered
     try:
         issuer = issuer_of(issuer_id)
-        g.frame_issuer = issuer.id
+        g.frame_issuer, g.frame_origins = issuer.id, issuer.frame_origins
         _require_each_once()
-        pending = _take(issuer, state)
-        context = _finish(issuer, pending)
+        key, ours = tokens.client_key(kit(), issuer), our_program(issuer)
+        # The EHR may take its time: no transaction waits for it.
+        kit().store.move_on()
+        context = _finish(issuer, key, _take(issuer, state))
         _require_practitioner(context)
-        facts = read_with(issuer, context)
-        member = _remember(issuer, facts)
+        facts = read_with(issuer, context, ours)
+        launch_id, secret = _let_in(issuer, context, facts)
     except LaunchRefused as refused:
         _audit_refusal(refused, g.get("frame_issuer", ""))
         if refused.reason_code == "wrong-state" and _cookie_refused(state):
@@ -100,7 +105,6 @@ def callback(issuer_id: str) -> ResponseReturnValue:
     except Problem:
         _audit(g.frame_issuer, "chart-unusable")
         raise
-    launch_id, secret = _open(issuer, context, facts, member, _task(issuer, context))
     response = redirect(url_for("launch.arrive", launch_id=launch_id), 303)
     set_secret(response, cookie_name(launch_id), secret, timedelta(hours=kit().settings.absolute_hours))
     drop_secret(response, _pending_cookie(state))
@@ -122,7 +126,7 @@ def arrive() -> ResponseReturnValue:
 
 
 def _require_each_once() -> None:
-    """Refuse an answer that says one thing twice: two readers may understand it in two ways (RFC 6749, 3.1)."""
+    """Refuse an answer that says one thing twice: two readers may read it in two ways (RFC 6749, 3.1)."""
     if any(len(values) > 1 for _, values in request.args.lists()):
         raise _refuse("code-missing", "The EHR's answer is not to be understood: it says one thing twice.")
 
@@ -132,7 +136,7 @@ def _keep(issuer: Issuer, pending: PendingLaunch, browser: str) -> None:
     sealed = kit().keyring.encrypt(
         pending.to_json().encode(), table="pending_launches", row=row, issuer=issuer.id
     )
-    with kit().store.write() as session:
+    with kit().store.write(lasting=False) as session:
         launches.keep_pending(
             session, issuer.id, pending.state, browser, sealed, kit().now(), pending.expires_at
         )
@@ -143,26 +147,25 @@ def _take(issuer: Issuer, state: str) -> Pending:
     browser, a second use or a state nobody gave out."""
     browser = request.cookies.get(_pending_cookie(state), "")
     now = kit().now()
-    with kit().store.write() as session:
-        row = launches.pending_of(session, issuer.id, state) if state else None
+    with kit().store.write(lasting=False) as session:
+        row = launches.take_pending(session, issuer.id, state, now) if state else None
         if row is None or not launches.matches(browser, row.browser_hash):
             raise _refuse("wrong-state", "This answer does not belong to a launch begun in this browser.")
         if row.used_at is not None:
             raise _refuse("code-refused", "This launch was used already; nothing was opened a second time.")
-        row.used_at = now
         sealed = row.secret
     row_id = launches.digest(state)
     text = kit().keyring.decrypt(sealed, table="pending_launches", row=row_id, issuer=issuer.id)
     return Pending(PendingLaunch.from_json(text.decode()))
 
 
-def _finish(issuer: Issuer, pending: Pending) -> LaunchContext:
+def _finish(issuer: Issuer, key: ClientKey | None, pending: Pending) -> LaunchContext:
     profile = kit().profiles.get(kit().http, issuer, kit().now())
     return smart.finish(
         kit().http,
         issuer,
         profile,
-        tokens.client_key(kit(), issuer),
+        key,
         pending.plain,
         request.args.to_dict(),
         kit().now(),
@@ -201,14 +204,40 @@ def _task(issuer: Issuer, context: LaunchContext) -> dict[str, Any] | None:
     return found if whose in (None, f"Patient/{context.patient}") else None
 
 
-def _remember(issuer: Issuer, facts: ChartFacts) -> StaffMember:
-    now, who = kit().now(), facts.practitioner
+def _let_in(issuer: Issuer, context: LaunchContext, facts: ChartFacts) -> tuple[str, str]:
+    """Keep what the chart said and open the launch, both or neither: its id and its secret. Raises
+    LaunchRefused for somebody who is not on the staff list."""
+    launch_id, secret, task = launches.new_id(), launches.new_secret(), _task(issuer, context)
+    sealed = kit().keyring.encrypt(
+        context.to_json().encode(), table="launches", row=launch_id, issuer=issuer.id
+    )
+    told = {
+        **_told(issuer, context),
+        **tokens.facts_of(context, issuer),
+        **read_facts(facts, kit().now().isoformat()),
+    }
     with kit().store.write() as session:
-        remember(session, issuer.id, facts, now)
-        member = None
-        if who is not None:
-            member = staff.by_practitioner(session, issuer.id, who.reference)
-            member = member or (staff.by_npi(session, issuer.id, who.npi) if who.npi else None)
+        member = _remember(session, issuer, facts)
+        actor = Actor(
+            issuer.id,
+            member.record.id,
+            member.name,
+            frozenset(member.roles),
+            launch_id,
+            context.patient,
+            facts.encounter,
+        )
+        told["opens"] = list(landing.place(session, actor, context, task))
+        _open(session, actor, facts, context, secret, sealed, told)
+    return launch_id, secret
+
+
+def _remember(session: Session, issuer: Issuer, facts: ChartFacts) -> StaffMember:
+    who, member = facts.practitioner, None
+    remember(session, issuer.id, facts, kit().now())
+    if who is not None:
+        member = staff.by_practitioner(session, issuer.id, who.reference)
+        member = member or (staff.by_npi(session, issuer.id, who.npi) if who.npi else None)
     if member is None or not member.active or _is_somebody_else(member, who):
         _not_on_staff()
     return member
@@ -228,56 +257,30 @@ def _not_on_staff() -> NoReturn:
 
 
 def _open(
-    issuer: Issuer,
-    context: LaunchContext,
+    session: Session,
+    actor: Actor,
     facts: ChartFacts,
-    member: StaffMember,
-    task: dict[str, Any] | None,
-) -> tuple[str, str]:
-    launch_id, secret, now = launches.new_id(), launches.new_secret(), kit().now()
-    sealed = kit().keyring.encrypt(
-        context.to_json().encode(), table="launches", row=launch_id, issuer=issuer.id
+    context: LaunchContext,
+    secret: str,
+    sealed: bytes,
+    told: dict[str, Any],
+) -> None:
+    now = kit().now()
+    launches.open_launch(
+        session,
+        launch_id=actor.launch_id,
+        issuer=actor.issuer,
+        staff_id=actor.staff_id,
+        practitioner=facts.practitioner.reference if facts.practitioner else context.fhir_user,
+        patient=context.patient,
+        encounter=facts.encounter,
+        cookie_secret=secret,
+        context=told,
+        sealed=sealed,
+        now=now,
+        good_until=now + timedelta(hours=kit().settings.absolute_hours),
     )
-    actor = Actor(
-        issuer.id,
-        member.record.id,
-        member.name,
-        frozenset(member.roles),
-        launch_id,
-        context.patient,
-        facts.encounter,
-    )
-    told = _told(issuer, context)
-    with kit().store.write() as session:
-        launches.open_launch(
-            session,
-            launch_id=launch_id,
-            issuer=issuer.id,
-            staff_id=member.record.id,
-            practitioner=facts.practitioner.reference if facts.practitioner else context.fhir_user,
-            patient=context.patient,
-            encounter=facts.encounter,
-            cookie_secret=secret,
-            context={
-                **told,
-                **tokens.facts_of(context, issuer),
-                **read_facts(facts, now.isoformat()),
-                "opens": list(landing.place(session, actor, context, task)),
-            },
-            sealed=sealed,
-            now=now,
-            good_until=now + timedelta(hours=kit().settings.absolute_hours),
-        )
-        audit.write(
-            session,
-            issuer.id,
-            "launch opened",
-            now,
-            actor=member.record.id,
-            launch=launch_id,
-            patient=context.patient,
-        )
-    return launch_id, secret
+    audit.did(session, actor, "launch opened", now)
 
 
 def _told(issuer: Issuer, context: LaunchContext) -> dict[str, Any]:

@@ -7,13 +7,44 @@ may be passed by as many times as there are processes, and never by more.
 from __future__ import annotations
 
 from math import ceil
+from threading import Lock
 from time import time
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
+from typing_extensions import override
 
 from app.settings import Settings
+
+SWEEP_SECONDS = 60.0
+
+
+class _Counters(MemoryStorage):
+    """Counts in memory, swept by who counts: the library starts a thread to sweep at nearly every request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._guard, self._swept = Lock(), time()
+
+    @override
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Count, and answer how many there are in the window that `key` names, which ends after `expiry`
+        seconds."""
+        now = time()
+        with self._guard:
+            if now - self._swept >= SWEEP_SECONDS:
+                self._sweep(now)
+            if self.expirations.get(key, 0) <= now:
+                self.storage[key], self.expirations[key] = 0, now + expiry
+            self.storage[key] += amount
+            return self.storage[key]
+
+    def _sweep(self, now: float) -> None:
+        self._swept = now
+        for key in [key for key, end in self.expirations.items() if end <= now]:
+            self.storage.pop(key, None)
+            self.expirations.pop(key, None)
 
 
 class Limits:
@@ -21,7 +52,7 @@ class Limits:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._limiter = FixedWindowRateLimiter(_Counters())
         self._person, self._address = parse(settings.person_limit), parse(settings.address_limit)
         self._own = {issuer: parse(limit) for issuer, limit in settings.person_limits.items()}
 

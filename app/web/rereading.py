@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from app import audit, staff
 from app.chart import ChartFacts, read_chart, remember
 from app.problems import Problem
+from app.staff import ProgramMember
 from app.web import launches, tokens
 from app.web.access import KNOWS_PEOPLE, actor, allow, launch
 from app.web.kit import kit
@@ -20,16 +21,21 @@ from smart_launch.refusal import LaunchRefused
 rereading = Blueprint("rereading", __name__, url_prefix="/l/<launch_id>")
 
 
-def read_with(issuer: Issuer, context: LaunchContext) -> ChartFacts:
-    """What the chart of this context says now; raises LaunchRefused when the EHR cannot be read, and
-    ChartProblem when the person cannot be told apart."""
+def our_program(issuer: Issuer) -> ProgramMember | None:
+    """The programme as it is known now, with its places in this EHR."""
+    with kit().store.read() as session:
+        return staff.program_member(session, issuer.id)
+
+
+def read_with(issuer: Issuer, context: LaunchContext, ours: ProgramMember | None) -> ChartFacts:
+    """What the chart of this context says now, and where it keeps the programme `ours`; raises LaunchRefused
+    when the EHR cannot be read, and ChartProblem when the person cannot be told apart."""
     client = FhirClient(kit().http, issuer.base, lambda: context.access_token)
     profile = kit().profiles.get(kit().http, issuer, kit().now())
-    with kit().store.read() as session:
-        program = staff.program_of(session, issuer.id)
-    npi = program.npi if program else None
+    npi, place = (ours.record.npi, ours.organization) if ours else (None, None)
+    batch = bool(profile.fhir.batch)
     try:
-        return read_chart(client, context, program_npi=npi, batch=bool(profile.fhir.batch))
+        return read_chart(client, context, program_npi=npi, organization=place, batch=batch)
     except FhirTrouble as trouble:
         raise LaunchRefused(
             "ehr-unreachable",
@@ -50,7 +56,7 @@ def again() -> ResponseReturnValue:
             "The EHR's permission is for another person than this window.",
             "Close this window and open Peerchart from the chart again.",
         )
-    facts = read_with(issuer, context)
+    facts = read_with(issuer, context, our_program(issuer))
     with kit().store.write() as session:
         remember(session, issuer.id, facts, kit().now())
         launches.learn(session, launch().id, read_facts(facts, kit().now().isoformat()))

@@ -196,6 +196,7 @@ def came_back(issuer_id: str, given: str) -> ResponseReturnValue | None:
         launch = None if found is None else launches.find(session, found[0].launch)
     if found is None:
         return None
+    kit().store.move_on()
     step, g.frame_issuer = found[0], issuer_id
     pending = _take(step, given)
     if pending is None or launch is None or not _is_open(launch):
