@@ -1,15 +1,25 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.app.web.matrix_office import World, open_world
-from tests.app.web.office import Office, in_haste, open_office
+from tests.app.web.office import Office, in_haste, open_office, reopened
+
+
+@pytest.fixture(scope="session")
+def furnished_office(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an office that was set up once; each test has a copy of its own."""
+    folder = tmp_path_factory.mktemp("office")
+    open_office(folder).kit.store.close()
+    return folder
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    opened = open_office(tmp_path)
+def office(tmp_path: Path, furnished_office: Path) -> Iterator[Office]:
+    shutil.copytree(furnished_office, tmp_path, dirs_exist_ok=True)
+    opened = reopened(tmp_path)
     in_haste(opened)
     yield opened
     opened.kit.store.close()

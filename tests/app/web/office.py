@@ -150,14 +150,9 @@ def open_office(
     store: Store | None = None,
     **settings: Any,
 ) -> Office:
-    """The office in a fresh folder, registered with the EHR at this address; `store` an open memory. A test
-    may ask as often as it likes unless `settings` say otherwise."""
-    clock = clock or Clock()
-    often = {"person_limit": "1000000 per second", "address_limit": "1000000 per second"}
-    said = Settings(data_dir=folder, base_url=base_url, **{**often, **settings})
-    app = create_app(said, clock=clock, store=store)
-    app.testing = False
-    office = Office(app, clock)
+    """The office in a fresh folder, registered with the EHR at this address; see `reopened`."""
+    office = reopened(folder, clock=clock, base_url=base_url, store=store, **settings)
+    clock = office.clock
     with office.kit.store.write() as session:
         registry.register(session, office.kit.keyring, _issuer(base_url, ehr), clock())
         staff.save_program(
@@ -170,6 +165,24 @@ def open_office(
             individuals.remember(session, EHR, patient, _person(patient), (), _links(patient), clock())
         _decide(office, session)
     return office
+
+
+def reopened(
+    folder: Path,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    base_url: str = ORIGIN,
+    store: Store | None = None,
+    **settings: Any,
+) -> Office:
+    """The application on what stands in the folder; `store` an open memory. A test may ask as often as it
+    likes unless `settings` say otherwise."""
+    clock = clock or Clock()
+    often = {"person_limit": "1000000 per second", "address_limit": "1000000 per second"}
+    said = Settings(data_dir=folder, base_url=base_url, **{**often, **settings})
+    app = create_app(said, clock=clock, store=store)
+    app.testing = False
+    return Office(app, clock)
 
 
 def in_haste(office: Office) -> None:
