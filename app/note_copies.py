@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import judging
+from app import charting, judging
+from app.actor import Actor
 from app.judging import CONTACT
 from app.problems import NotFound
 from app.tables import ContactRow, SignatureRow, VersionRow
 from mappings.note_copy import NoteCopy, Signatory
+
+
+@dataclass(frozen=True)
+class Found:
+    """A copy and the version that it is of."""
+
+    copy: NoteCopy
+    version: int
+
+
+def copy_for(session: Session, actor: Actor, contact: str, version: int | None) -> Found:
+    """The copy of one signed version, else of the current one, for whoever may read the note. Raises
+    NotAllowed, NotFound."""
+    row, current = charting.visible(session, actor, contact)
+    number = current.version if version is None else version
+    return Found(copy_of(session, row.issuer, row.id, number), number)
 
 
 def copy_of(session: Session, issuer: str, contact: str, version: int) -> NoteCopy:

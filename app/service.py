@@ -21,6 +21,7 @@ from app.web.beside import beside
 from app.web.billing import claims
 from app.web.caseload import caseload
 from app.web.charting import charts
+from app.web.copies import copies
 from app.web.deliveries import deliveries
 from app.web.duties import duties
 from app.web.engagement import engagement
@@ -50,6 +51,7 @@ BLUEPRINTS = (
     opening,
     charts,
     signing,
+    copies,
     again,
     pins,
     planning,

@@ -31,7 +31,7 @@ from app.second_step import Act
 from app.showing import Review, Shown, SignatureView, shown, text_of
 from app.staff import StaffMember
 from app.tables import ContactRow, SignatureRow, VersionRow
-from app.typed_text import sendable
+from app.typed_text import sendable, unsendable_words
 from app.words import AWAITING, CONTACT_WORDS, COSIGNED, DRAFT, FINAL, RETURNED, SUPERSEDED
 from mappings.fhir.bundle import contact_bundle
 from mappings.findings import Finding, Judgement
@@ -77,6 +77,7 @@ def sign(
     judgement = around.judged(record, library, now)
     text = text_of(record, judgement, around, library)
     _same_text(digest, text_digest(text))
+    _reads_as_it_stands(text)
     _may_sign(judgement)
     engagement.begin(session, actor, record, library, now)
     signature = Signature(meaning=AUTHOR, by=actor.staff_id, at=now, version=version.version)
@@ -173,6 +174,14 @@ def _same_text(given: str, stands: str) -> None:
             "The note is not the one you were shown: it, or what the rules make of it, changed meanwhile.",
             "Read it again, then sign.",
         )
+
+
+def _reads_as_it_stands(text: str) -> None:
+    """Raises MendInput for a draft of before such signs were refused at the door."""
+    words = unsendable_words(text)
+    if words:
+        said = f"The note cannot be signed: {words}. Open it and type that part again."
+        raise MendInput(said, "Open the note and type that part again.", {"confirm": said})
 
 
 def _may_sign(judgement: Judgement) -> None:

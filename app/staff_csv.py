@@ -27,7 +27,7 @@ from app.staff_cells import (
     unsafe,
     yes_no,
 )
-from app.typed_text import UNSENDABLE
+from app.typed_text import unsendable_words
 from mappings.intake import Refused, record_from
 from mappings.office_codes import OfficeCodes, unknown_codes
 from mappings.records import Part, Staff
@@ -158,8 +158,9 @@ def _wrong_line(row: Cells) -> str:
     if row.get(""):
         return f"{row['']}; expected {len(COLUMNS)}"
     for name, cell in row.items():
-        if UNSENDABLE.search(cell):
-            return f"{name} holds a character that cannot be stored; type that part again"
+        words = unsendable_words(cell)
+        if words:
+            return f"{name}: {words}; type that part again"
     if not row["id"]:
         return "id is missing; expected the id of the staff member"
     own = FACTS.get(row["fact"])

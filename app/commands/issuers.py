@@ -48,6 +48,11 @@ SHEET_EXAMPLE = """\b
 Example:
   peerchart issuers sheet riverbend --json > sheet.json
 """
+FORMS_EXAMPLE = """\b
+Examples:
+  peerchart issuers forms sandbox text xhtml
+  peerchart issuers forms sandbox text
+"""
 OVERLAY_EXAMPLE = """\b
 Examples:
   peerchart issuers overlay riverbend site.toml
@@ -73,8 +78,10 @@ def issuers() -> None:
 def add(file: Path, takes: str | None, data: Path | None) -> None:
     """Register an EHR from a JSON file, or change its registration; keys are made where it has none. A client
     secret that is left out of the file stays as it is."""
+    from dataclasses import replace
+
     from app.delivery.capability import PRESETS
-    from app.delivery.overrides import keep_override
+    from app.delivery.overrides import keep_override, override_of
     from app.issuer_care import keep
     from app.problems import MendInput
     from app.registration_sheet import open_points
@@ -87,7 +94,8 @@ def add(file: Path, takes: str | None, data: Path | None) -> None:
         except MendInput as problem:
             raise _wrong(file, problem.errors) from problem
     if takes is not None:
-        keep_override(settings.data_dir, issuer.id, PRESETS[takes])
+        kept = override_of(settings.data_dir, issuer.id)
+        keep_override(settings.data_dir, issuer.id, replace(PRESETS[takes], note_forms=kept.note_forms))
     click.echo(f"{issuer.id} is registered." if changed else f"{issuer.id} stands as it did.")
     keys = f"{settings.base_url.rstrip('/')}/.well-known/jwks/{issuer.id}.json"
     click.echo(f"Give its administrators our public keys, {keys}, and: peerchart issuers sheet {issuer.id}")
@@ -138,6 +146,34 @@ def probe(issuer: str, takes: str | None, data: Path | None, as_json: bool) -> N
             audit_probe(session, operator(issuer), report, utc_now())
     click.echo(json_line(report.to_json()) if as_json else _table(report))
     finish(WELL if report.stands else HELD if report.reached else REFUSED)
+
+
+@issuers.command(epilog=FORMS_EXAMPLE)
+@click.argument("issuer")
+@click.argument("forms", nargs=-1, required=True, type=click.Choice(["text", "xhtml", "pdf"]))
+@data_option
+def forms(issuer: str, forms: tuple[str, ...], data: Path | None) -> None:
+    """In which forms a signed note goes to an EHR, in this order: `text` is the signed text itself, `xhtml`
+    and `pdf` are copies for reading with the signatures. Name one alone where the EHR keeps one alone. Only
+    the text and the XHTML can be checked against the seals without this installation."""
+    from dataclasses import replace
+
+    from app import audit
+    from app.delivery.overrides import keep_override, override_of
+
+    if len({*forms}) < len(forms):
+        raise click.UsageError("each form goes once")
+    settings = settings_of(data)
+    with opened(settings) as installation:
+        _known(installation, issuer)
+        before = override_of(settings.data_dir, issuer)
+        with installation.store.write() as session:
+            said = {"forms": [list(before.note_forms or ("text",)), list(forms)]}
+            audit.did(session, operator(issuer), "forms of notes changed", utc_now(), subject=issuer, **said)
+        keep_override(settings.data_dir, issuer, replace(before, note_forms=forms))
+    click.echo(
+        f"Signed notes go to {issuer} as: {', '.join(forms)}. What is under way already stays as it is."
+    )
 
 
 @issuers.command(epilog=SHEET_EXAMPLE)

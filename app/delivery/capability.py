@@ -15,13 +15,16 @@ ACTIONS = {"c": "create", "u": "update"}
 
 @dataclass(frozen=True)
 class Override:
-    """What the operator says of an EHR whatever it declares; None says nothing. It only ever takes away."""
+    """What the operator says of an EHR whatever it declares; None says nothing. It only ever takes away.
+    `note_forms` are the forms of a note that it takes (mappings.note_forms), in their order; none means the
+    signed text alone."""
 
     transaction: bool | None = None
     conditional_create: bool | None = None
     creates: frozenset[str] | None = None
     updates: frozenset[str] | None = None
     name: str = ""
+    note_forms: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The override as it is kept beside the issuer."""
@@ -31,6 +34,7 @@ class Override:
             "conditional_create": self.conditional_create,
             "creates": None if self.creates is None else sorted(self.creates),
             "updates": None if self.updates is None else sorted(self.updates),
+            "note_forms": list(self.note_forms),
         }
 
     @staticmethod
@@ -43,6 +47,7 @@ class Override:
             creates=None if given.get("creates") is None else frozenset(given["creates"]),
             updates=None if given.get("updates") is None else frozenset(given["updates"]),
             name=str(given.get("name", "")),
+            note_forms=tuple(given.get("note_forms", ())),
         )
 
 

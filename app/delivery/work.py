@@ -15,10 +15,13 @@ import structlog
 
 from app import outbox
 from app.delivery import steps
+from app.delivery.capability import Capability
 from app.delivery.decide import Decision, decide, wait_before
 from app.delivery.ehr import Ehr, Ehrs
+from app.delivery.forms import Json, in_forms
 from app.delivery.plan import Hold, NotSent, Plan, Step, body_of, plan_delivery
 from app.delivery.send import Several, Stands, look, send
+from app.note_copies import copy_of
 from app.outbox import Leased, LeaseLost
 from app.problems import Problem
 from app.store import Store
@@ -119,7 +122,18 @@ class Worker:
         if any(one.key != TRANSACTION and one.state != steps.READY for one in begun):
             # A transaction now would attest again what single writes have attested already.
             capability = capability.without_transaction()
-        return plan_delivery(leased.kind, json.loads(leased.payload), capability)
+        return plan_delivery(leased.kind, self._payload(leased, capability), capability)
+
+    def _payload(self, leased: Leased, capability: Capability) -> Json:
+        """The frozen record; a note in the forms that the operator says the EHR takes."""
+        payload: Json = json.loads(leased.payload)
+        forms = capability.override.note_forms
+        if leased.kind != outbox.NOTE or not forms:
+            return payload
+        version = int(leased.key.rpartition("/")[2])
+        with self.store.read() as session:
+            copy = copy_of(session, leased.issuer, leased.subject, version)
+        return in_forms(payload, forms, copy)
 
     def _steps(self, leased: Leased, ehr: Ehr, plan: Plan) -> list[Stands]:
         stands: list[Stands] = []

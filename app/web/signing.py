@@ -21,6 +21,7 @@ from app.web.formkit import values_of
 from app.web.kit import kit
 from app.web.second_step import carried_out
 from app.web.view import FormView, age_words
+from mappings.note_forms import FORMS
 
 signing = Blueprint("signing", __name__, url_prefix="/l/<launch_id>")
 
@@ -48,7 +49,7 @@ class Waiting:
 @allow(*READERS, person=True)
 def one(contact_id: str) -> ResponseReturnValue:
     """A contact to read: its text, signatures, versions, where it stands and what may be done."""
-    shown = _shown(contact_id, _version())
+    shown = _shown(contact_id, asked_version())
     if shown.state == DRAFT:
         return redirect(url_for("charting.edit", contact_id=contact_id), 303)
     return render_template(
@@ -61,6 +62,7 @@ def one(contact_id: str) -> ResponseReturnValue:
         may_retry=actor().is_any(*MAY_RETRY),
         again=AGAIN,
         may_review=_may_review(shown),
+        forms=FORMS.values(),
     )
 
 
@@ -200,7 +202,8 @@ def _fits(each: Waiting, wanted: dict[str, str]) -> bool:
     )
 
 
-def _version() -> int | None:
+def asked_version() -> int | None:
+    """The version that the address names, None for the newest; raises NotFound for one that is none."""
     typed = request.args.get("version", "")
     if not typed:
         return None
