@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app import audit, judging
 from app.actor import ADMINISTRATOR, BILLER, Actor, not_here, require
 from app.claim_lineage import content_of
+from app.problems import NotAllowed
 from app.staff_cells import safe
 from app.tables import ChargeExportRow, ClaimRow
 from mappings.claim_forms import with_frequency
@@ -47,7 +48,7 @@ def export(session: Session, actor: Actor, now: datetime) -> ChargeFile:
     """The charge file of every released claim that was in none yet, recorded in this transaction: a charge is
     exported once. Without a new one the file holds the heading alone and `batch` is blank. For billers and
     administrators (NotAllowed)."""
-    require(actor, BILLER, ADMINISTRATOR, to="export charges")
+    _may(actor)
     known = set(_exported(session, actor.issuer))
     released = select(ClaimRow).where(ClaimRow.issuer == actor.issuer, ClaimRow.released_at.is_not(None))
     rows = session.scalars(released.order_by(ClaimRow.released_at, ClaimRow.control_number)).all()
@@ -68,7 +69,7 @@ def export(session: Session, actor: Actor, now: datetime) -> ChargeFile:
 def again(session: Session, actor: Actor, batch: str, now: datetime) -> ChargeFile:
     """The charge file of an earlier batch once more, the same claims in the same order; the trail tells.
     Raises NotAllowed, NotFound."""
-    require(actor, BILLER, ADMINISTRATOR, to="export charges")
+    _may(actor)
     query = select(ClaimRow).join(
         ChargeExportRow,
         (ChargeExportRow.issuer == ClaimRow.issuer)
@@ -87,12 +88,19 @@ def again(session: Session, actor: Actor, batch: str, now: datetime) -> ChargeFi
 
 def batches(session: Session, actor: Actor) -> list[tuple[str, datetime, int]]:
     """The batches of the issuer with when they were made and how many claims they hold, latest first."""
-    require(actor, BILLER, ADMINISTRATOR, to="export charges")
+    _may(actor)
     rows = session.scalars(select(ChargeExportRow).where(ChargeExportRow.issuer == actor.issuer)).all()
     found: dict[str, tuple[datetime, int]] = {}
     for row in rows:
         found[row.batch] = (row.at, found.get(row.batch, (row.at, 0))[1] + 1)
     return sorted(((batch, at, many) for batch, (at, many) in found.items()), reverse=True)
+
+
+def _may(actor: Actor) -> None:
+    require(actor, BILLER, ADMINISTRATOR, to="export charges")
+    if actor.patient is not None:
+        words = "A charge file holds the claims of all people, and here one person's chart is open."
+        raise NotAllowed(words, "Open Peerchart from the EHR's menu, without a chart.")
 
 
 def _exported(session: Session, issuer: str) -> Sequence[str]:

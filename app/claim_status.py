@@ -64,12 +64,12 @@ def answered(
     """Keep a payer's answer (`status` one of words.ANSWERED) to a released claim. The same answer of the same
     source changes nothing. Raises NotFound for a claim that is unknown or was never released, and MendInput
     for another status or an amount below nought."""
+    _check(status, paid)
     row = session.get(ClaimRow, (issuer, control_number))
     if row is None or row.released_at is None:
         raise NotFound(
             f"No released claim has the control number {control_number}.", "Look for it in another system."
         )
-    _check(status, paid)
     before = _standing(answers(session, issuer, control_number))
     said = [status, reason, payer_number, None if paid is None else str(paid), source]
     digest = hashlib.sha256(compact(said).encode()).hexdigest()

@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import billing as office
-from app import staff
+from app import charges as charge_files
+from app import claim_status, staff
 from app.actor import ADMINISTRATOR, BILLER, SUPERVISOR
 from app.billing import ClaimView
+from app.charges import ChargeFile
 from app.problems import Held, MendInput, Problem, Stale
 from app.web.access import actor, allow
 from app.web.formkit import Values, first, values_of
 from app.web.kit import kit
 from app.web.view import FormView
+from app.words import ANSWERED
 from mappings.authorizing import concerns_units
 
 claims = Blueprint("billing", __name__, url_prefix="/l/<launch_id>/claims")
 
 READERS = (BILLER, SUPERVISOR, ADMINISTRATOR)
-STATES = {"ready": "Ready to release", "held": "Held", "released": "Released"}
-LABELS = {"reason": "Why it is held"}
+STATES = {
+    "ready": "Ready to release",
+    "held": "Held",
+    "released": "Released",
+    "accepted": "Accepted by the payer",
+    "rejected": "Rejected by the payer",
+    "denied": "Denied by the payer",
+    "adjusted": "Paid in part",
+    "paid": "Paid",
+    "corrected": "Corrected",
+    "voided": "Voided",
+}
+ANSWERS = {code: STATES[code] for code in ANSWERED}
+CHANGES = {
+    "correct": "Correct it: a replacement is drafted from the notes as they are signed now",
+    "void": "Void it: it is taken back from the payer",
+}
+LABELS = {
+    "reason": "Why it is held",
+    "how": "What is to be done",
+    "change_reason": "Why",
+    "status": "What the payer answered",
+    "payer_reason": "The payer's reason",
+    "payer_number": "The payer's claim number",
+    "paid": "Amount paid, in dollars",
+}
 
 
 @claims.get("")
@@ -30,12 +57,13 @@ def listing() -> ResponseReturnValue:
     state = request.args.get("state", "")
     with kit().store.read() as session:
         found = office.listing(session, actor())
-    shown = [claim for claim in found if state in ("", claim.state)]
+    shown = [claim for claim in found if state in ("", claim.state, claim.standing)]
     return render_template(
         "claims/list.html",
         claims=shown,
         state=state,
         states=STATES,
+        may_export=actor().is_any(BILLER, ADMINISTRATOR) and actor().patient is None,
         any_at_all=bool(found),
         asks_for_units=_asks_for_units,
     )
@@ -48,6 +76,39 @@ def redraft() -> ResponseReturnValue:
     with kit().store.write() as session:
         office.redraft_all(session, actor(), kit().library, kit().now())
     return redirect(url_for("billing.listing", said="redrafted"), 303)
+
+
+@claims.get("/charges")
+@allow(BILLER, ADMINISTRATOR, person=False)
+def charges() -> ResponseReturnValue:
+    """The charge files that were made, and how to make the next."""
+    with kit().store.read() as session:
+        made = charge_files.batches(session, actor())
+    return render_template("claims/charges.html", batches=made)
+
+
+@claims.post("/charges")
+@allow(BILLER, ADMINISTRATOR, person=False)
+def make_charges() -> ResponseReturnValue:
+    """The charge file of what was released since the last one; without such a claim the page says so."""
+    with kit().store.write() as session:
+        made = charge_files.export(session, actor(), kit().now())
+    return _file(made) if made.claims else redirect(url_for("billing.charges", said="no-charges"), 303)
+
+
+@claims.post("/charges/<batch>")
+@allow(BILLER, ADMINISTRATOR, person=False)
+def charges_again(batch: str) -> ResponseReturnValue:
+    """An earlier charge file once more."""
+    with kit().store.write() as session:
+        return _file(charge_files.again(session, actor(), batch, kit().now()))
+
+
+def _file(made: ChargeFile) -> Response:
+    response: Response = make_response(made.text)
+    response.headers["Content-Type"] = "text/csv; charset=utf-8"
+    response.headers["Content-Disposition"] = f'attachment; filename="charges-{made.batch}.csv"'
+    return response
 
 
 @claims.get("/<reference>")
@@ -103,6 +164,45 @@ def unhold(reference: str) -> ResponseReturnValue:
     return redirect(url_for("billing.one", reference=reference, said=said or None), 303)
 
 
+@claims.post("/<reference>/ask")
+@allow(BILLER)
+def ask(reference: str) -> ResponseReturnValue:
+    """Ask for the correction or the void of a released claim; its draft is shown."""
+    values = values_of(request.form.to_dict(flat=False))
+    how, why = first(values, "how"), first(values, "change_reason")
+    if how not in CHANGES:
+        return _page(_claim(reference), values, errors={"how": "Choose what is to be done."}), 422
+    try:
+        with kit().store.write() as session:
+            made = office.ask(session, actor(), reference, how, why, kit().library, kit().now())
+    except MendInput as problem:
+        errors = {"change_reason": f"{problem.message} {problem.what_to_do}"}
+        return _page(_claim(reference), values, errors=errors), 422
+    except (Held, Stale) as problem:
+        return _page(_claim(reference), values, trouble=problem), 409
+    return redirect(url_for("billing.one", reference=made.reference, said="claim-drafted"), 303)
+
+
+@claims.post("/<reference>/answer")
+@allow(BILLER)
+def answer(reference: str) -> ResponseReturnValue:
+    """Write down what the payer answered."""
+    values = values_of(request.form.to_dict(flat=False))
+    status, reason, number, paid = (
+        first(values, name) for name in ("status", "payer_reason", "payer_number", "paid")
+    )
+    try:
+        with kit().store.write() as session:
+            claim_status.answer_by_hand(
+                session, actor(), reference, status, reason, number, paid, kit().now()
+            )
+    except MendInput as problem:
+        words = f"{problem.message} {problem.what_to_do}"
+        errors = {"payer_reason" if name == "reason" else name: words for name in problem.errors}
+        return _page(_claim(reference), values, errors=errors), 422
+    return redirect(url_for("billing.one", reference=reference, said="answer-kept"), 303)
+
+
 def _claim(reference: str) -> ClaimView:
     with kit().store.read() as session:
         return office.view(session, actor(), reference)
@@ -120,6 +220,8 @@ def _page(
         trouble=trouble,
         names=names,
         may_release=actor().is_any(BILLER),
+        answers=list(ANSWERS.items()),
+        changes=list(CHANGES.items()),
         asks_for_units=_asks_for_units,
     )
 

@@ -40,6 +40,13 @@ STATES = {
     "ready": ("Ready to release", "act"),
     "released": ("Released, waiting to be sent", "wait"),
     "void": ("Withdrawn", "wait"),
+    "corrected": ("Corrected by a later claim", "wait"),
+    "voided": ("Voided", "wait"),
+    "accepted": ("Accepted by the payer", "good"),
+    "rejected": ("Rejected by the payer", "stop"),
+    "denied": ("Denied by the payer", "stop"),
+    "adjusted": ("Paid in part", "act"),
+    "paid": ("Paid", "good"),
 }
 
 

@@ -77,3 +77,61 @@ def test_a_signed_note_can_be_read_by_others_while_its_author_changes_it(
         assert page.status_code == 200
         assert "9:59" not in page.text
         assert desk.get(f"/contacts/{contact}?version=2").status_code == 404
+
+
+def _released(biller: Desk) -> str:
+    reference = _reference(biller)
+    shown = Forms(biller.get(f"/claims/{reference}").text).fields
+    assert biller.post(f"/claims/{reference}/release", dict(shown)).status_code == 303
+    return reference
+
+
+def test_a_biller_writes_down_a_denial_and_asks_for_the_correction(office: Office, contact: str) -> None:
+    biller = office.sit("moreno")
+    reference = _released(biller)
+    blank = biller.post(f"/claims/{reference}/answer", {"status": "denied"})
+    assert blank.status_code == 422
+    assert "The reason is blank." in blank.text
+    told = {"status": "denied", "payer_reason": "CO-16: lacks information", "payer_number": "ICN-7"}
+    assert biller.post(f"/claims/{reference}/answer", told).status_code == 303
+    page = biller.get(f"/claims/{reference}").text
+    assert "Denied by the payer" in page
+    assert "CO-16: lacks information" in page
+    assert biller.post(f"/claims/{reference}/ask", {"how": "", "change_reason": "x"}).status_code == 422
+    assert biller.post(f"/claims/{reference}/ask", {"how": "correct"}).status_code == 422
+    asked = biller.post(f"/claims/{reference}/ask", {"how": "correct", "change_reason": "Denied for data"})
+    assert asked.headers["Location"].split("?")[0].endswith(f"/claims/{reference[:-1]}B")
+    fresh = biller.get(f"/claims/{reference[:-1]}B").text
+    assert "Corrects" in fresh
+    assert "Release the claim" in fresh
+    assert biller.get("/claims?state=denied").text.count("Denied by the payer") >= 1
+
+
+def test_a_voided_claim_says_so_and_is_not_asked_about_again(office: Office, contact: str) -> None:
+    biller = office.sit("moreno")
+    reference = _released(biller)
+    biller.post(f"/claims/{reference}/ask", {"how": "void", "change_reason": "Another payer"})
+    void = f"{reference[:-1]}B"
+    shown = Forms(biller.get(f"/claims/{void}").text).fields
+    assert biller.post(f"/claims/{void}/release", dict(shown)).status_code == 303
+    page = biller.get(f"/claims/{reference}").text
+    assert "Voided" in page
+    assert "Correct or void this claim" not in page
+    late = biller.post(f"/claims/{reference}/ask", {"how": "void", "change_reason": "Again"})
+    assert late.status_code == 409
+
+
+def test_a_charge_file_is_downloaded_once_and_again_by_its_batch(office: Office, contact: str) -> None:
+    biller = office.sit("moreno")
+    assert "No charge file yet." in biller.get("/claims/charges").text
+    assert biller.post("/claims/charges").headers["Location"].endswith("said=no-charges")
+    reference = _released(biller)
+    file = biller.post("/claims/charges")
+    assert file.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert reference in file.text
+    assert biller.post("/claims/charges").status_code == 303
+    page = biller.get("/claims/charges").text
+    batch = page.split("Download batch ")[1].split(" ")[0]
+    assert biller.post(f"/claims/charges/{batch}").text == file.text
+    assert office.sit("rivera").get("/claims/charges").status_code == 403
+    assert office.sit("moreno", "pat-moss").get("/claims/charges").status_code == 403
