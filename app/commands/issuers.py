@@ -168,8 +168,10 @@ def forms(issuer: str, forms: tuple[str, ...], data: Path | None) -> None:
         _known(installation, issuer)
         before = override_of(settings.data_dir, issuer)
         with installation.store.write() as session:
-            said = {"forms": [list(before.note_forms or ("text",)), list(forms)]}
-            audit.did(session, operator(issuer), "forms of notes changed", utc_now(), subject=issuer, **said)
+            changed = [list(before.note_forms or ("text",)), list(forms)]
+            audit.did(
+                session, operator(issuer), "forms of notes changed", utc_now(), subject=issuer, forms=changed
+            )
         keep_override(settings.data_dir, issuer, replace(before, note_forms=forms))
     click.echo(
         f"Signed notes go to {issuer} as: {', '.join(forms)}. What is under way already stays as it is."

@@ -139,3 +139,15 @@ def test_a_key_that_still_seals_is_not_reported_before_the_next_is_made(office: 
     told = CliRunner().invoke(cli, [*words, "--data", str(office.settings.data_dir)])
     assert told.exit_code == 2
     assert "still seals" in told.stderr
+
+
+def test_an_engineer_says_in_which_forms_an_ehr_takes_notes(office: Office) -> None:
+    from app.delivery.overrides import override_of
+
+    data = office.settings.data_dir
+    words = ["issuers", "forms", ISSUER]
+    assert CliRunner().invoke(cli, [*words, "xhtml", "pdf", "--data", str(data)]).exit_code == 0
+    assert override_of(data, ISSUER).note_forms == ("xhtml", "pdf")
+    for wrong in (["docx"], ["text", "text"], []):
+        assert CliRunner().invoke(cli, [*words, *wrong, "--data", str(data)]).exit_code == 2
+    assert CliRunner().invoke(cli, ["issuers", "forms", "x", "pdf", "--data", str(data)]).exit_code == 2
