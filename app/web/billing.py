@@ -11,13 +11,15 @@ from app import claim_status, staff
 from app.actor import ADMINISTRATOR, BILLER, SUPERVISOR
 from app.billing import ClaimView
 from app.charges import ChargeFile
-from app.problems import Held, MendInput, Problem, Stale
+from app.problems import Held, MendInput, NotAllowed, Problem, Stale
+from app.registry import jurisdiction_of
 from app.web.access import actor, allow
 from app.web.formkit import Values, first, values_of
 from app.web.kit import kit
 from app.web.view import FormView
 from app.words import ANSWERED
 from mappings.authorizing import concerns_units
+from mappings.claim_forms import sole_biller
 
 claims = Blueprint("billing", __name__, url_prefix="/l/<launch_id>/claims")
 
@@ -92,6 +94,9 @@ def charges() -> ResponseReturnValue:
 def make_charges() -> ResponseReturnValue:
     """The charge file of what was released since the last one; without such a claim the page says so."""
     with kit().store.write() as session:
+        if sole_biller(kit().library, jurisdiction_of(session, actor().issuer), kit().now().date()):
+            words = "This site is the sole biller: its claims go to the payer, not into a charge file."
+            raise NotAllowed(words, "Ask your administrator for the claims as X12.")
         made = charge_files.export(session, actor(), kit().now())
     return _file(made) if made.claims else redirect(url_for("billing.charges", said="no-charges"), 303)
 
