@@ -87,6 +87,20 @@ FORMS = {
     "billing.release": Sent("biller", None, "billing.one"),
     "billing.hold": Sent("biller", None, "billing.one", {"reason": ["The coverage is asked for."]}),
     "billing.unhold": Sent("biller", None, "billing.one", after="billing.hold"),
+    "billing.answer": Sent(
+        "biller",
+        None,
+        "billing.one",
+        {"status": ["paid"], "payer_number": ["P-1"], "paid": ["46.20"]},
+        after="billing.release",
+    ),
+    "billing.ask": Sent(
+        "biller",
+        None,
+        "billing.one",
+        {"how": ["void"], "change_reason": ["It was another day."]},
+        after="billing.release",
+    ),
     "authorizations.add": Sent("biller", MOSS, "authorizations.new", {"asked": ["8"], "note": ["Second"]}),
     "authorizations.change": Sent("biller", MOSS, "authorizations.one", APPROVED),
     "authorizations.end": Sent(
