@@ -78,6 +78,59 @@ def test_a_reading_block_sees_one_moment_while_others_write(office):
         assert goals(reader) == ["later"]
 
 
+def test_the_reading_blocks_of_a_page_are_of_one_moment_until_it_writes_or_ends(office):
+    def others_write(words: str) -> None:
+        other = threading.Thread(target=write, args=(words,))
+        other.start()
+        other.join(30)
+
+    def write(words: str) -> None:
+        with office.store.write() as writer:
+            writer.add(goal(words))
+
+    def seen() -> list[str]:
+        with office.store.read() as reader:
+            return goals(reader)
+
+    office.store.stand_still()
+    assert seen() == []
+    others_write("another's")
+    assert seen() == []
+    write("my own")
+    assert seen() == ["another's", "my own"]
+    others_write("after mine")
+    assert seen() == ["another's", "my own"]
+    office.store.move_on()
+    assert seen() == ["another's", "my own", "after mine"]
+
+
+def test_a_block_that_is_open_while_the_page_writes_stays_as_it_was_and_the_next_sees_what_was_written(
+    office,
+):
+    office.store.stand_still()
+    with office.store.read() as before:
+        assert goals(before) == []
+        with office.store.write() as writer:
+            writer.add(goal("written"))
+        with office.store.read() as after:
+            assert goals(after) == ["written"]
+        assert goals(before) == []
+    with office.store.read() as after:
+        assert goals(after) == ["written"]
+    office.store.move_on()
+
+
+def test_what_need_not_last_is_there_for_everybody_and_the_next_block_is_fully_synchronous(office):
+    with office.store.write(lasting=False) as passing:
+        passing.add(goal("on its way"))
+        wal = journal_mode(sqlite_module().sqlite_version_info) == "WAL"
+        assert passing.execute(text("PRAGMA synchronous")).scalar() == (1 if wal else 2)
+    with office.store.read() as reader:
+        assert goals(reader) == ["on its way"]
+    with office.store.write() as lasting:
+        assert lasting.execute(text("PRAGMA synchronous")).scalar() == 2
+
+
 def test_a_second_writing_block_in_one_thread_is_refused_instead_of_waiting_for_itself(office):
     with office.store.write(), pytest.raises(RuntimeError, match="already open"), office.store.write():
         pass
