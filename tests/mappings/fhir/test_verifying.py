@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -213,12 +214,9 @@ def xhtml_note() -> tuple[Json, Json]:
     """The Bundle with its note as XHTML alone, and the attachment."""
     bundle = copy.deepcopy(COSIGNED)
     attachment = c.one(bundle, NOTE)["content"][0]["attachment"]
+    said = [one.statement for one in checked(bundle) if one.statement]
     signed = tuple(
-        Signatory(
-            s.statement["meaning"], s.statement["signer"], "", c.contact(c.PRE_ADMISSION).signatures[n].at
-        )
-        for n, s in enumerate(checked(bundle))
-        if s.statement
+        Signatory(one["meaning"], one["signer"], "", datetime.fromisoformat(one["at"])) for one in said
     )
     made = note_xhtml(NoteCopy(base64.b64decode(attachment["data"]).decode(), signed))
     del attachment["size"], attachment["hash"]
