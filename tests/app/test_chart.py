@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -60,10 +61,19 @@ def ehr() -> Iterator[ScriptedEhr]:
         yield server
 
 
-def read(server: ScriptedEhr, launch: LaunchContext | None = None, *, batch: bool = False) -> ChartFacts:
+def read(
+    server: ScriptedEhr,
+    launch: LaunchContext | None = None,
+    *,
+    batch: bool = False,
+    organization: str | None = None,
+) -> ChartFacts:
     with http_session(tries=1) as http:
         client = FhirClient(http, server.fhir, lambda: "token", (2, 2))
-        return read_chart(client, launch or context(), program_npi=NPI, batch=batch, request_id="r")
+        given = launch or context()
+        return read_chart(
+            client, given, program_npi=NPI, organization=organization, batch=batch, request_id="r"
+        )
 
 
 def test_a_person_is_read_with_record_number_name_birth_date_and_gender(ehr: ScriptedEhr) -> None:
@@ -205,6 +215,25 @@ def test_a_batch_needs_at_most_four_requests(ehr: ScriptedEhr) -> None:
     assert facts.individual is not None
     assert facts.npi == "1900000021"
     assert len(ehr.requests) <= 4
+
+
+@pytest.mark.parametrize(
+    ("before", "batches", "asked"),
+    [("Organization/ours", 1, ["ours"]), ("Organization/old", 2, ["old", "ours"]), (None, 2, ["ours"])],
+)
+def test_the_place_of_the_programme_is_asked_at_once_where_it_was_found_before_and_anew_where_it_moved(
+    ehr: ScriptedEhr, before: str | None, batches: int, asked: list[str]
+) -> None:
+    ehr.on("GET", "/fhir/Organization", found({"resourceType": "Organization", "id": "ours"}))
+    ehr.on("GET", "/fhir/Location", found({"resourceType": "Location", "id": "main"}))
+    ehr.on("POST", "/fhir", _as_batch(ehr))
+    facts = read(ehr, batch=True, organization=before)
+    assert (facts.organization, facts.location) == ("Organization/ours", "Location/main")
+    words = " ".join(request.path + request.body.decode() + request.query for request in ehr.requests)
+    assert [
+        one.partition("%2F")[2] for one in re.findall(r"organization=(Organization%2F\w+)", words)
+    ] == asked
+    assert len(ehr.requests) == batches
 
 
 def _as_batch(server: ScriptedEhr) -> Any:
