@@ -58,7 +58,7 @@ REFUSED: dict[str, Callable[[Maker], bytes]] = {
     "not UTF-8": lambda m: _changed(m, lambda c: c["note"].update(purpose="caf\xe9")).replace(
         b"\xc3\xa9", b"\xe9"
     ),
-    "half a character": lambda m: _text(m).replace("Prepare for", "Prepare \\ud800 for").encode(),
+    "half a character": lambda m: _text(m).replace('"purpose": "', '"purpose": "\\ud800 ').encode(),
     "a list": lambda _: b"[1, 2, 3]",
 }
 
