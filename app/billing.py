@@ -173,6 +173,9 @@ def release(
         return Release(False, _view(session, row, names), words, "Look at it and release it again.")
     _send(session, actor, row, claim, anew, library, now)
     _keep(session, actor, row, claim, anew, library, now)
+    if claim.prior:
+        # What moved out of the claim before it is free now, and what it left of the day's cap has changed.
+        draft(session, actor.issuer, row.patient, library, now)
     return Release(True, _view(session, row, names))
 
 
