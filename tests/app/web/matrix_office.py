@@ -310,6 +310,7 @@ def _office_records(world: World) -> None:
             ids["ledger entry"] = {"staff_id": member, "ledger": "supervision", "row_id": 0}
     world.own["new member"] = {"staff_id": "S-HERE"}
     world.own["step"] = {"step_id": "none-was-begun"}
+    world.own["charge file"] = {"batch": "none-was-made"}
     world.own["rule"] = {"rule": "NY.PROG.ROLES"}
     world.own["preference"] = {"name": "deliveries.listing"}
 
