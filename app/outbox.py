@@ -195,8 +195,8 @@ def retry(session: Session, actor: Actor, row_id: int, now: datetime) -> None:
 
 def listing(session: Session, actor: Actor | None) -> tuple[DeliveryLine, ...]:
     """The deliveries of the actor's person; in a launch without one all of the issuer for supervisors,
-    administrators and interface engineers, the claims for billers, and for everybody what they signed themselves. Every row of every
-    issuer for None (the worker's report). Newest first."""
+    administrators and interface engineers, the claims for billers, and for everybody what they signed
+    themselves. Every row of every issuer for None (the worker's report). Newest first."""
     query = select(OutboxRow).order_by(OutboxRow.id.desc())
     if actor is not None:
         query = query.where(*_visible(actor))

@@ -23,6 +23,7 @@ SHORT = 4
 ENTRY = ("say", "write", "source")
 _WORDS = re.compile(r"\w+|\$")
 _GAP = r"[\s\-‐‑–/]+"
+_SPOKEN = {"_": "…", "#": "a number", "$#": "an amount of money", "@icd": "a diagnosis code"}
 _SPECIAL = {"_": r"[\w'’]+", "#": r"\d+", "$#": r"\$\s?\d[\d.,]*", "@icd": r"f\d\d(?:\.\d{1,4})?"}
 
 
@@ -64,6 +65,28 @@ def entry(instead: object) -> tuple[str, tuple[str, ...], str]:
     if isinstance(instead, Sequence) and all(isinstance(each, str) and each for each in instead):
         return "", tuple(instead), ""
     raise TypeError("neither a text nor a list of texts")
+
+
+def in_words(name: str, value: object) -> object:
+    """The value of a parameter for people: a word list without the signs of its phrases, and what to write
+    instead in words; any other value as it is."""
+    if not isinstance(value, Mapping) or not name.startswith(("lint.", "signs.")):
+        return value
+    told: dict[str, str] = {}
+    for phrase, instead in value.items():
+        words, wordings, source = entry(instead)
+        text = "; ".join(filter(None, [words, " or ".join(wordings)])) + (f" ({source})" if source else "")
+        key = _spoken(str(phrase))
+        told[key] = text if told.get(key, text) == text else f"{told[key]}; {text}"
+    return told
+
+
+def _spoken(phrase: str) -> str:
+    tokens = phrase.removeprefix("~").replace("=", "").replace("*", "…").split()
+    behind = [token[1:] for token in tokens if token.startswith("!")]
+    words = [_SPOKEN.get(token, "…" if token.startswith("..") else token) for token in tokens]
+    text = " ".join(word for word in words if not word.startswith("!"))
+    return text + (f" (not before {', '.join(behind)})" if behind else "")
 
 
 def _pattern(tokens: Sequence[str]) -> str:

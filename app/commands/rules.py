@@ -270,13 +270,15 @@ def _version(version: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _parameter(name: str, value: Mapping[str, Any]) -> Iterator[str]:
-    standing = f"({value['status']}, from {value['from']})"
-    if not isinstance(value["value"], Mapping):
-        yield f"  {name} = {_value(value['value'])} {standing}"
+    from mappings.phrases import in_words
+
+    standing, said = f"({value['status']}, from {value['from']})", in_words(name, value["value"])
+    if not isinstance(said, Mapping):
+        yield f"  {name} = {_value(said)} {standing}"
         return
     yield f"  {name} {standing}:"
-    for key, one in value["value"].items():
-        yield f"    {key}: {_value(one)}"
+    for key, one in said.items():
+        yield f"    {key}: {_value(one)}" if one != "" else f"    {key}"
 
 
 def _value(value: object) -> str:

@@ -19,6 +19,7 @@ from app.web.wording import LEFT, Advice, Change
 from mappings.findings import SEVERITIES, Finding, Judgement
 from mappings.language import apart
 from mappings.library import Source
+from mappings.phrases import in_words
 
 # The word of a state and how it is drawn: good, wait (for somebody else), act (for the reader), stop.
 STATES = {
@@ -270,6 +271,7 @@ def install(app: Flask) -> None:
         entry_source=entry_source,
         claim_words=claim_words,
         hours=shown_hours,
+        in_words=lambda value, name: in_words(name, value),
         first_up=lambda text: text[:1].upper() + text[1:],
     )
     app.jinja_env.trim_blocks = True

@@ -49,7 +49,7 @@ class Beside:
         target = _object(reference).get("reference")
         if isinstance(target, str) and target.startswith("urn:") and found is None:
             remarks.untold.append(f"{who}: {target} is not in the file")
-        said = [[own]] if isinstance(own, dict) else []
+        said: list[list[Json]] = [[own]] if isinstance(own, dict) else []
         theirs = _objects(found.get("identifier")) if found is not None else []
         return [*said, theirs] if theirs else said
 
