@@ -13,11 +13,12 @@ from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
-from app import engagement, individuals, staff
+from app import engagement, individuals
 from app.chart import gather
 from app.chart.asking import Question, ask_all
 from app.chart.facts import ChartFacts, ChartProblem, Episode, Practitioner, Visit
 from app.individuals import PersonLinks
+from app.staff import by_npi, link_practitioner, link_program
 from mappings.engagement import ADMITTED, DISCHARGED
 from mappings.records import Diagnosis, Individual
 from smart_launch.context import LaunchContext
@@ -64,10 +65,10 @@ def remember(session: Session, issuer: str, facts: ChartFacts, now: datetime) ->
     practitioner's and the programme's references, and an engagement that began before Peerchart did.
     Raises NotAllowed when the EHR's login belongs to another member of the staff."""
     if facts.practitioner is not None and facts.practitioner.npi:
-        member = staff.by_npi(session, issuer, facts.practitioner.npi)
+        member = by_npi(session, issuer, facts.practitioner.npi)
         if member is not None:
-            staff.link_practitioner(session, issuer, member.record.id, facts.practitioner.reference, now)
-    staff.link_program(session, issuer, now, organization=facts.organization, location=facts.location)
+            link_practitioner(session, issuer, member.record.id, facts.practitioner.reference, now)
+    link_program(session, issuer, now, organization=facts.organization, location=facts.location)
     if facts.patient is None or facts.individual is None:
         return
     record, diagnoses, links = _as_far_as_read(session, issuer, facts.patient, facts.individual, facts)

@@ -14,7 +14,7 @@ from tests.app.web.office import ORIGIN, Clock, Office
 def open_agency(folder: Path) -> tuple[Office, use_cases.Office]:
     """The application of the agency in `folder`, and the same memory for its use cases."""
     clock = Clock(idaho.MARCH)
-    settings = Settings(data_dir=folder, base_url=ORIGIN)
+    settings = Settings(data_dir=folder, base_url=ORIGIN, site=idaho.SITE)
     app = create_app(settings, clock=clock)
     app.testing = False
     pages = Office(app, clock)
