@@ -111,7 +111,9 @@ def _sent(
     """As `Session.request` sends, without the merging of cookies, netrc and settings of the environment: a
     session of ours has none of them, and that costs as much as the sending."""
     request = requests.PreparedRequest()
-    request.prepare(method=method, url=address, headers={**http.headers, **headers}, data=body)
+    request.prepare(
+        method=method, url=address, headers={**http.headers, **headers}, data=body, hooks=http.hooks
+    )
     return http.send(
         request,
         timeout=timeout,
