@@ -11,6 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from mappings.calendars import CALENDARS, problem_of
+from mappings.calendars import FORM as CALENDAR_FORM
 from mappings.checks import CHECKS, CONDITIONS, PARAMETERS_OF
 from mappings.checks.registry import CHOSEN_OF, SETTINGS_OF
 from mappings.findings import SEVERITIES, STAGES, Citation, Severity
@@ -257,6 +259,9 @@ def _parameter(sheet: Sheet, sources: Mapping[str, Source], layer: str) -> Param
     if not sheet.kept and sheet.text("id").startswith((LISTS, SIGNS)):
         for value in values:
             _check_entries(sheet, value.value, sources)
+    if not sheet.kept and sheet.text("id").startswith(CALENDARS):
+        for value in values:
+            _check_calendar(sheet, value)
     if any(a.from_ >= b.from_ for a, b in pairwise(values)):
         sheet.refuse("its values are not sorted by `from`", "each `from` later than the one before")
     parameter = Parameter(
@@ -285,6 +290,13 @@ def _check_entries(sheet: Sheet, words: object, sources: Mapping[str, Source]) -
                 f"the entry {phrase!r} has the unknown source `{source}`",
                 "one of the sources " + ", ".join(sorted(sources)),
             )
+
+
+def _check_calendar(sheet: Sheet, value: Value) -> None:
+    """A calendar lists whole years with sorted, named days; raises LibraryError."""
+    problem = problem_of(value.value) if value.value is not None else ""
+    if problem:
+        sheet.refuse(problem, CALENDAR_FORM)
 
 
 def _overridable(sheet: Sheet) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from mappings.calendars import CALENDARS, problem_of
+from mappings.calendars import FORM as CALENDAR_FORM
 from mappings.findings import SEVERITIES, Severity
 from mappings.layering import may_set, right_form, shown
 from mappings.library import Library, Overlay, Parameter, Rule
@@ -121,6 +123,9 @@ def _right_type(sheet: Sheet, parameter: Parameter, value: Any) -> None:
     words = {"integer": "a whole number", "text": 'a text "..."', "texts": 'a list ["...", "..."]'}
     if not right:
         sheet.refuse(f"`{parameter.id}` is {value!r}", words.get(parameter.type, "a table"))
+    problem = problem_of(value) if parameter.id.startswith(CALENDARS) else ""
+    if problem:
+        sheet.refuse(f"`{parameter.id}`: {problem}", CALENDAR_FORM)
     chosen = value if isinstance(value, list) else [value]
     if parameter.choices and not set(chosen) <= set(parameter.choices):
         sheet.refuse(f"`{parameter.id}` is {value!r}", "of the choices " + ", ".join(parameter.choices))

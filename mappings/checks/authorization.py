@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
+from mappings.calendars import business_days_after
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, passes
 from mappings.checks.texts import listed
 from mappings.library import Bound, DayPack
@@ -290,27 +291,27 @@ def _wrong_certificate(s: Situation, certificates: Iterable[Credential]) -> str:
     return f"certificate {s.certificate} is not in force on {s.day}"
 
 
-@check("request-answered", "auth.answer_business_days")
+@check("request-answered", "auth.answer_business_days", "calendar.holidays")
 def request_answered(s: Situation, b: Bound) -> Outcome:
-    """When the payer's answer to a request is expected; only Saturdays and Sundays are left out (R088)."""
+    """When the payer's answer to a request is expected, counted in business days; that holidays are none of
+    them is a choice, which is said where one was left out (R088)."""
     authorization = s.authorization
     waiting = authorization is not None and authorization.review == "pending"
     if not waiting or s.asked_on is None:
         return NOT_APPLICABLE
-    expected = business_days_after(s.asked_on, b["auth.answer_business_days"])
-    if s.day_of(s.now) <= expected:
-        return passes(f"An answer is expected by {expected}.")
+    counted = business_days_after(s.asked_on, b["auth.answer_business_days"], b["calendar.holidays"])
+    if counted.day is None:
+        return missing(f"the list of holidays of {counted.unlisted}", "authorization.from")
+    note = _left_out(counted.left_out, b.standing("calendar.holidays"))
+    if s.day_of(s.now) <= counted.day:
+        return passes(f"An answer is expected by {counted.day}{note}.")
     return advises(
-        f"An answer was expected by {expected} and none is recorded.",
+        f"An answer was expected by {counted.day} and none is recorded{note}.",
         "authorization.review",
         severity="warn",
         fix="Ask the payer.",
     )
 
 
-def business_days_after(day: date, count: int) -> date:
-    """The day so many working days later; Saturdays and Sundays are none, holidays are not known."""
-    while count > 0:
-        day += timedelta(days=1)
-        count -= day.weekday() < 5
-    return day
+def _left_out(holidays: Sequence[str], standing: str) -> str:
+    return f"; {listed(holidays)} not counted{standing}" if holidays else ""
