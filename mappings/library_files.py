@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -10,6 +9,8 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import tomli
 
 from mappings.calendars import CALENDARS, problem_of
 from mappings.calendars import FORM as CALENDAR_FORM
@@ -179,8 +180,8 @@ def _add_table(tables: dict[str, Table], sheet: Sheet, table: Table) -> None:
 
 def _sheet(file: TextFile, kept: bool) -> Sheet:
     try:
-        return Sheet(file.label, "", tomllib.loads(file.data.decode("utf-8")), kept)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return Sheet(file.label, "", tomli.loads(file.data.decode("utf-8")), kept)
+    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LibraryError(file.label, "the file", f"not TOML ({error})", "TOML 1.0 in UTF-8") from None
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
+
+import tomli
 
 from mappings.calendars import CALENDARS, problem_of
 from mappings.calendars import FORM as CALENDAR_FORM
@@ -24,8 +25,8 @@ def read_overlay(file: str, data: bytes, library: Library, kept: bool = False) -
     Raises LibraryError, which names `file`, where it loosens what it may not, or is unreadable.
     """
     try:
-        sheet = Sheet(file, "site overlay", tomllib.loads(data.decode("utf-8")), kept)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        sheet = Sheet(file, "site overlay", tomli.loads(data.decode("utf-8")), kept)
+    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LibraryError(file, "site overlay", f"not TOML ({error})", FORM) from None
     jurisdiction = sheet.text("jurisdiction", "")
     _check_place(sheet, library, jurisdiction)
