@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from app.settings import Settings
@@ -26,6 +27,10 @@ class SiteRules:
     def of(self, issuer: str | None) -> Library:
         """The library that counts at an EHR; None asks for that of an EHR without an overlay of its own."""
         return self._own.get(issuer or "", self.everywhere)
+
+    def own(self) -> Mapping[str, Library]:
+        """The libraries of the EHRs that have an overlay of their own, by issuer id."""
+        return self._own
 
     def has_own(self, issuer: str) -> bool:
         """True when the EHR has an overlay of its own."""

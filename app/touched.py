@@ -61,18 +61,25 @@ class Span:
 
 
 def touched(
-    session: Session, span: Span, jurisdiction: str | None, now: datetime, told: Told = lambda _at, _of: None
+    session: Session,
+    spans: Callable[[str], Span],
+    jurisdiction: str | None,
+    now: datetime,
+    told: Told = lambda _at, _of: None,
+    issuer: str | None = None,
 ) -> list[Touched]:
     """Every draft, open review, final contact in no released claim, plan entry, member of staff and programme
-    that the rules of the later day touch; `told` hears how many of how many persons are done."""
+    that the rules of the later day touch, at one EHR alone where `issuer` names it. `spans` gives the days by
+    the rules of an EHR, since one may have an overlay of its own; `told` hears how many of how many persons
+    are done."""
     places = session.execute(
         select(IssuerRow.issuer, IssuerRow.jurisdiction).order_by(IssuerRow.issuer)
     ).all()
-    issuers = [issuer for issuer, place in places if jurisdiction in (None, place)]
-    people = [(issuer, patient) for issuer in issuers for patient in _people(session, issuer)]
-    found = [each for issuer in issuers for each in _office(session, issuer, span)]
-    for number, (issuer, patient) in enumerate(people, start=1):
-        found += _of_person(session, issuer, patient, span, now)
+    issuers = [id for id, place in places if jurisdiction in (None, place) and issuer in (None, id)]
+    people = [(id, patient) for id in issuers for patient in _people(session, id)]
+    found = [each for id in issuers for each in _office(session, id, spans(id))]
+    for number, (id, patient) in enumerate(people, start=1):
+        found += _of_person(session, id, patient, spans(id), now)
         told(number, len(people))
     return found
 

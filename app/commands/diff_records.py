@@ -5,29 +5,64 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from app.commands.installation import settings_of, utc_now
-from app.commands.options import json_line, printable, say
+from app.commands.options import json_line, library_at, printable, say
 
 if TYPE_CHECKING:
     from app.settings import Settings
     from app.store import Store
-    from app.touched import Touched
+    from app.touched import Span, Touched
     from mappings.library import Library
 
 NOBODY = "nothing"
 
 
-def tell_records(
-    library: Library, start: date, end: date, jurisdiction: str | None, data: Path | None, as_json: bool
-) -> None:
-    """Say which records of the installation the change touches; in one line why none can be told of."""
+@dataclass(frozen=True)
+class Asked:
+    """What is asked: two days, of which place and EHR (all where None), by which site's rules (those of each
+    EHR where None), in which installation."""
+
+    start: date
+    end: date
+    jurisdiction: str | None
+    issuer: str | None
+    site: Path | None
+    data: Path | None
+
+    def library(self, issuer: str | None) -> Library:
+        """The rules that count at an EHR, None asks for those of the whole installation."""
+        return library_at(settings_of(self.data), self.site, issuer)
+
+
+def places_of(data: Path | None) -> dict[str, str]:
+    """The place of each registered EHR by issuer id; empty where there is no database of today's version."""
+    from sqlalchemy import select
+
+    from app.store import open_store
+    from app.tables import IssuerRow
+
     settings = settings_of(data)
+    if _missing(settings):
+        return {}
+    with open_store(settings) as store:
+        if _old(store):
+            return {}
+        with store.read() as session:
+            rows = session.execute(select(IssuerRow.issuer, IssuerRow.jurisdiction)).all()
+            return {row.issuer: row.jurisdiction for row in rows}
+
+
+def tell_records(asked: Asked, as_json: bool) -> None:
+    """Say which records of the installation the change touches; in one line why none can be told of."""
+    settings = settings_of(asked.data)
     missing = _missing(settings)
     if missing:
         say(missing)
@@ -39,7 +74,7 @@ def tell_records(
         if _old(store):
             say("The database is of another version, so only the rules are shown. Run: peerchart db upgrade")
             return
-        found = _touched(store, library, start, end, jurisdiction)
+        found = _touched(store, asked)
     if as_json:
         for each in to_json(found):
             click.echo(json_line(each))
@@ -63,13 +98,27 @@ def _old(store: Store) -> bool:
     return migrations.revision(store) != migrations.head()
 
 
-def _touched(
-    store: Store, library: Library, start: date, end: date, jurisdiction: str | None
-) -> list[Touched]:
-    from app.touched import Span, touched
+def _touched(store: Store, asked: Asked) -> list[Touched]:
+    from app.touched import touched
 
     with _progress() as told, store.read() as session:
-        return touched(session, Span.of(library, start, end), jurisdiction, utc_now(), told)
+        return touched(session, _spans(asked), asked.jurisdiction, utc_now(), told, asked.issuer)
+
+
+def _spans(asked: Asked) -> Callable[[str], Span]:
+    """The two days by the rules of an EHR; those without an overlay of their own share one."""
+    from app.touched import Span
+
+    known: dict[str, Span] = {}
+
+    @cache
+    def of(issuer: str) -> Span:
+        library = asked.library(issuer)
+        if library.digest not in known:
+            known[library.digest] = Span.of(library, asked.start, asked.end)
+        return known[library.digest]
+
+    return of
 
 
 @contextmanager

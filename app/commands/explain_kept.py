@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from app.commands.installation import opened, operator, settings_of, utc_now
-from app.commands.options import json_line, load_library, printable
+from app.commands.options import json_line, library_at, printable
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -48,10 +49,9 @@ def explain_kept(
     from app.problems import Problem
 
     settings = settings_of(data)
-    library = load_library(site or settings.site_rules)
     try:
         with opened(settings) as installation, installation.store.write() as session:
-            found = _found(session, contact, entry, version, issuer, library)
+            found = _found(session, contact, entry, version, issuer, partial(library_at, settings, site))
     except Problem as problem:
         raise click.UsageError(str(problem)) from problem
     if rule is not None and not to_json(found, rule):
@@ -70,7 +70,7 @@ def _found(
     entry: str | None,
     version: int | None,
     issuer: str | None,
-    library: Library,
+    library_of: Callable[[str], Library],
 ) -> Sequence[Decision]:
     from app import explained
     from app.tables import ClaimHoldRow
@@ -78,8 +78,10 @@ def _found(
     if contact is None:
         entry_row, number = explained.find_entry(session, entry or "", issuer, version)
         _looked(session, entry_row, number)
+        library = library_of(entry_row.issuer)
         return explained.of_plan_entry(session, entry_row.issuer, entry_row.id, number, library, utc_now())
     row = explained.find_contact(session, contact, issuer)
+    library = library_of(row.issuer)
     number = version or explained.last_signed(session, row)
     found = explained.of_contact(session, row, number, library, utc_now())
     hold = session.get(ClaimHoldRow, (row.issuer, row.id))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from app.settings import Settings
     from mappings.library import Library
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -79,6 +80,14 @@ def load_library(site: Path | None) -> Library:
         return load(site or Settings().site_rules)
     except LibraryError as error:
         raise click.UsageError(f"the rules could not be loaded: {error}") from error
+
+
+def library_at(settings: Settings, site: Path | None, issuer: str | None) -> Library:
+    """The rules that count at an EHR: with the site given, else with its own overlay, else with the
+    installation's; what does not hold is wrong usage."""
+    from app.site_rules import site_of
+
+    return load_library(site or (site_of(settings, issuer) if issuer else settings.site_rules))
 
 
 def json_line(data: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.commands.diff_records import tell_records
+from app.commands.diff_records import Asked, places_of, tell_records
 from app.commands.explain_kept import explain_kept
 from app.commands.installation import data_option, settings_of
 from app.commands.load_table import load_table
@@ -20,6 +20,7 @@ from app.commands.options import (
     finish,
     json_line,
     json_option,
+    library_at,
     load_library,
     on_terminal,
     site_option,
@@ -49,6 +50,7 @@ Examples:
   peerchart rules diff --from 2026-12-31 --to 2027-01-01
   peerchart rules diff --from 2026-12-31 --to 2027-01-01 --data /var/lib/peerchart
   peerchart rules diff --from 2024-06-30 --to 2024-07-01 --jurisdiction us-id
+  peerchart rules diff --from 2026-12-31 --to 2027-01-01 --issuer riverbend
 """
 
 
@@ -93,7 +95,9 @@ def list_rules(site: Path | None, as_json: bool) -> None:
 @click.option("--plan-entry", "entry", metavar="ID", help="The same of a signed plan entry.")
 @click.option("--version", type=click.IntRange(min=1), help="Its version.  [default: the newest signed]")
 @click.option("--rule", metavar="ID", help="What this rule alone said of it, passed or not.")
-@click.option("--issuer", help="Its EHR, where several have one of that id.")
+@click.option(
+    "--issuer", help="The EHR whose own overlay counts; with --contact, which of several has that id."
+)
 @site_option
 @data_option
 @json_option
@@ -112,7 +116,8 @@ def explain(
     """The whole of one rule: sentence, source with its words, versions, values, and what to do.
 
     With --contact or --plan-entry: every finding on a signed version with the rule as it stood then, and
-    whether today's library says otherwise. That somebody looked is written into the audit trail.
+    whether today's library says otherwise, which is that of the record's own EHR. That somebody looked is
+    written into the audit trail.
     """
     from mappings.explaining import explain as explained
 
@@ -123,9 +128,9 @@ def explain(
         return
     if rule_id is None:
         raise click.UsageError("name a rule ID, --contact ID or --plan-entry ID")
-    if any(each is not None for each in (version, rule, issuer)):
-        raise click.UsageError("--version, --rule and --issuer go with --contact or --plan-entry")
-    library = load_library(site)
+    if any(each is not None for each in (version, rule)):
+        raise click.UsageError("--version and --rule go with --contact or --plan-entry")
+    library = library_at(settings_of(data), site, issuer)
     day = on or datetime.now(UTC).astimezone().date()
     try:
         whole = explained(library, rule_id, day)
@@ -173,29 +178,57 @@ def check_rules(sources: Path | None, site: Path | None, as_json: bool) -> None:
 @click.option("--from", "start", type=Day(), required=True, help="The day before the change.")
 @click.option("--to", "end", type=Day(), required=True, help="The day after it.")
 @click.option("--jurisdiction", help="One place alone, such as us-wa.  [default: all]")
+@click.option("--issuer", help="One EHR alone: its place, by its own overlay where it has one.")
 @site_option
 @data_option
 @json_option
 def diff(
-    start: date, end: date, jurisdiction: str | None, site: Path | None, data: Path | None, as_json: bool
+    start: date,
+    end: date,
+    jurisdiction: str | None,
+    issuer: str | None,
+    site: Path | None,
+    data: Path | None,
+    as_json: bool,
 ) -> None:
     """What changes between two days: rules that begin, end or get a new version, values and codes; and the
     drafts, open reviews, unreleased notes, plan entries and staff of the installation that it touches, by
-    their ids alone. With --json a line about a record has the key "record"."""
+    their ids alone, each by the rules of its own EHR. With --json a line about a record has the key
+    "record", one about the overlay of a single EHR the key "issuer"."""
+    places = places_of(data)
+    if issuer is not None and issuer not in places:
+        known = ", ".join(sorted(places)) or "none"
+        raise click.UsageError(f"there is no EHR {issuer!r}; registered: {known}")
+    place = jurisdiction or (places[issuer] if issuer is not None else None)
+    asked = Asked(start, end, place, issuer, site, data)
+    known_places = sorted({pack.jurisdiction for pack in asked.library(issuer).packs.values()} - {""})
+    if place is not None and place not in known_places:
+        raise click.UsageError(f"there are no rules for {place!r}; there are for {', '.join(known_places)}")
+    if not _tell_changes(asked, places, as_json):
+        click.echo(f"Nothing changes between {start} and {end}.", err=as_json)
+        return
+    tell_records(asked, as_json)
+
+
+def _tell_changes(asked: Asked, places: Mapping[str, str], as_json: bool) -> bool:
+    """Say what changes, and what more or otherwise at EHRs with an overlay of their own; whether anything
+    does."""
     from mappings.differences import differences
 
-    library = load_library(site or settings_of(data).site_rules)
-    known = sorted({pack.jurisdiction for pack in library.packs.values() if pack.jurisdiction})
-    if jurisdiction is not None and jurisdiction not in known:
-        raise click.UsageError(f"there are no rules for {jurisdiction!r}; there are for {', '.join(known)}")
-    changes = differences(library, start, end, jurisdiction)
+    changes = differences(asked.library(asked.issuer), asked.start, asked.end, asked.jurisdiction)
     for change in changes:
         line = f"{change.jurisdiction}  {change.kind} {change.id}: {change.words}"
         click.echo(json_line(change.to_json()) if as_json else line)
-    if not changes and not as_json:
-        click.echo(f"Nothing changes between {start} and {end}.")
-    if changes:
-        tell_records(library, start, end, jurisdiction, data, as_json)
+    told = bool(changes)
+    for issuer, place in sorted(places.items()) if asked.issuer is None and asked.site is None else ():
+        if asked.jurisdiction not in (None, place):
+            continue
+        for change in differences(asked.library(issuer), asked.start, asked.end, place):
+            if change not in changes:
+                line = f"{place} at {issuer}  {change.kind} {change.id}: {change.words}"
+                click.echo(json_line({**change.to_json(), "issuer": issuer}) if as_json else line)
+                told = True
+    return told
 
 
 def _row(rule: Rule) -> dict[str, Any]:

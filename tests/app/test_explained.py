@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from app import billing, explained, library_shelf
 from app.cli import cli
 from app.problems import NotAllowed, NotFound
+from app.site_rules import install
 from app.tables import ClaimHoldRow, ContactRow, DecisionRow, LibraryRow, VersionRow
 from mappings.library import Library
 from mappings.library_files import HERE, read_library
@@ -304,6 +305,29 @@ def test_a_draft_and_an_unknown_rule_are_wrong_usage(office: Office, note: str) 
     assert _peerchart(office, "--contact", draft).exit_code == 2
     result = _peerchart(office, "--contact", note, "--rule", "NY.NONE")
     assert (result.exit_code, "said nothing of 'NY.NONE'" in result.stderr) == (2, True)
+
+
+def _own_cap(office: Office) -> None:
+    """The EHR's own site lets ten units a day be claimed."""
+    file = office.settings.data_dir.parent / "own.toml"
+    file.write_text('id = "own"\njurisdiction = "us-ny"\n[parameters]\n"cap.units_per_day" = 10\n', "utf-8")
+    install(office.settings, ISSUER, file, "us-ny")
+
+
+def test_todays_library_is_that_of_the_records_own_ehr(office: Office, note: str) -> None:
+    _own_cap(office)
+    said = _peerchart(office, "--contact", note, "--rule", CAP).stdout
+    assert "Today's library says otherwise: " in said
+    assert "10" in said.partition("says otherwise: ")[2].splitlines()[0]
+    entry = planned(office, FARRELL)
+    assert _peerchart(office, "--plan-entry", entry).exit_code == 0
+
+
+def test_a_rule_is_explained_with_the_values_of_an_ehr_of_its_own_site(office: Office) -> None:
+    _own_cap(office)
+    assert "cap.units_per_day = 12" in _peerchart(office, CAP, "--on", "2026-03-04").stdout
+    own = _peerchart(office, CAP, "--on", "2026-03-04", "--issuer", ISSUER).stdout
+    assert "cap.units_per_day = 10 (site" in own
 
 
 def test_an_id_of_two_ehrs_asks_which(office: Office, note: str) -> None:

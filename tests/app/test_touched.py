@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from app import staff
 from app.cli import cli
+from app.site_rules import install
 from app.touched import Span, Touched, touched
 from mappings.as_of import as_of, turns
 from mappings.findings import Judgement
@@ -63,7 +64,9 @@ def _touched(
     heard: list[tuple[int, int]] = []
     with office.store.read() as session:
         span = Span.of(office.library, start, end)
-        found = touched(session, span, place, office.now, lambda at, of: heard.append((at, of)))
+        found = touched(
+            session, lambda _issuer: span, place, office.now, lambda at, of: heard.append((at, of))
+        )
     assert [at for at, _ in heard] == list(range(1, len(heard) + 1))
     return found
 
@@ -188,6 +191,36 @@ def test_an_older_database_is_left_as_it_is(washington: Office) -> None:
     result = _diff(washington)
     assert "Run: peerchart db upgrade" in result.stderr
     assert "Records that it touches" not in result.stdout
+
+
+def _own_overlay(office: Office) -> None:
+    """The EHR's own site takes a peer specialist's note within 12 hours, from the new year on."""
+    file = office.settings.data_dir.parent / "own.toml"
+    file.write_text(
+        'id = "own"\njurisdiction = "us-wa"\nfrom = 2027-01-01\n[parameters]\n"note.due_hours" = 12\n',
+        "utf-8",
+    )
+    install(office.settings, ISSUER, file, "us-wa")
+
+
+def test_records_are_judged_by_the_overlay_of_their_own_ehr(washington: Office) -> None:
+    _own_overlay(washington)
+    said = [json.loads(line) for line in _diff(washington, "--json").stdout.splitlines()]
+    [change] = [each for each in said if each.get("id") == "note.due_hours"]
+    assert (change["issuer"], change["jurisdiction"]) == (ISSUER, "us-wa")
+    assert "from 24 to 12" in change["words"]
+    assert "us-wa at sandbox  parameter note.due_hours" in _diff(washington).stdout
+
+
+def test_one_ehr_alone_is_told_of_by_its_name(washington: Office) -> None:
+    _own_overlay(washington)
+    draft = drafted(washington, by=RIVERA, at=NEW_YEAR).contact.id
+    out = _diff(washington, "--issuer", ISSUER).stdout
+    assert "us-wa  parameter note.due_hours: Changes from 24 to 12" in out
+    assert draft in out
+    assert "us-ny" not in out
+    unknown = _diff(washington, "--issuer", "nowhere")
+    assert (unknown.exit_code, "registered: elsewhere" in unknown.stderr) == (2, True)
 
 
 def test_an_office_without_records_says_so(tmp_path: Path) -> None:
