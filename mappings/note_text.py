@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 
 from mappings import terms
+from mappings.disclosure import NOTICE
 from mappings.engagement import state_at
 from mappings.findings import Judgement
 from mappings.library import Library
@@ -25,7 +26,7 @@ _TITLES = (
 )  # fmt: skip
 # The line that stands over each part of the text, and the heading that it is.
 HEADINGS = {title.upper(): title for title in _TITLES}
-PART2_NOTICE = "42 CFR part 2 prohibits unauthorized use or disclosure of these records."
+PART2_NOTICE = NOTICE
 
 Row = tuple[str, str | None]
 

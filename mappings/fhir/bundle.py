@@ -21,10 +21,8 @@ from mappings.fhir.care_plan import (
     plan_signatures,
 )
 from mappings.fhir.elements import (
-    THO,
     Json,
     NotFit,
-    coding,
     filled,
     full_url,
     reference,
@@ -33,6 +31,7 @@ from mappings.fhir.elements import (
 from mappings.fhir.encounter import encounter_entry
 from mappings.fhir.episode import episode_entry
 from mappings.fhir.note import note_entry
+from mappings.fhir.part2 import label
 from mappings.fhir.people import ChartLinks, People
 from mappings.fhir.scene import Scene
 from mappings.fhir.signature import plan_signature_entry, signature_entries
@@ -43,8 +42,6 @@ from mappings.note_text import note_text
 from mappings.office import Surroundings
 from mappings.records import Contact, PlanEntry
 from mappings.seal import Seal
-
-PART2 = coding(f"{THO}/v3-ActCode", "42CFRPart2", "42 CFR Part2")
 
 
 def contact_bundle(
@@ -209,19 +206,11 @@ def _add_urns(value: Any, found: list[str]) -> None:
 
 
 def labelled(bundle: Json, people: People) -> Json:
-    """Every resource of a programme under 42 CFR Part 2 says so."""
+    """Every resource of a programme under 42 CFR Part 2 says so, and carries the notice."""
     if people.program is not None and people.program.part2:
         for each in bundle["entry"]:
             label(each)
     return bundle
-
-
-def label(entry: Json) -> None:
-    """Say in an entry's resource that it is under 42 CFR Part 2."""
-    resource = entry["resource"]
-    content = {key: value for key, value in resource.items() if key != "resourceType"}
-    meta = {"security": [PART2]}
-    entry["resource"] = {"resourceType": resource["resourceType"], "meta": meta} | content
 
 
 def checked(bundle: Json) -> Json:
@@ -236,5 +225,6 @@ __all__ = [
     "Surroundings",
     "contact_bundle",
     "episode_bundle",
+    "label",
     "plan_bundle",
 ]
