@@ -74,6 +74,16 @@ def read_record(text: str | bytes) -> Record:
     return record_from(_parse(text) if data is None else data)
 
 
+def read_again(text: bytes) -> Record:
+    """The record of a line that `read_record` has accepted before."""
+    try:
+        data = orjson.loads(text)
+        return cast(Record, KINDS[data["kind"]].model_validate(data, by_alias=True, by_name=False))
+    except ValueError:
+        # Numbers with a fraction or of many digits are left to the strict parser, as they were then.
+        return read_record(text)
+
+
 def record_from(data: object) -> Record:
     """One record from already parsed JSON data; raises Refused as `read_record` does."""
     if not isinstance(data, dict):
@@ -254,4 +264,14 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-__all__ = ["Line", "Part", "Refusal", "Refused", "json_schema", "read_lines", "read_record", "write_record"]
+__all__ = [
+    "Line",
+    "Part",
+    "Refusal",
+    "Refused",
+    "json_schema",
+    "read_again",
+    "read_lines",
+    "read_record",
+    "write_record",
+]

@@ -25,6 +25,7 @@ def judge(
     now: datetime,
     released: Iterable[ReleasedUnits] = (),
     known: Iterable[Individual] = (),
+    around: Surrounding | None = None,
 ) -> list[Judgement]:
     """The judgement of every contact and plan entry of the input, in input order.
 
@@ -32,10 +33,11 @@ def judge(
     overlaps and the day's cap are seen across them. Of several records with one id the highest version
     counts; an older one gets a judgement of its own with the finding SUPERSEDED and nothing to bill.
     `known` are individuals whom the writers know beside those of the input, so that their names are found.
+    `around` is what stands around the records where that is more than themselves.
     `now` must be aware. Never raises on a record that intake has accepted.
     """
     everything = list(records)
-    around = Surrounding(everything, library, known)
+    around = around or Surrounding(everything, library, known)
     situations = {
         number: Situation(record, around, now, number in around.doubled)
         for number, record in enumerate(everything)

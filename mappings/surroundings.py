@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
 from operator import attrgetter
+from typing import Protocol, TypeVar
 
 from mappings.library import DayPack, Library
 from mappings.names import Acquaintances, Known, names_of
@@ -31,8 +32,33 @@ from mappings.units import pooled_units
 # More contacts of one peer at one moment than any group has; the ones that end last are kept.
 OPEN_AT_ONCE = 40
 
-# By "person" or "peer", its id and the words: when the contacts with them began, and these, in order.
-Notes = Mapping[tuple[str, str, str], Sequence["Situation"]]
+Whose = tuple[str, str, str]
+Placed = TypeVar("Placed", bound="AtTime")
+
+
+class AtTime(Protocol):
+    """A contact at its time, in UTC."""
+
+    @property
+    def contact(self) -> Contact: ...
+    @property
+    def began(self) -> datetime: ...
+    @property
+    def ended(self) -> datetime: ...
+
+
+class Notes:
+    """Contacts whose notes share words with others, in order of start, by whose they are ("person" or "peer"
+    and its id) and the words."""
+
+    def __init__(self, own: Mapping[Whose, Sequence[Situation]]) -> None:
+        self._own = own
+
+    def before(self, whose: Whose, moment: datetime, most: int) -> Iterator[Situation]:
+        """Those that began before a moment, the latest first, at most so many."""
+        own = self._own.get(whose, ())
+        last = bisect_left(own, moment, key=_began)
+        return reversed(own[max(0, last - most) : last])
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,16 +326,22 @@ class Surrounding:
 
     def _note_overlaps(self, own: list[Situation]) -> None:
         own.sort(key=_began)
-        open_: list[Situation] = []
-        for situation in own:
-            open_ = [o for o in open_ if o.ended > situation.began][-OPEN_AT_ONCE:]
-            for other in open_:
-                if not _same_session(other.contact, situation.contact):
-                    self.overlaps.setdefault(other.contact.id, situation.contact)
-                    self.overlaps.setdefault(situation.contact.id, other.contact)
-                    break
-            open_.append(situation)
-            open_.sort(key=_ended)
+        for one, other in overlapping(own):
+            self.overlaps.setdefault(one.contact.id, other.contact)
+            self.overlaps.setdefault(other.contact.id, one.contact)
+
+
+def overlapping(own: Iterable[Placed]) -> Iterator[tuple[Placed, Placed]]:
+    """Pairs of contacts of one peer that lie at the same time in two sessions; `own` in order of start."""
+    open_: list[Placed] = []
+    for situation in own:
+        open_ = [o for o in open_ if o.ended > situation.began][-OPEN_AT_ONCE:]
+        for other in open_:
+            if not _same_session(other.contact, situation.contact):
+                yield other, situation
+                break
+        open_.append(situation)
+        open_.sort(key=_ended)
 
 
 def pool_key(s: Situation) -> tuple[str, date, str]:
@@ -344,10 +376,10 @@ def _same_session(one: Contact, other: Contact) -> bool:
 
 
 def _in_order(repeated: Mapping[str, Sequence[Situation]]) -> Notes:
-    found: dict[tuple[str, str, str], list[Situation]] = defaultdict(list)
+    found: dict[Whose, list[Situation]] = defaultdict(list)
     for words, own in repeated.items():
         for s in sorted(own, key=lambda s: (s.began, s.contact.id)):
             found["person", s.contact.individual.id, words].append(s)
             if s.contact.peer is not None:
                 found["peer", s.contact.peer.id, words].append(s)
-    return found
+    return Notes(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
@@ -93,9 +92,7 @@ def _before(s: Situation, words: str, notes: Notes) -> Situation | None:
     peer = s.contact.peer
     keys = [("person", s.contact.individual.id), *([("peer", peer.id)] if peer is not None else [])]
     for kind, id in keys:
-        own = notes.get((kind, id, words), ())
-        last = bisect_left(own, s.began, key=attrgetter("began"))
-        for other in reversed(own[max(0, last - MOST_SHOWN) : last]):
+        for other in notes.before((kind, id, words), s.began, MOST_SHOWN):
             if not _one_event(s, other):
                 return other
     return None
