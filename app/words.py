@@ -9,6 +9,8 @@ RECALLED = "recalled"
 FINAL = "final"
 SUPERSEDED = "superseded"
 DISCARDED = "discarded"
+# Written in the chart of the wrong person: kept, and shown to nobody in that chart any more.
+IN_ERROR = "entered-in-error"
 SIGNED = "signed"
 ENDED = "ended"
 
@@ -20,6 +22,7 @@ CONTACT_WORDS = {
     FINAL: "signed",
     SUPERSEDED: "replaced by a later version",
     DISCARDED: "discarded",
+    IN_ERROR: "entered in error",
 }
 PLAN_WORDS = {DRAFT: "draft", SIGNED: "active", SUPERSEDED: "revised", ENDED: "ended", DISCARDED: "discarded"}
 

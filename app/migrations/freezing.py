@@ -209,3 +209,11 @@ LINEAGE: tuple[str, ...] = (
         "claims: a released claim stays released until it is corrected or voided",
     ),
 )
+STAY_SIGNED = _trigger(
+    "contact_versions_stay_signed",
+    "contact_versions",
+    "UPDATE OF state",
+    f"{_SIGNED} AND (NEW.state IN ('draft', 'discarded') OR OLD.state IN ('superseded', 'entered-in-error') "
+    "OR (OLD.state = 'final' AND NEW.state NOT IN ('superseded', 'entered-in-error')))",
+    "contact_versions: a signed version stays signed",
+)

@@ -12,6 +12,7 @@ from app.tables.claims import ChargeExportRow, ClaimAnswerRow, ClaimHoldRow, Cla
 from app.tables.contacts import ContactRow, DutyRow, ReviewRow, SignatureRow, VersionRow
 from app.tables.decisions import DecisionRow, LibraryRow
 from app.tables.deliveries import OutboxRow, OutboxStepRow
+from app.tables.disclosures import ConsentEndRow, ConsentRow, DisclosureRow, WrongChartRow
 from app.tables.engagement import EngagementGoalRow, EngagementRow
 from app.tables.issuers import IssuerRow, KeyRow, Launch, PendingLaunch
 from app.tables.office import IndividualRow, ProgramRow, StaffRow
@@ -29,8 +30,11 @@ __all__ = [
     "ClaimHoldRow",
     "ClaimRow",
     "ClaimUnitRow",
+    "ConsentEndRow",
+    "ConsentRow",
     "ContactRow",
     "DecisionRow",
+    "DisclosureRow",
     "DutyRow",
     "EngagementGoalRow",
     "EngagementRow",
@@ -54,4 +58,5 @@ __all__ = [
     "StruckRow",
     "Table",
     "VersionRow",
+    "WrongChartRow",
 ]
