@@ -82,11 +82,15 @@ class ProgramSubject:
 
 
 def office_subjects(
-    records: Sequence[Record], now: datetime, roles: Mapping[str, bool] | None = None
+    records: Sequence[Record],
+    now: datetime,
+    roles: Mapping[str, bool] | None = None,
+    meetings: Meetings | None = None,
 ) -> list[StaffSubject | ProgramSubject]:
     """Every staff and programme record of the input as a subject of rules, in input order; `roles` says by
-    staff id who has the role of a peer, as far as it is known."""
-    meetings, found = Meetings(records), list[StaffSubject | ProgramSubject]()
+    staff id who has the role of a peer, as far as it is known; `meetings` are those that the records tell of
+    where None."""
+    meetings, found = meetings or Meetings(records), list[StaffSubject | ProgramSubject]()
     for record in records:
         if isinstance(record, Staff):
             found.append(StaffSubject(record, meetings, now, (roles or {}).get(record.id)))

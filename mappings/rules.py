@@ -10,7 +10,7 @@ from mappings.checks.registry import NOT_APPLICABLE, PASS
 from mappings.explaining import explain, prove
 from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing
 from mappings.library import Asked, Bound, DayPack, Library
-from mappings.office_subjects import ProgramSubject, StaffSubject, office_subjects
+from mappings.office_subjects import Meetings, ProgramSubject, StaffSubject, office_subjects
 from mappings.records import Contact, Individual, PlanEntry, Program, Record, Staff
 from mappings.sharing import ReleasedUnits, Sharing
 from mappings.situation import DID_NOT_HAPPEN, PlanSituation, Situation, plan_day
@@ -53,16 +53,21 @@ def judge(
 
 
 def judge_office(
-    records: Iterable[Record], library: Library, now: datetime, roles: Mapping[str, bool] | None = None
+    records: Iterable[Record],
+    library: Library,
+    now: datetime,
+    roles: Mapping[str, bool] | None = None,
+    meetings: Meetings | None = None,
 ) -> list[Judgement]:
     """The judgement of every staff and programme record of the input on the day of the clock, in input order.
 
     Contacts and plan entries among the records only tell of meetings. Nothing is signed or claimed here:
     `signing` is always ready and `claim` none. `now` must be aware; `roles` says by staff id who has the
-    role of a peer, as far as it is known. Never raises on a record that intake has accepted.
+    role of a peer, as far as it is known; `meetings` are those told of elsewhere. Never raises on
+    a record that intake has accepted.
     """
     everything = list(records)
-    return [_judge_subject(subject, library) for subject in office_subjects(everything, now, roles)]
+    return [_judge_subject(subject, library) for subject in office_subjects(everything, now, roles, meetings)]
 
 
 def _judge_subject(s: StaffSubject | ProgramSubject, library: Library) -> Judgement:

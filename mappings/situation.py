@@ -18,6 +18,7 @@ from mappings.records import (
     AuthorizationFields,
     Contact,
     Coverage,
+    Note,
     PlanEntry,
     ProgramFields,
     Service,
@@ -236,16 +237,15 @@ class Situation:
     def note_words(self) -> str:
         """The words of response, progress and outcome in small letters, a blank between them, to compare
         notes by."""
-        note = self.contact.note
-        parts = (note.response, note.progress, note.outcome) if note is not None else ()
-        return " ".join(" ".join([part for part in parts if part]).casefold().split())
+        return words_of(self.contact.note)
 
     @once
     def sentence_keys(self) -> frozenset[str]:
         """The sentences of the same parts, to find those that stood in another note."""
         note = self.contact.note
-        texts = [getattr(note, part) for part in COMPARED] if note is not None else []
-        return frozenset([key for text in texts if text for key in keys(text)])
+        if note is None:
+            return frozenset()
+        return frozenset(keys("\n".join([text for part in COMPARED if (text := getattr(note, part))])))
 
     @once
     def note_keys(self) -> frozenset[str]:
@@ -319,6 +319,18 @@ class Situation:
     def day_of(self, moment: datetime) -> date:
         """The calendar day of a moment where the programme is."""
         return moment.astimezone(self.zone).date()
+
+
+def words_of(note: Note | None) -> str:
+    """The words of what a note tells of this time in small letters, a blank between them."""
+    parts = (note.response, note.progress, note.outcome) if note is not None else ()
+    return " ".join(" ".join([part for part in parts if part]).casefold().split())
+
+
+def sentences_of(note: Note | None) -> frozenset[str]:
+    """The sentences of what a note tells of this time that are long enough to be compared."""
+    texts = [getattr(note, part) for part in COMPARED] if note is not None else []
+    return frozenset([key for text in texts if text for key in keys(text)])
 
 
 def coverage_of(contact: Contact, pack: DayPack | None, day: date) -> Coverage | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
@@ -294,7 +294,7 @@ class Surrounding:
     def note_texts(self) -> Notes:
         """The contacts that took place by person or peer and the words of their note, in order of start;
         words that only one note has are left out."""
-        return _in_order(self.repeated_words)
+        return _in_order(self._by_words)
 
     @once
     def sentence_texts(self) -> Notes:
@@ -302,7 +302,7 @@ class Surrounding:
         return _in_order(self._by_sentence)
 
     @once
-    def repeated_sentences(self) -> Set[str]:
+    def repeated_sentences(self) -> Collection[str]:
         """The sentences that stand in several notes."""
         return self._by_sentence.keys()
 
@@ -316,8 +316,12 @@ class Surrounding:
         return {key: own for key, own in same.items() if len(own) > 1}
 
     @once
-    def repeated_words(self) -> Mapping[str, Sequence[Situation]]:
-        """By the words of a note the contacts that took place, where several have the same words."""
+    def repeated_words(self) -> Collection[str]:
+        """The words of response, progress and outcome that several notes have."""
+        return self._by_words.keys()
+
+    @once
+    def _by_words(self) -> Mapping[str, Sequence[Situation]]:
         same: dict[str, list[Situation]] = defaultdict(list)
         for s in self._placed:
             if s.contact.start is not None and s.note_words:
