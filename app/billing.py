@@ -18,9 +18,9 @@ from app.claim_drafts import Drafted, draft, drafted
 from app.claim_lineage import CANCEL_IT, CORRECT, live_units, replace_prior
 from app.claim_status import Answer
 from app.columns import compact
-from app.findings_kept import Reason, read_kept
+from app.findings_kept import Reason, left_wording, read_kept
 from app.problems import Held, MendInput, Stale
-from app.tables import ChargeExportRow, ClaimHoldRow, ClaimRow, ContactRow, OutboxRow
+from app.tables import ChargeExportRow, ClaimHoldRow, ClaimRow, ContactRow, OutboxRow, VersionRow
 from app.typed_text import sendable
 from app.words import CLAIM_WORDS, HELD, READY, RELEASED, VOID
 from mappings.claim_forms import CANCEL, sole_biller
@@ -334,6 +334,7 @@ def _keep(
             library,
             now,
             row.control_number,
+            left_wording(session.get_one(VersionRow, (row.issuer, contact_id, contact.version))),
         )
 
 

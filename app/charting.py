@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app import audit, billing, duties, history, individuals, judging, outbox, reviews, staff
 from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR, Actor, not_here, person_of, require
+from app.findings_kept import LEFT
 from app.problems import NotAllowed, Stale
 from app.registry import jurisdiction_of
 from app.tables import ContactRow, VersionRow
@@ -29,7 +30,6 @@ from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.records import Contact, EhrLinks, Note, ProgramFields, Relation, StaffFields
 
-LEFT = "left"
 READERS = (PEER, LPHA, CLINICIAN, SUPERVISOR)
 
 
@@ -161,14 +161,7 @@ def of_person(session: Session, actor: Actor) -> list[ContactLine]:
     an author changes a signed one, others are shown the version that is signed."""
     require(actor, *READERS, to="read contacts")
     patient = person_of(actor)
-    rows = session.execute(
-        select(ContactRow, VersionRow)
-        .join(VersionRow, judging.current_version())
-        .where(
-            ContactRow.issuer == actor.issuer, ContactRow.patient == patient, VersionRow.state != DISCARDED
-        )
-        .order_by(func.coalesce(VersionRow.start, VersionRow.saved_at).desc(), ContactRow.id)
-    ).all()
+    rows = session.execute(_OF_PERSON, {"whose": actor.issuer, "who": patient}).all()
     if not rows:
         return []
     names = {member.record.id: member.name for member in staff.everyone(session, actor.issuer)}
@@ -176,6 +169,18 @@ def of_person(session: Session, actor: Actor) -> list[ContactLine]:
     comments = reviews.comments(session, actor.issuer, patient)
     seen = [(row, _as_seen(session, actor, row, version)) for row, version in rows]
     return [_line(actor, names, sent, comments, row, version) for row, version in seen if version]
+
+
+_OF_PERSON = (
+    select(ContactRow, VersionRow)
+    .join(VersionRow, judging.current_version())
+    .where(
+        ContactRow.issuer == bindparam("whose"),
+        ContactRow.patient == bindparam("who"),
+        VersionRow.state != DISCARDED,
+    )
+    .order_by(func.coalesce(VersionRow.start, VersionRow.saved_at).desc(), ContactRow.id)
+)
 
 
 def amend(session: Session, actor: Actor, contact_id: str, library: Library, now: datetime) -> Draft:

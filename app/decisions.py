@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -60,9 +60,11 @@ def keep_decision(
     library: Library,
     now: datetime,
     control_number: str | None = None,
+    left: Collection[str] = (),
 ) -> None:
     """Keep for good all that the rules said of what was `decided`: what a reader is shown whole, of what
-    passed the rule and its version. `control_number` is that of the claim of a release."""
+    passed the rule and its version. `control_number` is that of the claim of a release, `left` the keys of
+    the advice on wording that the author left."""
     session.add(
         DecisionRow(
             issuer=issuer,
@@ -82,7 +84,7 @@ def keep_decision(
             claim=judgement.claim,
             units=judgement.units,
             billed_units=judgement.billed_units,
-            findings=keep(session, judgement.shown, library, now),
+            findings=keep(session, judgement.shown, library, now, left),
             passed=_passed(judgement),
         )
     )

@@ -341,6 +341,7 @@ def to_json(found: Sequence[Decision], rule: str | None = None) -> list[dict[str
             "cite": each.reason.cite,
             "otherwise": list(each.otherwise),
             "now": each.now,
+            "left": list(each.reason.left),
         }
         for decision in found
         for each in of_rule(decision, rule)

@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from app import charting, judging, reviews, second_step
 from app.actor import Actor, not_here
-from app.findings_kept import Reason, read_kept
+from app.findings_kept import Reason, left_wording, read_kept
 from app.judging import CONTACT, Around
 from app.tables import ContactRow, ReviewRow, SignatureRow, VersionRow
 from app.words import CONTACT_WORDS
-from mappings.findings import Judgement
+from mappings.findings import Finding, Judgement
+from mappings.left_wording import left_hits, without_left
 from mappings.library import Library
 from mappings.note_text import note_text
 from mappings.records import Contact
@@ -49,7 +50,8 @@ class Review:
 @dataclass(frozen=True)
 class Shown:
     """A version as a signer is shown it: `text` and the SHA-256 of its UTF-8 bytes; for a signed version
-    the frozen ones, with what the rules said then in `decided`."""
+    the frozen ones, with what the rules said then in `decided`. `left` are the keys of the advice on wording
+    that the author left as it is in this version."""
 
     contact: Contact
     state: str
@@ -62,6 +64,17 @@ class Shown:
     decided: tuple[Reason, ...]
     mine: bool
     versions: tuple[int, ...]
+    left: tuple[str, ...] = ()
+
+    @property
+    def listed(self) -> tuple[Finding, ...]:
+        """What the rules say now that a reader is shown, without advice that the author left as it is."""
+        return without_left(self.judgement.shown, self.left)
+
+    @property
+    def left_words(self) -> int:
+        """How many places in the text the author leaves as they are."""
+        return len(left_hits(self.judgement.shown, self.left))
 
 
 def shown(
@@ -97,6 +110,7 @@ def shown(
         decided=read_kept(wanted.findings),
         mine=row.author == actor.staff_id,
         versions=_signed_versions(session, row),
+        left=left_wording(wanted),
     )
 
 

@@ -23,7 +23,7 @@ from app import (
 )
 from app.actor import LPHA, Actor, person_of, require
 from app.cosign_queue import QueueItem, open_from_queue, queue
-from app.findings_kept import keep
+from app.findings_kept import keep, left_wording
 from app.judging import CONTACT, Around
 from app.keyring import Keyring
 from app.problems import Held, MendInput, NotAllowed, Stale
@@ -88,7 +88,7 @@ def sign(
     _freeze(session, version, record, text, judged, library, now)
     session.flush()
     _seal(session, actor, row, version, record, signature, step, keyring)
-    _keep(session, actor, row, decisions.SIGNED, signed, judged, around, library, now)
+    _keep(session, actor, row, version, decisions.SIGNED, signed, judged, around, library, now)
     audit.did(
         session, actor, "note signed", now, subject=row.id, version=version.version, sha256=version.digest
     )
@@ -131,7 +131,7 @@ def cosign(
     _may_sign(judgement)
     step = second_step.take(session, actor, _act(row, version, COSIGNER, digest), now)
     _seal(session, actor, row, version, record, signature, step, keyring)
-    _keep(session, actor, row, decisions.COSIGNED, would_be, judgement, around, library, now)
+    _keep(session, actor, row, version, decisions.COSIGNED, would_be, judgement, around, library, now)
     reviews.close(session, version, COSIGNED, actor.staff_id, now)
     audit.did(
         session, actor, "note co-signed", now, subject=row.id, version=version.version, sha256=version.digest
@@ -282,7 +282,7 @@ def _freeze(
     library: Library,
     now: datetime,
 ) -> None:
-    kept = keep(session, judgement.shown, library, now)
+    kept = keep(session, judgement.shown, library, now, left_wording(version))
     version.record, version.text, version.digest = record, text, text_digest(text)
     version.findings, version.library = kept, library.digest
     version.state, version.frozen_at, version.units = AWAITING, now, judgement.units
@@ -292,6 +292,7 @@ def _keep(
     session: Session,
     actor: Actor,
     row: ContactRow,
+    version: VersionRow,
     occasion: str,
     contact: Contact,
     judgement: Judgement,
@@ -300,7 +301,17 @@ def _keep(
     now: datetime,
 ) -> None:
     decided = decisions.of_contact(contact, row.patient, around, library, now)
-    decisions.keep_decision(session, row.issuer, actor.staff_id, occasion, decided, judgement, library, now)
+    decisions.keep_decision(
+        session,
+        version.issuer,
+        actor.staff_id,
+        occasion,
+        decided,
+        judgement,
+        library,
+        now,
+        left=left_wording(version),
+    )
 
 
 def _seal(

@@ -132,6 +132,8 @@ def _finding(each: Explained) -> Iterator[str]:
     yield f"    {reason.message}"
     if reason.fix:
         yield f"    What to do: {reason.fix}"
+    if reason.left:
+        yield f"    The author left as it was: {', '.join(f'“{words}”' for words in reason.left)}"
     if then is not None:
         until = f" until {then.until}" if then.until else ""
         yield f"    Version in force: from {then.from_}{until}"

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from app.web.formkit import Values, first
 from mappings.findings import Finding
 from mappings.language import Hit
+from mappings.left_wording import LONGEST, key_of
 
 LEFT, REWORD, LEAVE, ASK_AGAIN = "left", "reword", "leave", "ask_again"
 MOST_LEFT = 200
-LONGEST = 2000
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Advice:
     @property
     def key(self) -> str:
         """By what "leave it as it is" is remembered: the rule, the field and the words."""
-        return f"{self.finding.rule}|{self.hit.path}|{self.hit.found.casefold()}"[:LONGEST]
+        return key_of(self.finding.rule, self.hit)
 
     def button(self, wording: str) -> str:
         """The value of the button that puts a wording there."""

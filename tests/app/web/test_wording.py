@@ -86,6 +86,51 @@ def test_what_is_left_as_it_is_is_not_advised_on_again(desk: Desk) -> None:
     assert "<mark>lazy</mark>" in desk.get(path).text
 
 
+def _left_and_on_to_sign(desk: Desk, words: str) -> str:
+    path, form = _begin(desk)
+    keys = [key for key in _buttons(desk.get(path).text, "leave") if words in key]
+    assert desk.post(path, form | {"leave": keys, "then": "sign"}).status_code == 303
+    return path.replace("/edit", "")
+
+
+def test_what_is_left_is_not_listed_again_at_signing_and_the_rest_is(desk: Desk) -> None:
+    page = desk.get(_left_and_on_to_sign(desk, "lazy") + "/sign").text
+    findings = page[page.index("What the rules say") :]
+    assert "“lazy” in the response" not in findings
+    assert "“an addict” in the response" in findings
+    assert "Advice on wording that you leave as it is: 1." in findings
+
+
+def test_the_reviewer_is_not_shown_what_the_author_left_but_that_it_was(office: Office, desk: Desk) -> None:
+    path = _left_and_on_to_sign(desk, "lazy")
+    sign = _form(desk.get(path + "/sign").text)
+    assert desk.post(path + "/sign", sign | {"confirm": "yes"}).status_code == 303
+    chen = office.sit("chen", "pat-moss")
+    page = chen.get(path + "/review").text
+    findings = page[page.index("What the rules say now") :]
+    assert "“lazy” in the response" not in findings
+    assert "Advice on wording that the author leaves as it is: 1." in findings
+
+
+def test_what_was_kept_at_signing_says_that_advice_was_given_and_left(desk: Desk) -> None:
+    path = _left_and_on_to_sign(desk, "lazy")
+    sign = _form(desk.get(path + "/sign").text)
+    assert desk.post(path + "/sign", sign | {"confirm": "yes"}).status_code == 303
+    then = desk.get(path).text.partition("What they said when it was signed")[2]
+    assert "“lazy” in the response" in then
+    assert "The author left as it was: “lazy”." in then
+    why = desk.get(path + "/why").text
+    assert "<strong>The author left as it was:</strong> “lazy”." in why
+
+
+def test_a_new_wording_beside_left_words_is_advised_on_at_signing(desk: Desk) -> None:
+    path = _left_and_on_to_sign(desk, "lazy")
+    form = _form(desk.get(path + "/edit").text)
+    again = form | {"note.outcome": ["The addict is lazy."], "then": "sign"}
+    assert desk.post(path + "/edit", again).status_code == 303
+    assert "“lazy” in the outcome" in desk.get(path + "/sign").text
+
+
 def test_advice_never_holds_a_note(desk: Desk) -> None:
     path, form = _begin(desk)
     assert desk.post(path, form | {"then": "sign"}).status_code == 303
