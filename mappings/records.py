@@ -160,14 +160,24 @@ class Coverage(Part):
     checked_on: Day = None
 
 
+class Address(Part):
+    """Where somebody lives in the United States: street lines, city, the state's two letters, ZIP code."""
+
+    lines: Texts = ()
+    city: Text = None
+    state: Text = None
+    postal_code: Text = None
+
+
 class Individual(Part):
-    """The person who receives support (FHIR Patient)."""
+    """The person who receives support (FHIR Patient); the address is for claims alone."""
 
     id: Id
     identifier_system: Text = None
     name: Name | None = None
     birth_date: Day = None
     gender: Text = None
+    address: Address | None = None
     coverages: Annotated[tuple[Coverage, ...], BeforeValidator(_none_is_empty)] = ()
 
 

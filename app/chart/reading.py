@@ -10,7 +10,7 @@ from typing import Any
 from app.chart.facts import ChartProblem, Episode, Practitioner, Visit
 from app.typed_text import cleaned
 from mappings.fhir.elements import ICD10CM, NPI, PAYERS
-from mappings.records import Coverage, Diagnosis, Individual, Name
+from mappings.records import Address, Coverage, Diagnosis, Individual, Name
 
 Json = Mapping[str, Any]
 
@@ -31,7 +31,29 @@ def individual(patient: Json, coverages: Sequence[Coverage]) -> Individual:
         name=name(patient),
         birth_date=day(patient.get("birthDate")),
         gender=text(patient.get("gender")),
+        address=address(patient),
         coverages=tuple(coverages),
+    )
+
+
+def address(patient: Json) -> Address | None:
+    """The home address whose period has no end, else the first that is neither old nor one for bills."""
+    listed = [
+        one
+        for one in _objects(patient.get("address"))
+        if text(one.get("use")) not in {"old", "temp", "billing"}
+        and not _object(one.get("period")).get("end")
+    ]
+    found = next((one for one in listed if text(one.get("use")) == "home"), next(iter(listed), None))
+    if found is None:
+        return None
+    written = found.get("line")
+    lines = [text(each) for each in written] if isinstance(written, list) else []
+    return Address(
+        lines=tuple(each for each in lines if each),
+        city=text(found.get("city")),
+        state=text(found.get("state")),
+        postal_code=text(found.get("postalCode")),
     )
 
 

@@ -31,7 +31,7 @@ from mappings.fhir.elements import (
     stamp,
 )
 from mappings.office import Surroundings
-from mappings.records import Coverage, Individual, Name, ProgramFields, Recipient, StaffFields
+from mappings.records import Address, Coverage, Individual, Name, ProgramFields, Recipient, StaffFields
 
 NPI_FORM = re.compile(r"[12]\d{9}")
 Made = tuple[object, Callable[[], Json]]
@@ -190,6 +190,7 @@ class People:
             name=[_human_name(person.name) if person.name and named else absent],
             gender=person.gender if person.gender in _GENDERS else "unknown",
             birthDate=stamp(person.birth_date),
+            address=[_address(person.address)] if person.address else None,
         )
         return entry(full_url("patient", self._patient_key()), resource, who)
 
@@ -286,6 +287,13 @@ def _has_family(name: Name | None) -> bool:
 
 def _full(name: Name | None) -> str | None:
     return name.full if name else None
+
+
+def _address(home: Address) -> Json:
+    parts = {"city": home.city, "state": home.state, "postalCode": home.postal_code}
+    return present(
+        use="home", line=list(home.lines), **{each: filled(value) for each, value in parts.items()}
+    )
 
 
 def _human_name(name: Name) -> Json:
