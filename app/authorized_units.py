@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy import and_, bindparam, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.tables import AuthorizationRow, ClaimRow, ClaimUnitRow
@@ -30,17 +30,25 @@ class Taken:
 
 def current(session: Session, issuer: str, patient: str | None = None) -> list[AuthorizationRow]:
     """The version that counts of each authorization, of one person or (None) of all, by first day and id."""
-    latest = select(AuthorizationRow.id, func.max(AuthorizationRow.version)).where(
-        AuthorizationRow.issuer == issuer
-    )
-    query = select(AuthorizationRow).where(
-        AuthorizationRow.issuer == issuer,
-        tuple_(AuthorizationRow.id, AuthorizationRow.version).in_(latest.group_by(AuthorizationRow.id)),
-    )
-    if patient is not None:
-        query = query.where(AuthorizationRow.patient == patient)
-    rows = session.scalars(query.order_by(AuthorizationRow.id))
+    query, asked = (_CURRENT, {}) if patient is None else (_CURRENT_OF_PERSON, {"who": patient})
+    rows = session.scalars(query, {"whose": issuer, **asked})
     return sorted(rows, key=lambda row: (row.first_day or date.max, row.id))
+
+
+_LATEST = (
+    select(AuthorizationRow.id, func.max(AuthorizationRow.version))
+    .where(AuthorizationRow.issuer == bindparam("whose"))
+    .group_by(AuthorizationRow.id)
+)
+_CURRENT = (
+    select(AuthorizationRow)
+    .where(
+        AuthorizationRow.issuer == bindparam("whose"),
+        tuple_(AuthorizationRow.id, AuthorizationRow.version).in_(_LATEST),
+    )
+    .order_by(AuthorizationRow.id)
+)
+_CURRENT_OF_PERSON = _CURRENT.where(AuthorizationRow.patient == bindparam("who"))
 
 
 def grants(session: Session, issuer: str, patient: str) -> tuple[Grant, ...]:

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app import audit, history, individuals, staff
 from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR, Actor, not_here, person_of, require
 from app.problems import MendInput, NotAllowed, Stale
 from app.registry import jurisdiction_of
+from app.store import rows
 from app.tables import BesideRow, StruckRow
+from app.tables.base import Table
 from app.typed_text import sendable
 from mappings.engagement import DECLINED, day_of
 from mappings.library import Bound, Library
@@ -156,8 +158,8 @@ def strike_row(
 
 def struck(session: Session, issuer: str, *what: str) -> dict[tuple[str, int], str]:
     """Why what no longer counts was struck, by its kind and number."""
-    rows = session.scalars(select(StruckRow).where(StruckRow.issuer == issuer, StruckRow.what.in_(what)))
-    return {(row.what, row.number): row.reason for row in rows}
+    gone = session.scalars(select(StruckRow).where(StruckRow.issuer == issuer, StruckRow.what.in_(what)))
+    return {(row.what, row.number): row.reason for row in gone}
 
 
 def consents(session: Session, issuer: str, patient: str) -> tuple[Consent, ...]:
@@ -232,12 +234,8 @@ def _mend(field: str, words: str) -> MendInput:
 
 
 def _beside(session: Session, issuer: str, patient: str) -> Beside:
-    rows = session.scalars(
-        select(BesideRow)
-        .where(BesideRow.issuer == issuer, BesideRow.patient == patient)
-        .order_by(BesideRow.id.desc())
-    ).all()
-    if not rows:
+    written = rows(session, _OF_PERSON, whose=issuer, who=patient).all()
+    if not written:
         return Beside(())
     names = {member.record.id: member.name for member in staff.everyone(session, issuer)}
     gone = struck(session, issuer, *KINDS)
@@ -253,6 +251,14 @@ def _beside(session: Session, issuer: str, patient: str) -> Beside:
                 row.at,
                 gone.get((row.kind, row.id)),
             )
-            for row in rows
+            for row in written
         )
     )
+
+
+_LINES = Table.metadata.tables[BesideRow.__tablename__]
+_OF_PERSON = (
+    select(_LINES)
+    .where(_LINES.c.issuer == bindparam("whose"), _LINES.c.patient == bindparam("who"))
+    .order_by(_LINES.c.id.desc())
+)

@@ -10,13 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from app import individuals
 from app.staff import program_of
+from app.store import rows
 from app.tables import EngagementGoalRow, EngagementRow
+from app.tables.base import Table
 from mappings.engagement import ADMITTED, DECLINED, UNDECIDED, day_of, in_order, stretches
 from mappings.fhir.people import ChartLinks
 from mappings.records import Contact, Engagement, EngagementEntry
@@ -63,32 +66,38 @@ class Entry:
 
 def entries(session: Session, issuer: str, patient: str) -> tuple[Entry, ...]:
     """The history of one person by the days that count, each state with its corrections."""
-    rows = session.scalars(
-        select(EngagementRow)
-        .where(EngagementRow.issuer == issuer, EngagementRow.patient == patient)
-        .order_by(EngagementRow.id)
-    ).all()
+    written = rows(session, _ENTRIES, whose=issuer, who=patient).all()
     later: dict[int, list[Correction]] = defaultdict(list)
-    for row in rows:
+    for row in written:
         if row.corrects is not None:
             later[row.corrects].append(_correction(row))
-    found = [_entry(row, later[row.id]) for row in rows if row.corrects is None]
+    found = [_entry(row, later[row.id]) for row in written if row.corrects is None]
     return tuple(in_order(found, zone(session, issuer)))
 
 
 def of(session: Session, issuer: str, patient: str) -> Engagement:
     """The engagement of one person: the goal as last worded, and the whole history by the days that count."""
-    goal = session.scalars(
-        select(EngagementGoalRow)
-        .where(EngagementGoalRow.issuer == issuer, EngagementGoalRow.patient == patient)
-        .order_by(EngagementGoalRow.id.desc())
-        .limit(1)
-    ).first()
+    goal = rows(session, _GOAL, whose=issuer, who=patient).first()
     return Engagement(
         goal=goal.goal if goal else None,
         goal_on=goal.on if goal else None,
         history=_told(entries(session, issuer, patient)),
     )
+
+
+_ENTRY_ROWS = Table.metadata.tables[EngagementRow.__tablename__]
+_ENTRIES = (
+    select(_ENTRY_ROWS)
+    .where(_ENTRY_ROWS.c.issuer == bindparam("whose"), _ENTRY_ROWS.c.patient == bindparam("who"))
+    .order_by(_ENTRY_ROWS.c.id)
+)
+_GOAL_ROWS = Table.metadata.tables[EngagementGoalRow.__tablename__]
+_GOAL = (
+    select(_GOAL_ROWS)
+    .where(_GOAL_ROWS.c.issuer == bindparam("whose"), _GOAL_ROWS.c.patient == bindparam("who"))
+    .order_by(_GOAL_ROWS.c.id.desc())
+    .limit(1)
+)
 
 
 def with_beginning(session: Session, issuer: str, patient: str, contact: Contact) -> Engagement:
@@ -172,7 +181,7 @@ def _labels(held: Sequence[Entry], here: tzinfo) -> dict[int, str]:
     return labels
 
 
-def _entry(row: EngagementRow, later: Sequence[Correction]) -> Entry:
+def _entry(row: Row[Any], later: Sequence[Correction]) -> Entry:
     at = read_at(row.at)
     late = row.reason or ""
     entry = Entry(row.id, row.status, at, at, row.recorded_by, row.recorded_at, row.automatic, late)
@@ -181,7 +190,7 @@ def _entry(row: EngagementRow, later: Sequence[Correction]) -> Entry:
     return entry
 
 
-def _correction(row: EngagementRow) -> Correction:
+def _correction(row: Row[Any]) -> Correction:
     return Correction(
         row.id, read_at(row.at), row.recorded_by, row.recorded_at, row.reason or "", row.automatic
     )

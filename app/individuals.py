@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.util import identity_key
 
 from app.actor import not_here
+from app.store import rows
 from app.tables import IndividualRow, ProgramRow, StaffRow
+from app.tables.base import Table
 from mappings.fhir.people import ChartLinks
 from mappings.records import Diagnosis, Individual
 
@@ -47,18 +50,24 @@ def remember(
     now: datetime,
 ) -> None:
     """Keep what the chart said of this person at `now`; what was kept before is replaced."""
-    row = session.get(IndividualRow, (issuer, patient))
-    if row is None:
-        row = IndividualRow(issuer=issuer, patient=patient)
-        session.add(row)
-    row.record, row.seen_at = record, now
-    row.diagnoses = [diagnosis.model_dump(mode="json", by_alias=True) for diagnosis in diagnoses]
-    row.links = {
-        "coverages": dict(links.coverages),
-        "payers": dict(links.payers),
-        "conditions": dict(links.conditions),
+    said = {
+        "record": record,
+        "seen_at": now,
+        "diagnoses": [diagnosis.model_dump(mode="json", by_alias=True) for diagnosis in diagnoses],
+        "links": {
+            "coverages": dict(links.coverages),
+            "payers": dict(links.payers),
+            "conditions": dict(links.conditions),
+        },
     }
     session.flush()
+    # What a session holds as a record would not see what is written past it.
+    held = session.identity_map.get(identity_key(IndividualRow, (issuer, patient)))
+    changed = session.connection().execute(_CHANGE, {"whose": issuer, "who": patient, **said})
+    if not changed.rowcount:
+        session.connection().execute(_ADD, {"issuer": issuer, "patient": patient, **said})
+    if held is not None:
+        session.expire(held)
 
 
 def find(session: Session, issuer: str, patient: str) -> Person:
@@ -71,20 +80,20 @@ def find(session: Session, issuer: str, patient: str) -> Person:
 
 def known(session: Session, issuer: str, patient: str) -> Person | None:
     """The person with this id in this EHR, None where the chart was never read."""
-    row = session.get(IndividualRow, (issuer, patient))
+    row = rows(session, _ONE, whose=issuer, who=patient).first()
     return None if row is None else _person(row)
 
 
 def names(session: Session, issuer: str) -> dict[str, str]:
     """The names of all known individuals of one EHR by the EHR's id, for worklists."""
-    rows = session.scalars(select(IndividualRow).where(IndividualRow.issuer == issuer))
-    return {row.patient: name_of(row.record) for row in rows}
+    found = session.scalars(select(IndividualRow).where(IndividualRow.issuer == issuer))
+    return {row.patient: name_of(row.record) for row in found}
 
 
 def by_record_number(session: Session, issuer: str) -> dict[str, str]:
     """The EHR's ids of all known individuals of one EHR by their record number."""
-    rows = session.scalars(select(IndividualRow).where(IndividualRow.issuer == issuer))
-    return {row.record.id: row.patient for row in rows}
+    found = session.scalars(select(IndividualRow).where(IndividualRow.issuer == issuer))
+    return {row.record.id: row.patient for row in found}
 
 
 def name_of(record: Individual) -> str:
@@ -111,7 +120,14 @@ def chart_links(session: Session, issuer: str, patient: str, encounter: str | No
     )
 
 
-def _person(row: IndividualRow) -> Person:
+_PEOPLE = Table.metadata.tables[IndividualRow.__tablename__]
+_THIS_ONE = (_PEOPLE.c.issuer == bindparam("whose"), _PEOPLE.c.patient == bindparam("who"))
+_ONE = select(_PEOPLE).where(*_THIS_ONE)
+_CHANGE = update(_PEOPLE).where(*_THIS_ONE)
+_ADD = insert(_PEOPLE)
+
+
+def _person(row: Row[Any]) -> Person:
     links: dict[str, Any] = row.links
     return Person(
         row.patient,

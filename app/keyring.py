@@ -14,15 +14,16 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import or_, select
+from sqlalchemy import Row, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from app import audit
 from app.master_key import ID_BYTES, KeyFileProblem, MasterKeys, key_id, master_key
 from app.problems import NotFound
 from app.settings import Settings
-from app.store import Store
+from app.store import Store, rows
 from app.tables import KeyRow
+from app.tables.base import Table
 from mappings.fhir.seal_keys import COMPROMISED, RETIRED
 from mappings.seal import new_seal_key, public_jwk
 from smart_launch.keys import Algorithm, ClientKey, new_client_key, public_set
@@ -124,9 +125,9 @@ class Keyring:
     def withdraw_older(self, session: Session, issuer: str, now: datetime) -> int:
         """Take every client key of the issuer but the newest out of the published set, after one was lost,
         and answer how many went; the newest signs from now on."""
-        rows = session.scalars(select(KeyRow).where(KeyRow.issuer == issuer, KeyRow.purpose == CLIENT)).all()
-        older = [row for row in rows if row.retired_at is not None and _is_published(row, now)]
-        for row in rows:
+        kept = session.scalars(select(KeyRow).where(KeyRow.issuer == issuer, KeyRow.purpose == CLIENT)).all()
+        older = [row for row in kept if row.retired_at is not None and _is_published(row, now)]
+        for row in kept:
             if row.retired_at is None:
                 row.signs_from = now
         for row in older:
@@ -144,8 +145,8 @@ class Keyring:
         """The JWK Set for /.well-known/seal-keys.json: every seal key there ever was, with when it sealed
         last and from when it is not to be believed, where that is so (mappings.fhir.seal_keys)."""
         with self._store.read() as session:
-            rows = session.scalars(select(KeyRow).where(KeyRow.purpose == SEAL).order_by(*_PUBLISHED_ORDER))
-            return {"keys": [_with_life(row) for row in rows]}
+            kept = session.scalars(select(KeyRow).where(KeyRow.purpose == SEAL).order_by(*_PUBLISHED_ORDER))
+            return {"keys": [_with_life(row) for row in kept]}
 
     def mark_compromised(self, session: Session, issuer: str, kid: str, since: datetime) -> None:
         """Publish that a seal key may have been in other hands from `since` (aware) on; raises NotFound."""
@@ -157,10 +158,10 @@ class Keyring:
 
     def _public(self, purpose: str, *which: Any) -> dict[str, Any]:
         with self._store.read() as session:
-            rows = session.scalars(
+            kept = session.scalars(
                 select(KeyRow).where(KeyRow.purpose == purpose, *which).order_by(*_PUBLISHED_ORDER)
             )
-            return {"keys": [row.public for row in rows]}
+            return {"keys": [row.public for row in kept]}
 
     def _open(self, session: Session, issuer: str, purpose: str) -> str:
         row = _signing(session, issuer, purpose, self._clock())
@@ -210,16 +211,20 @@ def _last(session: Session, issuer: str, purpose: str) -> KeyRow | None:
     ).first()
 
 
-def _signing(session: Session, issuer: str, purpose: str, now: datetime) -> KeyRow | None:
+_ROWS = Table.metadata.tables[KeyRow.__tablename__]
+_KEYS = select(_ROWS).where(_ROWS.c.issuer == bindparam("issuer"), _ROWS.c.purpose == bindparam("purpose"))
+
+
+def _signing(session: Session, issuer: str, purpose: str, now: datetime) -> Row[Any] | None:
     """Of the keys whose time to sign has come the one made last; a seal key signs once it is made."""
-    rows = session.scalars(select(KeyRow).where(KeyRow.issuer == issuer, KeyRow.purpose == purpose)).all()
+    found = rows(session, _KEYS, issuer=issuer, purpose=purpose).all()
     if purpose == SEAL:
-        return next((row for row in rows if row.retired_at is None), None)
-    begun = [row for row in rows if row.signs_from is None or row.signs_from <= now]
+        return next((row for row in found if row.retired_at is None), None)
+    begun = [row for row in found if row.signs_from is None or row.signs_from <= now]
     return max(begun, key=_order, default=None)
 
 
-def _order(row: KeyRow) -> tuple[datetime, bool, datetime]:
+def _order(row: Row[Any]) -> tuple[datetime, bool, datetime]:
     return row.made_at, row.retired_at is None, row.retired_at or row.made_at
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app import audit
 from app.actor import ADMINISTRATOR, Actor, not_here, require
 from app.problems import MendInput, Problem
+from app.store import rows
 from app.tables import PendingLaunch, SecondStepRow, SecondStepRuleRow, SignatureRow
 from mappings.seal import SecondStep
 
@@ -159,10 +160,15 @@ def sent(session: Session, step_id: str, state_hash: str, now: datetime) -> None
 
 def by_state(session: Session, issuer: str, state_hash: str, now: datetime) -> tuple[Step, datetime] | None:
     """The step whose last way to the EHR carried this state, and when it was taken."""
-    row = session.scalars(
-        select(SecondStepRow).where(SecondStepRow.state_hash == state_hash, SecondStepRow.issuer == issuer)
-    ).first()
+    found = rows(session, _OF_STATE, state=state_hash, whose=issuer).first()
+    row = None if found is None else session.get(SecondStepRow, found.id)
     return None if row is None or row.sent_at is None else (_view(row, now), row.sent_at)
+
+
+# Asked of every answer of an EHR, and hardly any belongs to a step.
+_OF_STATE = select(SecondStepRow.id).where(
+    SecondStepRow.state_hash == bindparam("state"), SecondStepRow.issuer == bindparam("whose")
+)
 
 
 def done(session: Session, step_id: str, now: datetime) -> Step:

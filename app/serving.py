@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from gunicorn.app.base import BaseApplication
 
 from app.settings import Settings
+from app.turns import Turns
 
 # Longer than a proxy keeps an idle connection, or requests are reset under its feet.
 KEEP_ALIVE_SECONDS = 75
@@ -94,9 +95,12 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         """The application, made in the worker process; the delivery thread starts with it."""
         from app.logs import to_standard_error
         from app.service import create_app
+        from smart_launch.fhir_client import http_session
 
         to_standard_error()
-        app = create_app(self._settings)
+        turns = Turns()
+        app = create_app(self._settings, http=http_session(waiting=turns.let_go))
+        app.wsgi_app = turns.around(app.wsgi_app)  # type: ignore[method-assign]
         if self._deliver:
             self._stop = _start_delivering(app)
         # What stands now stands as long as the process: looking through it again and again costs a tenth.

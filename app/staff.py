@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from app import audit, staff_csv
@@ -13,8 +14,9 @@ from app.actor import ADMINISTRATOR, ENGINEER, ROLES, SUPERVISOR, Actor, require
 from app.problems import MendInput, NotAllowed, NotFound, Problem
 from app.registry import jurisdiction_of
 from app.staff_changes import PROGRAM_ACTIONS, Change, changed_fields, edit_of, history, require_fresh
-from app.store import once
+from app.store import once, rows
 from app.tables import ProgramRow, StaffRow
+from app.tables.base import Table
 from mappings.intake import write_record
 from mappings.library import Library, load
 from mappings.office_codes import office_codes, unknown_codes
@@ -150,18 +152,17 @@ def program_changes(session: Session, actor: Actor) -> tuple[Change, ...]:
 
 def find(session: Session, issuer: str, staff_id: str) -> StaffMember | None:
     """The member with this id, None when there is none."""
-    row = session.get(StaffRow, (issuer, staff_id))
-    return None if row is None else _member(row)
+    return _first(session, _BY_ID, issuer=issuer, id=staff_id)
 
 
 def by_npi(session: Session, issuer: str, npi: str) -> StaffMember | None:
     """The member with this NPI, None when there is none."""
-    return _first(session, StaffRow.issuer == issuer, StaffRow.npi == npi)
+    return _first(session, _BY_NPI, issuer=issuer, npi=npi)
 
 
 def by_practitioner(session: Session, issuer: str, reference: str) -> StaffMember | None:
     """The member the EHR knows under this reference, None when there is none."""
-    return _first(session, StaffRow.issuer == issuer, StaffRow.practitioner == reference)
+    return _first(session, _BY_PRACTITIONER, issuer=issuer, practitioner=reference)
 
 
 def listing(session: Session, actor: Actor) -> tuple[StaffMember, ...]:
@@ -172,23 +173,24 @@ def listing(session: Session, actor: Actor) -> tuple[StaffMember, ...]:
 
 def everyone(session: Session, issuer: str) -> tuple[StaffMember, ...]:
     """All members of one EHR, for the rules and the Bundles."""
-    rows = select(StaffRow).where(StaffRow.issuer == issuer).order_by(StaffRow.id)
-    return once(session, (StaffRow, issuer), lambda: tuple(_member(row) for row in session.scalars(rows)))
+    found = select(StaffRow).where(StaffRow.issuer == issuer).order_by(StaffRow.id)
+    return once(session, (StaffRow, issuer), lambda: tuple(_member(row) for row in session.scalars(found)))
 
 
 def link_practitioner(session: Session, issuer: str, staff_id: str, reference: str, now: datetime) -> None:
     """Note under which reference the EHR knows a member. Raises NotFound for an unknown member, and
     NotAllowed when that reference is another member's: one login is one person."""
-    row = session.get(StaffRow, (issuer, staff_id))
-    if row is None:
+    known = find(session, issuer, staff_id)
+    if known is None:
         raise NotFound(f"There is no staff member {staff_id}.", "Add the member to the staff registry.")
-    if row.practitioner == reference:
+    if known.practitioner == reference:
         return
     if by_practitioner(session, issuer, reference) is not None:
         raise NotAllowed(
             f"The EHR knows {reference} as another member of the staff.",
             "Ask whoever keeps the staff registry to look at both entries.",
         )
+    row = session.get_one(StaffRow, (issuer, staff_id))
     row.practitioner, row.changed_at = reference, now
     session.flush()
     audit.write(session, issuer, "practitioner linked", now, subject=staff_id, reference=reference)
@@ -310,11 +312,12 @@ def link_program(
     session: Session, issuer: str, now: datetime, *, organization: str | None, location: str | None
 ) -> None:
     """Note where the EHR keeps the programme; nothing happens where there is none or nothing is new."""
-    row = _program_row(session, issuer)
-    if row is None:
+    known = program_member(session, issuer)
+    if known is None:
         return
-    fresh = (organization or row.organization, location or row.location)
-    if fresh != (row.organization, row.location):
+    fresh = (organization or known.organization, location or known.location)
+    if fresh != (known.organization, known.location):
+        row = session.get_one(ProgramRow, (issuer, known.record.id))
         row.organization, row.location = fresh
         row.changed_at = now
         session.flush()
@@ -323,19 +326,19 @@ def link_program(
 
 def program_of(session: Session, issuer: str) -> Program | None:
     """The programme of this EHR, None before it is set up."""
-    row = _program_row(session, issuer)
-    return None if row is None else row.record
+    known = program_member(session, issuer)
+    return None if known is None else known.record
 
 
 def program_member(session: Session, issuer: str) -> ProgramMember | None:
     """The programme with its references, None before it is set up."""
-    row = _program_row(session, issuer)
+    row = once(session, (ProgramRow, issuer), lambda: rows(session, _PROGRAM, issuer=issuer).first())
     return None if row is None else ProgramMember(row.record, row.organization, row.location)
 
 
 def _program_row(session: Session, issuer: str) -> ProgramRow | None:
     first = select(ProgramRow).where(ProgramRow.issuer == issuer).order_by(ProgramRow.id)
-    return once(session, (ProgramRow, issuer), lambda: session.scalars(first).first())
+    return session.scalars(first).first()
 
 
 def _changed(before: StaffMember | None, record: Staff, roles: frozenset[str], active: bool) -> list[str]:
@@ -373,10 +376,19 @@ def _check(session: Session, actor: Actor, record: Staff, roles: frozenset[str])
         )
 
 
-def _first(session: Session, *conditions: object) -> StaffMember | None:
-    row = session.scalars(select(StaffRow).where(*conditions)).first()  # type: ignore[arg-type]
+_STAFF = Table.metadata.tables[StaffRow.__tablename__]
+_MEMBER = select(_STAFF).where(_STAFF.c.issuer == bindparam("issuer"))
+_BY_ID = _MEMBER.where(_STAFF.c.id == bindparam("id"))
+_BY_NPI = _MEMBER.where(_STAFF.c.npi == bindparam("npi"))
+_BY_PRACTITIONER = _MEMBER.where(_STAFF.c.practitioner == bindparam("practitioner"))
+_PROGRAMS = Table.metadata.tables[ProgramRow.__tablename__]
+_PROGRAM = select(_PROGRAMS).where(_PROGRAMS.c.issuer == bindparam("issuer")).order_by(_PROGRAMS.c.id)
+
+
+def _first(session: Session, statement: Select[Any], **values: str) -> StaffMember | None:
+    row = rows(session, statement, **values).first()
     return None if row is None else _member(row)
 
 
-def _member(row: StaffRow) -> StaffMember:
+def _member(row: StaffRow | Row[Any]) -> StaffMember:
     return StaffMember(row.record, frozenset(row.roles), row.practitioner, row.active)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from smart_launch.profile import EhrProfile
@@ -38,6 +39,7 @@ class Permission:
         )
 
 
+@lru_cache(maxsize=4096)
 def parse(scope: str) -> Permission | None:
     """A resource scope in v1 or v2 form taken apart; None for every other scope (`openid`, `launch` ...)."""
     match = _RESOURCE.fullmatch(scope)

@@ -3,14 +3,20 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+from urllib3.response import HTTPResponse
 from urllib3.util.retry import Retry
+from urllib3.util.wait import wait_for_read
 
 from smart_launch.strict_json import MAX_BYTES
 
@@ -61,17 +67,63 @@ class _Session(requests.Session):
         """No answer leads anywhere else."""
 
 
-def http_session(ca_bundle: str | None = None, tries: int = 2) -> requests.Session:
+Waiting = Callable[[], AbstractContextManager[None]]
+
+
+class _Waits:
+    """A connection that says when it only waits for the other side."""
+
+    sock: Any
+    waiting: Waiting
+
+    def connect(self) -> None:
+        with self.waiting():
+            super().connect()  # type: ignore[misc]  # of the connection that this is mixed into
+
+    def getresponse(self) -> HTTPResponse:
+        # What a secure connection has decrypted already shows no more on its socket.
+        ahead = self.sock is None or getattr(self.sock, "pending", lambda: 0)()
+        if not ahead:
+            with self.waiting():
+                came = wait_for_read(self.sock, self.sock.gettimeout())
+            if not came:
+                raise TimeoutError("no answer came in time")
+        found: HTTPResponse = super().getresponse()  # type: ignore[misc]  # as above
+        return found
+
+
+class _Adapter(HTTPAdapter):
+    """Says by `waiting` when it waits, and not when it works."""
+
+    def __init__(self, waiting: Waiting, **more: Any) -> None:
+        self._while_waiting = waiting
+        super().__init__(**more)
+
+    def init_poolmanager(self, *of: Any, **more: Any) -> None:
+        super().init_poolmanager(*of, **more)
+        told = {"waiting": staticmethod(self._while_waiting)}
+        plain = type("Plain", (_Waits, HTTPConnection), told)
+        secure = type("Secure", (_Waits, HTTPSConnection), told)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+            "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+        }
+
+
+def http_session(
+    ca_bundle: str | None = None, tries: int = 2, waiting: Waiting = nullcontext
+) -> requests.Session:
     """A session for EHRs: no redirects, cookies, netrc or proxies of the environment. Connections that
     never came about are tried `tries` times, and so are GETs whose answer was lost; nothing else is.
-    `ca_bundle` names a file with the certificates of an EHR on premises."""
+    `ca_bundle` names a file with the certificates of an EHR on premises; `waiting` makes a context that is
+    held while a connection is made and while an answer is awaited, and at no other time."""
     session = _Session()
     session.trust_env = False
     session.verify = ca_bundle or True
     session.headers["User-Agent"] = f"Peerchart/{_version()}"
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(max_retries=_retry(tries), pool_maxsize=_KEPT))
+        session.mount(scheme, _Adapter(waiting, max_retries=_retry(tries), pool_maxsize=_KEPT))
     return session
 
 

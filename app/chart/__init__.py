@@ -81,8 +81,10 @@ def _as_far_as_read(
     session: Session, issuer: str, patient: str, record: Individual, facts: ChartFacts
 ) -> tuple[Individual, tuple[Diagnosis, ...], PersonLinks]:
     """What the chart said now; what it would not let us read this time stays as it was read before."""
-    before = individuals.known(session, issuer, patient)
     diagnoses, links = facts.diagnoses, facts.links
+    if facts.unread.isdisjoint((gather.COVERAGE, gather.CONDITION)):
+        return record, diagnoses, links
+    before = individuals.known(session, issuer, patient)
     if before is not None and gather.COVERAGE in facts.unread:
         record = record.model_copy(update={"coverages": before.record.coverages})
         links = replace(links, coverages=before.links.coverages, payers=before.links.payers)

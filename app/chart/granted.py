@@ -95,6 +95,11 @@ OPTIONAL = frozenset({"preferences"})
 def may_ask(granted: Sequence[str], resource_type: str, letter: str) -> bool:
     """Whether the granted scopes (v1 or v2, whole or a part of it) let us read (r) or search (s) this type,
     of the patient or of whatever the person may see."""
+    return _may_ask(tuple(granted), resource_type, letter)
+
+
+@lru_cache(maxsize=4096)
+def _may_ask(granted: tuple[str, ...], resource_type: str, letter: str) -> bool:
     return any(
         scopes.allows(granted, level, resource_type, letter, narrowed=True) for level in ("patient", "user")
     )

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.store import rows
 from app.tables import Launch, PendingLaunch
 from app.tables.base import Table
 
@@ -67,36 +68,33 @@ def keep_pending(
     session: Session, issuer: str, state: str, browser: str, sealed: bytes, now: datetime, until: datetime
 ) -> None:
     """Keep a launch on its way; `sealed` is the pending launch encrypted, `browser` the cookie's secret."""
-    session.add(
-        PendingLaunch(
-            state_hash=digest(state),
-            issuer=issuer,
-            browser_hash=digest(browser),
-            secret=sealed,
-            begun_at=now,
-            good_until=until,
-            used_at=None,
-        )
-    )
+    kept = {"state_hash": digest(state), "issuer": issuer, "browser_hash": digest(browser), "secret": sealed}
+    rows(session, _KEEP, **kept, begun_at=now, good_until=until, used_at=None)
 
 
-def pending_of(session: Session, issuer: str, state: str) -> PendingLaunch | None:
+def pending_of(session: Session, issuer: str, state: str) -> Row[Any] | None:
     """The launch on its way that this state belongs to at this issuer, whether used already or not."""
-    row = session.get(PendingLaunch, digest(state))
-    return row if row is not None and row.issuer == issuer else None
+    return rows(session, _PENDING, which=digest(state), whose=issuer).first()
 
 
-def take_pending(session: Session, issuer: str, state: str, now: datetime) -> PendingLaunch | None:
+def take_pending(session: Session, issuer: str, state: str, now: datetime) -> Row[Any] | None:
     """As `pending_of`, marked as used from here on in the same step; what it answers says whether it was used
     before. To be rolled back where it may not be taken."""
     row = pending_of(session, issuer, state)
     if row is not None and row.used_at is None:
-        mine = PendingLaunch.state_hash == row.state_hash
-        session.connection().execute(_USED.where(mine), {"used_at": now})
+        rows(session, _USED, which=row.state_hash, used_at=now)
     return row
 
 
-_USED = update(Table.metadata.tables[PendingLaunch.__tablename__])
+_ON_THEIR_WAY = Table.metadata.tables[PendingLaunch.__tablename__]
+_KEEP = insert(_ON_THEIR_WAY)
+_OF_STATE = _ON_THEIR_WAY.c.state_hash == bindparam("which")
+_PENDING = select(_ON_THEIR_WAY).where(_OF_STATE, _ON_THEIR_WAY.c.issuer == bindparam("whose"))
+_USED = update(_ON_THEIR_WAY).where(_OF_STATE)
+_LAUNCHES = Table.metadata.tables[Launch.__tablename__]
+_OPEN = insert(_LAUNCHES)
+# By its columns: the door asks for one with every request, and no record is needed for that.
+_ONE = select(_LAUNCHES).where(_LAUNCHES.c.id == bindparam("which"))
 
 
 def open_launch(
@@ -115,30 +113,29 @@ def open_launch(
     good_until: datetime,
 ) -> None:
     """Open a launch with an id and a cookie secret of its own."""
-    session.add(
-        Launch(
-            id=launch_id,
-            issuer=issuer,
-            staff_id=staff_id,
-            practitioner=practitioner,
-            patient=patient,
-            encounter=encounter,
-            cookie_hash=digest(cookie_secret),
-            context=context,
-            secret=sealed,
-            opened_at=now,
-            seen_at=now,
-            good_until=good_until,
-            closed_at=None,
-            closed_why=None,
-        )
+    rows(
+        session,
+        _OPEN,
+        id=launch_id,
+        issuer=issuer,
+        staff_id=staff_id,
+        practitioner=practitioner,
+        patient=patient,
+        encounter=encounter,
+        cookie_hash=digest(cookie_secret),
+        context=context,
+        secret=sealed,
+        opened_at=now,
+        seen_at=now,
+        good_until=good_until,
+        closed_at=None,
+        closed_why=None,
     )
 
 
 def find(session: Session, launch_id: str) -> OpenLaunch | None:
     """The launch of this id, open or closed."""
-    session.flush()
-    row = session.connection().execute(_ONE, {"which": launch_id}).first()
+    row = rows(session, _ONE, which=launch_id).first()
     return None if row is None else _view(row)
 
 
@@ -176,10 +173,6 @@ def close_all(session: Session, launch: OpenLaunch, why: str, now: datetime) -> 
     for row in session.scalars(theirs).all():
         if root in (row.id, (row.context or {}).get("list")):
             close(session, row.id, why, now)
-
-
-# By its columns: the door asks for one with every request, and no record is needed for that.
-_ONE = select(Table.metadata.tables[Launch.__tablename__]).where(Launch.id == bindparam("which"))
 
 
 def _view(row: Row[Any]) -> OpenLaunch:
