@@ -57,6 +57,7 @@ class WordLists:
     def __init__(self, lists: Mapping[str, Mapping[str, object]]) -> None:
         self._phrases: list[tuple[str, Phrase]] = []
         self._by_key: dict[str, list[int]] = {}
+        self._rest: list[tuple[frozenset[str], ...]] = []
         self._always: list[int] = []
         for name, words in lists.items():
             for phrase, instead in words.items():
@@ -71,6 +72,7 @@ class WordLists:
         if not phrase.needs:
             self._always.append(len(self._phrases))
         self._phrases.append((name, phrase))
+        self._rest.append(phrase.needs[1:])
 
     def hits(
         self, texts: Iterable[tuple[str, str | None]], keys: frozenset[str] | None = None
@@ -93,10 +95,18 @@ class WordLists:
 
     def _near(self, words: frozenset[str]) -> list[tuple[str, Phrase]]:
         """The phrases all of whose words may stand among these, in the order of their lists."""
-        near = words & self._keys
-        places = sorted({*self._always, *(place for key in near for place in self._by_key[key])})
-        those = [self._phrases[place] for place in places]
-        return [each for each in those if not any(words.isdisjoint(needed) for needed in each[1].needs)]
+        places = set(self._always)
+        for key in words & self._keys:
+            places.update(self._by_key[key])
+        near = []
+        for place in places:
+            # The first of its words led here.
+            for needed in self._rest[place]:
+                if words.isdisjoint(needed):
+                    break
+            else:
+                near.append(place)
+        return [self._phrases[place] for place in sorted(near)]
 
     def _in(self, path: str, read: Plain, near: list[tuple[str, Phrase]]) -> Mapping[str, list[Hit]]:
         seen: dict[str, list[tuple[int, int, Phrase]]] = {}

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -28,16 +29,27 @@ _SPECIAL = {"_": r"[\w'’]+", "#": r"\d+", "$#": r"\$\s?\d[\d.,]*", "@icd": r"f
 
 
 class Phrase(NamedTuple):
-    """A compiled phrase: its pattern, what to write instead in words, beginnings of words one of each of
+    """A phrase made ready: its words, what to write instead in words, beginnings of words one of each of
     which must stand in a text with it (the rarest first), wordings that can stand there, the id of its own
     source, and whether a "not" before it spares it."""
 
-    pattern: re.Pattern[str]
+    tokens: tuple[str, ...]
     instead: str
     needs: tuple[frozenset[str], ...]
     wordings: tuple[str, ...] = ()
     source: str = ""
     spared: bool = False
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """What it looks like in a text."""
+        return _compiled(self.tokens)
+
+
+# A text concerns few of the phrases, and to compile them all takes longer than to load the library.
+@lru_cache(maxsize=4096)
+def _compiled(tokens: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(_pattern(tokens), re.I)
 
 
 def compiled(phrase: str, instead: object) -> Phrase | None:
@@ -50,7 +62,7 @@ def compiled(phrase: str, instead: object) -> Phrase | None:
         return None
     needs = tuple(sorted(_sure(tokens), key=_worth, reverse=True))
     words, wordings, source = entry(instead)
-    return Phrase(re.compile(_pattern(tokens), re.I), words, needs, wordings, source, spared)
+    return Phrase(tuple(tokens), words, needs, wordings, source, spared)
 
 
 def entry(instead: object) -> tuple[str, tuple[str, ...], str]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 COMPARED = ("response", "progress", "outcome")
 # Shorter ones say too little to be anybody's.
 LEAST = 24
-_ENDS = re.compile(r"[.!?\n]+")
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
 
 
@@ -38,4 +37,5 @@ def sentences(path: str, text: str) -> Iterator[Sentence]:
 
 def keys(text: str) -> list[str]:
     """The keys of the sentences of a text that are long enough to be compared."""
-    return [key for part in _ENDS.split(text.casefold()) if len(key := part.strip()) >= LEAST]
+    parts = text.casefold().replace(".", "\n").replace("!", "\n").replace("?", "\n").split("\n")
+    return [key for part in parts if len(key := part.strip()) >= LEAST]

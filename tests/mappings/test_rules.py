@@ -343,7 +343,8 @@ def _well_formed(judgements: list[Judgement], given_: list[Record]) -> None:
         assert 0 <= line["billed_units"] <= line["units"]
         assert line["billed_units"] <= 12
         for finding in line["findings"]:
-            assert list(finding) == ["rule", "result", "severity", "stage", "message", "fix", "cite"]
+            words = ["words"] if "words" in finding else []
+            assert list(finding) == ["rule", "result", "severity", "stage", "message", "fix", "cite", *words]
             assert finding["result"] in RESULTS
             assert finding["severity"] in SEVERITIES
             assert finding["stage"] in STAGES
