@@ -24,6 +24,13 @@ def kept(table: str, column: str, why: str) -> str:
     return _trigger(f"{table}_keep_{column}", table, f'UPDATE OF "{column}"', "", f"{table}: {why}")
 
 
+def growing(table: str, column: str) -> Iterator[str]:
+    """A `column` of `table` that only ever grows, in rows that are never removed."""
+    grows = f'NEW."{column}" <= OLD."{column}"'
+    yield _trigger(f"{table}_grows", table, "UPDATE", grows, f"{table}: {column} only ever grows")
+    yield _trigger(f"{table}_never_goes", table, "DELETE", "", f"{table}: a row is never removed")
+
+
 def _trigger(name: str, table: str, event: str, when: str, message: str) -> str:
     condition = f" WHEN {when}" if when else ""
     return (

@@ -18,6 +18,7 @@ from app.tables.issuers import IssuerRow, KeyRow, Launch, PendingLaunch
 from app.tables.office import IndividualRow, ProgramRow, StaffRow
 from app.tables.plans import PlanEntryRow
 from app.tables.second_step import SecondStepRow, SecondStepRuleRow, SigningPinRow
+from app.tables.x12 import X12BatchRow, X12ExportRow, X12NumberRow
 
 __all__ = [
     "AssignmentRow",
@@ -59,4 +60,7 @@ __all__ = [
     "Table",
     "VersionRow",
     "WrongChartRow",
+    "X12BatchRow",
+    "X12ExportRow",
+    "X12NumberRow",
 ]
