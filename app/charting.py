@@ -22,6 +22,7 @@ from app.words import (
     DISCARDED,
     DRAFT,
     FINAL,
+    IN_ERROR,
     RECALLED,
     RETURNED,
     SUPERSEDED,
@@ -31,6 +32,8 @@ from mappings.library import Library
 from mappings.records import Contact, EhrLinks, Note, ProgramFields, Relation, StaffFields
 
 READERS = (PEER, LPHA, CLINICIAN, SUPERVISOR)
+# What nobody is shown any more: dropped unsigned, or written in the chart of the wrong person.
+GONE = (DISCARDED, IN_ERROR)
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ _OF_PERSON = (
     .where(
         ContactRow.issuer == bindparam("whose"),
         ContactRow.patient == bindparam("who"),
-        VersionRow.state != DISCARDED,
+        VersionRow.state.not_in(GONE),
     )
     .order_by(func.coalesce(VersionRow.start, VersionRow.saved_at).desc(), ContactRow.id)
 )
@@ -239,7 +242,7 @@ def visible(session: Session, actor: Actor, contact_id: str) -> tuple[ContactRow
     if row is None or row.patient != person_of(actor):
         raise not_here("contact")
     version = _as_seen(session, actor, row, version_of(session, row, row.current))
-    if version is None or version.state == DISCARDED:
+    if version is None or version.state in GONE:
         raise not_here("contact")
     return row, version
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import claim_content, claim_status, individuals, judging, staff
 from app.tables import ClaimRow, ClaimUnitRow, ContactRow, VersionRow
-from app.words import CORRECTED, FINAL, RELEASED, VOIDED
+from app.words import CORRECTED, FINAL, IN_ERROR, RELEASED, VOIDED
 from mappings.claim_forms import CANCEL, ORIGINAL, REPLACEMENT
 from mappings.claims import ClaimDraft, draft_claims, stem, submission
 from mappings.findings import Judgement
@@ -172,12 +172,18 @@ def _versions(session: Session, issuer: str, patient: str) -> tuple[dict[str, in
         .join(ContactRow, joined)
         .where(*of_person, VersionRow.state == FINAL)
     )
+    gone = session.scalars(
+        select(VersionRow.contact)
+        .join(ContactRow, judging.current_version())
+        .where(*of_person, VersionRow.state == IN_ERROR)
+    )
     changing = session.scalars(
         select(VersionRow.contact)
         .join(ContactRow, judging.current_version())
-        .where(*of_person, VersionRow.state != FINAL)
+        .where(*of_person, VersionRow.state.not_in((FINAL, IN_ERROR)))
     )
-    return dict(finals.all()), set(changing)
+    # No version counts of what stood in the wrong chart, so that what was billed of it is taken back.
+    return {**dict(finals.all()), **dict.fromkeys(gone, 0)}, set(changing)
 
 
 def _judged(

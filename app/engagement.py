@@ -33,7 +33,7 @@ from app.problems import MendInput, Stale
 from app.registry import jurisdiction_of
 from app.tables import ContactRow, EngagementGoalRow, EngagementRow, VersionRow
 from app.typed_text import sendable
-from app.words import DISCARDED, DRAFT
+from app.words import DISCARDED, DRAFT, IN_ERROR
 from mappings.engagement import ADMITTED, DECLINED, DISCHARGED, ENDS, UNDECIDED, state_at, stretches
 from mappings.fhir.bundle import episode_bundle
 from mappings.library import Library
@@ -237,7 +237,7 @@ def _signed_contacts(session: Session, issuer: str, patient: str) -> list[tuple[
         .where(
             VersionRow.issuer == issuer,
             ContactRow.patient == patient,
-            VersionRow.state.not_in((DRAFT, DISCARDED)),
+            VersionRow.state.not_in((DRAFT, DISCARDED, IN_ERROR)),
             VersionRow.start.is_not(None),
         )
         .order_by(VersionRow.start, VersionRow.contact)

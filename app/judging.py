@@ -11,7 +11,7 @@ import rfc8785
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
-from app import authorized_units, beside, history, meetings, staff
+from app import authorized_units, beside, group_sessions, history, meetings, staff
 from app.problems import Held
 from app.tables import (
     ClaimRow,
@@ -22,7 +22,7 @@ from app.tables import (
     SignatureRow,
     VersionRow,
 )
-from app.words import DISCARDED, DRAFT, ENDED, SIGNED
+from app.words import DISCARDED, DRAFT, ENDED, IN_ERROR, SIGNED
 from mappings.authorizing import Grant, judge_authorized
 from mappings.fhir import gate
 from mappings.fhir.elements import NotFit
@@ -125,7 +125,8 @@ class Around:
 
 def around(session: Session, issuer: str, patient: str, contact: Contact | None = None) -> Around:
     """What stands around the person's records, or around one contact of theirs: then other contacts too, of
-    the person within 45 days and of the peer within a day of its start. Others' drafts stay out of it."""
+    the person within 45 days and of the peer within a day of its start, and who else was in its group
+    session. Others' drafts stay out of it, but for whom of that session they are about."""
     individual = session.get(IndividualRow, (issuer, patient))
     return Around(
         staff=tuple(member.record for member in staff.everyone(session, issuer)),
@@ -260,13 +261,20 @@ def _program_fields(record: Program) -> ProgramFields:
 
 
 def signed_near(session: Session, issuer: str, patient: str, finals: Sequence[Contact]) -> list[Contact]:
-    """The signed contacts near these in time: the person's, and their peers' with others; no drafts."""
+    """The signed contacts near these in time: the person's, their peers' with others, and who else was in
+    their group sessions; no drafts."""
     starts = [each.start for each in finals if each.start is not None]
     if not starts:
         return []
     spans = [_mine_near(patient, min(starts), max(starts))]
     spans += [_peer_near(each.peer.id, each.start) for each in finals if each.peer and each.start]
-    return _select(session, issuer, or_(*spans), VersionRow.state != DRAFT)
+    found = _select(session, issuer, or_(*spans), VersionRow.state != DRAFT)
+    return [*_without(group_sessions.signed_members(session, issuer, finals), found), *found]
+
+
+def _without(contacts: Sequence[Contact], known: Sequence[Contact]) -> list[Contact]:
+    ids = {each.id for each in known}
+    return [each for each in contacts if each.id not in ids]
 
 
 def _others(session: Session, issuer: str, patient: str, contact: Contact) -> tuple[Contact, ...]:
@@ -275,14 +283,15 @@ def _others(session: Session, issuer: str, patient: str, contact: Contact) -> tu
     peer = contact.peer.id if contact.peer else ""
     near = or_(_mine_near(patient, contact.start, contact.start), _peer_near(peer, contact.start))
     seen = or_(VersionRow.state != DRAFT, ContactRow.author == peer)
-    return tuple(_select(session, issuer, near, seen, VersionRow.contact != contact.id))
+    found = _select(session, issuer, near, seen, VersionRow.contact != contact.id)
+    return (*_without(group_sessions.members(session, issuer, contact), found), *found)
 
 
 def _select(session: Session, issuer: str, *conditions: ColumnElement[bool]) -> list[Contact]:
     rows = session.scalars(
         select(VersionRow)
         .join(ContactRow, current_version())
-        .where(VersionRow.issuer == issuer, VersionRow.state != DISCARDED, *conditions)
+        .where(VersionRow.issuer == issuer, VersionRow.state.not_in((DISCARDED, IN_ERROR)), *conditions)
         .order_by(VersionRow.start, VersionRow.contact)
     )
     return as_judged(session, issuer, rows)

@@ -13,7 +13,7 @@ from app import individuals, meetings, staff
 from app.actor import ADMINISTRATOR, PEER, SUPERVISOR, Actor, require
 from app.judging import current_version
 from app.tables import ContactRow, PlanEntryRow, VersionRow
-from app.words import DISCARDED, DRAFT, ENDED, SIGNED
+from app.words import DISCARDED, DRAFT, ENDED, IN_ERROR, SIGNED
 from mappings.findings import Finding, Judgement
 from mappings.library import DayPack, Library
 from mappings.records import Contact, Program, Record, Supervisor
@@ -115,7 +115,7 @@ def _meetings(session: Session, issuer: str, since: datetime) -> list[Record]:
         .where(
             VersionRow.issuer == issuer,
             VersionRow.start >= since,
-            VersionRow.state.not_in((DRAFT, DISCARDED)),
+            VersionRow.state.not_in((DRAFT, DISCARDED, IN_ERROR)),
         )
     )
     entries = session.scalars(

@@ -30,6 +30,8 @@ WORDS = {
 }
 CHART, CLAIMS = "chart", "claims"
 EPISODE, PLAN, NOTE, CLAIM = "episode", "plan", "note", "claim"
+# That what an EHR holds of a contact was entered in error.
+WITHDRAWAL, REFERRAL = "withdrawal", "referral"
 
 
 class KeyReused(Problem):
@@ -90,9 +92,11 @@ def add(
     subject: str,
     payload: bytes,
     now: datetime,
+    due: datetime | None = None,
 ) -> int:
-    """Freeze `payload` for `destination` under `key` and answer the row's number. The same key with the same
-    bytes is the same row; with other bytes KeyReused is raised."""
+    """Freeze `payload` for `destination` under `key` and answer the row's number; it is sent from `due` on,
+    at once where that is None. The same key with the same bytes is the same row; with other bytes KeyReused
+    is raised."""
     digest = hashlib.sha256(payload).hexdigest()
     known = session.scalars(
         select(OutboxRow).where(
@@ -112,7 +116,7 @@ def add(
         digest=digest,
         made_at=now,
         state=WAITING,
-        due_at=now,
+        due_at=due or now,
         attempts=0,
         fence=0,
     )
@@ -193,6 +197,36 @@ def retry(session: Session, actor: Actor, row_id: int, now: datetime) -> None:
     audit.did(session, actor, "delivery sent again", now, subject=row.key, patient=row.patient)
 
 
+def stop(
+    session: Session, issuer: str, patient: str, destination: str, reason: str, now: datetime
+) -> tuple[str, ...]:
+    """Hold every record of a person that waits for a destination, for a reason in words; answers their keys.
+    What is being sent at this moment asks for itself before its next request."""
+    return _moved(session, issuer, patient, destination, WAITING, HELD, reason, "", now)
+
+
+def let_go(
+    session: Session, issuer: str, patient: str, destination: str, begins: str, now: datetime
+) -> tuple[str, ...]:
+    """Put every record of a person that is held for a reason beginning so back in line; answers the keys."""
+    return _moved(session, issuer, patient, destination, HELD, WAITING, None, begins, now)
+
+
+def under_way(
+    session: Session, issuer: str, patient: str, destination: str, now: datetime
+) -> tuple[str, ...]:
+    """The keys of the person's records that a worker has in its hands at this moment."""
+    return tuple(
+        session.scalars(
+            select(OutboxRow.key).where(
+                *_of_person(issuer, patient, destination),
+                OutboxRow.state == SENDING,
+                OutboxRow.lease_until > now,
+            )
+        )
+    )
+
+
 def listing(session: Session, actor: Actor | None) -> tuple[DeliveryLine, ...]:
     """The deliveries of the actor's person; in a launch without one all of the issuer for supervisors,
     administrators and interface engineers, the claims for billers, and for everybody what they signed
@@ -221,6 +255,35 @@ def states(session: Session, issuer: str, destination: str, patient: str) -> dic
         )
     )
     return dict(rows.all())
+
+
+def _of_person(issuer: str, patient: str, destination: str) -> tuple[ColumnElement[bool], ...]:
+    whose = OutboxRow.issuer == issuer, OutboxRow.patient == patient
+    return *whose, OutboxRow.destination == destination
+
+
+def _moved(
+    session: Session,
+    issuer: str,
+    patient: str,
+    destination: str,
+    before: str,
+    after: str,
+    reason: str | None,
+    begins: str,
+    now: datetime,
+) -> tuple[str, ...]:
+    rows = session.scalars(
+        select(OutboxRow).where(
+            *_of_person(issuer, patient, destination),
+            OutboxRow.state == before,
+            func.coalesce(OutboxRow.reason, "").startswith(begins, autoescape=True),
+        )
+    ).all()
+    for row in rows:
+        row.state, row.reason, row.due_at = after, reason, now
+    session.flush()
+    return tuple(row.key for row in rows)
 
 
 def _visible(actor: Actor) -> tuple[ColumnElement[bool], ...]:

@@ -64,6 +64,12 @@ def jurisdiction_of(session: Session, issuer: str) -> str:
     return row[1]
 
 
+def address_of(session: Session, issuer: str) -> str:
+    """The FHIR base address of an EHR, its id where it is not registered."""
+    row = _kept(session, issuer)
+    return issuer if row is None else _read(row[2]).iss
+
+
 def frame_origins_of(session: Session, issuer: str) -> tuple[str, ...]:
     """The origins that may frame this EHR's pages, none where it is not registered. Every answer of ours asks
     this: no secret is opened for it."""

@@ -10,20 +10,35 @@ from typing import Any, Literal
 from app.delivery.capability import Capability
 
 Json = dict[str, Any]
-Way = Literal["transaction", "create", "upsert", "attest"]
+Way = Literal["transaction", "create", "upsert", "attest", "mark"]
 
 # The resource without which a delivery of this kind means nothing, and by which it is found again.
-ANCHORS = {"note": "DocumentReference", "plan": "CarePlan", "episode": "EpisodeOfCare", "claim": "Claim"}
+ANCHORS = {
+    "note": "DocumentReference",
+    "plan": "CarePlan",
+    "episode": "EpisodeOfCare",
+    "claim": "Claim",
+    "referral": "ServiceRequest",
+}
+# Only the status of what the EHR holds already is changed by it; nothing new is put there.
+WITHDRAWAL = "withdrawal"
 # Records that go on changing after they were first sent: a conditional create would leave them as they were.
 CHANGING = frozenset({"episode", "plan"})
-_WORDS = {"note": "notes", "plan": "treatment plans", "episode": "episodes of care", "claim": "claims"}
+_WORDS = {
+    "note": "notes",
+    "plan": "treatment plans",
+    "episode": "episodes of care",
+    "claim": "claims",
+    "referral": "referrals",
+}
 _NO_IDENTIFIER = frozenset({"Provenance", "AuditEvent"})
 
 
 @dataclass(frozen=True)
 class Step:
     """One request: its key is the same for the same resource of the same delivery, always. `find` is the
-    search (`identifier=...`, encoded) under which the resource stands once it was taken."""
+    search (`identifier=...`, encoded) under which the resource stands once it was taken. A `mark` changes the
+    elements that it names in what is found so, but for what carries the identifier `but` (system|value)."""
 
     key: str
     way: Way
@@ -32,6 +47,7 @@ class Step:
     resource: Json
     find: str
     conditional: bool = False
+    but: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,8 @@ def plan_delivery(kind: str, payload: Mapping[str, Any], capability: Capability)
     """The requests that bring a frozen transaction Bundle (or one bare resource) of a kind (`note`, `plan`,
     `episode`, `claim`) into an EHR: one transaction where it takes one, else single writes in the order of
     their references, of what it takes; a Hold when it does not take what matters."""
+    if kind == WITHDRAWAL:
+        return _withdrawal(payload, capability)
     entries = _entries(payload)
     anchor = _anchor(kind, entries)
     if anchor is None:
@@ -71,8 +89,11 @@ def plan_delivery(kind: str, payload: Mapping[str, Any], capability: Capability)
         return Hold(_held_words(kind, denied[anchor["fullUrl"]]))
     changing = _changing(kind, entries, anchor, capability)
     if capability.transaction and not denied and not changing:
-        return Plan((_transaction(payload, anchor),))
-    return _singles(kind, entries, denied, anchor, capability, changing)
+        return Plan((_transaction(payload, anchor), *_superseding(anchor, capability)))
+    plan = _singles(kind, entries, denied, anchor, capability, changing)
+    if isinstance(plan, Hold):
+        return plan
+    return Plan((*plan.steps, *_superseding(anchor, capability)), plan.not_sent)
 
 
 def body_of(step: Step, ids: Mapping[str, str]) -> bytes:
@@ -139,6 +160,41 @@ def _changing(kind: str, entries: Sequence[Json], anchor: Json, capability: Capa
     if kind == "claim" and anchor["resource"].get("status") == "cancelled":
         wanted = kinds & {"Claim"}
     return frozenset(one for one in wanted - _NO_IDENTIFIER if capability.why_not(one, "u") is None)
+
+
+def _superseding(anchor: Json, capability: Capability) -> Iterator[Step]:
+    """The earlier versions of a note that replaces them, marked as superseded where the EHR allows it."""
+    resource = anchor["resource"]
+    replaced = [one for one in resource.get("relatesTo", ()) if one.get("code") == "replaces"]
+    series = [one["target"]["identifier"] for one in replaced if "identifier" in one.get("target", {})]
+    if resource["resourceType"] != "DocumentReference" or capability.why_not("DocumentReference", "u"):
+        return
+    own = resource["identifier"][0]
+    for each in series:
+        find = f"identifier={_token(each)}"
+        said = {name: resource[name] for name in ("resourceType", "subject")} | {"status": "superseded"}
+        but = f"{own['system']}|{own['value']}"
+        key = f"mark DocumentReference {find}"
+        yield Step(key, "mark", "DocumentReference", anchor["fullUrl"], said, find, but=but)
+
+
+def _withdrawal(payload: Mapping[str, Any], capability: Capability) -> Plan | Hold:
+    steps, left = [], []
+    for each in payload.get("entry", ()):
+        resource = each["resource"]
+        kind, find = resource["resourceType"], each["request"]["url"].partition("?")[2]
+        why = capability.why_not(kind, "u")
+        if why is None:
+            said = {name: value for name, value in resource.items() if name != "identifier"}
+            steps.append(Step(f"mark {kind} {find}", "mark", kind, f"mark:{kind}", said, find))
+        elif kind == "DocumentReference":
+            return Hold(
+                f"This EHR does not let a note be marked as entered in error from outside: {why}. Have it "
+                "marked there by hand, and tell your administrator that it is done."
+            )
+        else:
+            left.append(NotSent(kind, f"mark:{kind}", why))
+    return Plan(tuple(steps), tuple(left))
 
 
 def _type(entry: Json) -> str:

@@ -11,6 +11,9 @@ from urllib.parse import parse_qsl
 from app.delivery.plan import Json, Step
 from smart_launch.fhir_client import FhirClient, OutcomeUnknown
 
+# Which record and whose: what a mark is found by, and never changes.
+_NOT_MARKED = frozenset({"resourceType", "identifier", "subject", "for"})
+
 
 class Several(Exception):
     """More than one resource stands under an identifier of ours: people must look, nothing more is sent."""
@@ -47,6 +50,8 @@ def send(client: FhirClient, step: Step, body: bytes, request_id: str) -> list[S
         return _transaction(client, body, request_id)
     if step.way == "upsert":
         return [_upsert(client, step, body, request_id)]
+    if step.way == "mark":
+        return _mark(client, step, body, request_id)
     if not step.conditional and (found := look(client, step, body, request_id)):
         return found
     return [_create(client, step, body, request_id)]
@@ -57,6 +62,9 @@ def look(client: FhirClient, step: Step, body: bytes, request_id: str) -> list[S
     resources that have an identifier, since it is stored whole or not at all. Raises FhirTrouble, Several."""
     if step.way == "transaction":
         return _look_for_bundle(client, step, body, request_id)
+    if step.way == "mark":
+        # It looks before it changes anything, each time.
+        return None
     found = (
         _attestation(client, body, request_id)
         if step.way == "attest"
@@ -113,6 +121,28 @@ def _upsert(client: FhirClient, step: Step, body: bytes, request_id: str) -> Sta
     return Stands(step.full_url, place, answer.version_id, made=False)
 
 
+def _mark(client: FhirClient, step: Step, body: bytes, request_id: str) -> list[Stands]:
+    """Change the elements that the body names in every resource of ours under the identifier, and no other;
+    the rest stays as the EHR holds it. What was never taken stays away."""
+    said = json.loads(body)
+    wanted = {name: value for name, value in said.items() if name not in _NOT_MARKED}
+    found = client.search(step.resource_type, parse_qsl(step.find), request_id=request_id).matches
+    ours = [one for one in found if _carries(one, step.find) and not (step.but and _has(one, step.but))]
+    for one in ours:
+        _refuse_another_persons(one, said)
+    return [_marked(client, step, one, wanted, request_id) for one in ours]
+
+
+def _marked(client: FhirClient, step: Step, found: Json, wanted: Json, request_id: str) -> Stands:
+    place = f"{step.resource_type}/{found['id']}"
+    if _says_the_same(wanted, found):
+        return _stands(step.full_url, found)
+    version = (found.get("meta") or {}).get("versionId")
+    changed = json.dumps({**found, **wanted}, ensure_ascii=False, separators=(",", ":"))
+    answer = client.update(place, changed.encode(), request_id=request_id, if_match=version)
+    return Stands(step.full_url, place, answer.version_id, made=False)
+
+
 def _says_the_same(ours: Json, theirs: Json) -> bool:
     return all(theirs.get(name) == value for name, value in ours.items())
 
@@ -135,12 +165,17 @@ def _one(client: FhirClient, sent: Json, find: str, request_id: str) -> Json | N
             f"The EHR holds this record {len(ours)} times ({names}). Have all but one marked as entered in "
             "error there, then send again."
         )
-    if ours and _whose(ours[0]) - _whose(sent) and _whose(sent):
-        raise OfSomebodyElse(
-            f"{resource_type}/{ours[0].get('id')} in the EHR carries the identifier of this record but is "
-            "another person's. Nothing of it was changed. Have the two people's record numbers looked at."
-        )
+    if ours:
+        _refuse_another_persons(ours[0], sent)
     return ours[0] if ours else None
+
+
+def _refuse_another_persons(found: Json, sent: Json) -> None:
+    if _whose(found) - _whose(sent) and _whose(sent):
+        raise OfSomebodyElse(
+            f"{found['resourceType']}/{found.get('id')} in the EHR carries the identifier of this record but "
+            "is another person's. Nothing of it was changed. Have the two people's record numbers looked at."
+        )
 
 
 def _whose(resource: Json) -> set[str]:
@@ -152,7 +187,10 @@ def _whose(resource: Json) -> set[str]:
 
 def _carries(resource: Json, find: str) -> bool:
     # A server that does not know the parameter answers with everything it has: believe the content only.
-    wanted = dict(parse_qsl(find)).get("identifier")
+    return _has(resource, dict(parse_qsl(find)).get("identifier"))
+
+
+def _has(resource: Json, wanted: str | None) -> bool:
     identifiers = resource.get("identifier") or []
     listed = identifiers if isinstance(identifiers, list) else [identifiers]
     return any(f"{one.get('system', '')}|{one.get('value', '')}" == wanted for one in listed)

@@ -12,8 +12,9 @@ from typing import TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
 import structlog
+from sqlalchemy.orm import Session
 
-from app import outbox
+from app import consents, outbox, wrong_chart
 from app.delivery import steps
 from app.delivery.capability import Capability
 from app.delivery.decide import Decision, decide, wait_before
@@ -25,6 +26,8 @@ from app.note_copies import copy_of
 from app.outbox import Leased, LeaseLost
 from app.problems import Problem
 from app.store import Store
+from mappings.disclosure import WrittenConsent
+from mappings.fhir.part2 import accompanied
 from smart_launch.fhir_client import FhirTrouble, ForeignReference, Wait
 from smart_launch.refusal import LaunchRefused
 
@@ -32,6 +35,7 @@ LEASE_SECONDS = 180
 MAX_WORDS = 2000
 FAILURES = 5
 TRANSACTION = "transaction"
+_UPDATES = ("upsert", "mark")
 _UNAVAILABLE = 503
 TROUBLE = (FhirTrouble, ForeignReference, LaunchRefused)
 
@@ -100,6 +104,7 @@ class Worker:
 
     def _deliver(self, leased: Leased) -> Report:
         try:
+            self._may_leave(leased)
             ehr = self.ehrs.open(leased.issuer, self.clock())
             plan = self._plan(leased, ehr)
             if isinstance(plan, Hold):
@@ -128,12 +133,29 @@ class Worker:
         """The frozen record; a note in the forms that the operator says the EHR takes."""
         payload: Json = json.loads(leased.payload)
         forms = capability.override.note_forms
-        if leased.kind != outbox.NOTE or not forms:
-            return payload
-        version = int(leased.key.rpartition("/")[2])
+        if leased.kind == outbox.NOTE and forms:
+            version = int(leased.key.rpartition("/")[2])
+            with self.store.read() as session:
+                copy = copy_of(session, leased.issuer, leased.subject, version)
+            payload = in_forms(payload, forms, copy)
+        consent = self._may_leave(leased)
+        return payload if consent is None else accompanied(payload, consent.words)
+
+    def _may_leave(self, leased: Leased) -> WrittenConsent | None:
+        """The consent by which the record may leave at this moment, None where it needs none. It is asked
+        again before every request: whoever revokes a consent revokes it for what is not sent yet. Raises
+        ConsentMissing, and Held for a note of a wrong chart."""
         with self.store.read() as session:
-            copy = copy_of(session, leased.issuer, leased.subject, version)
-        return in_forms(payload, forms, copy)
+            return self._asked(session, leased)
+
+    def _asked(self, session: Session, leased: Leased) -> WrittenConsent | None:
+        wrong_chart.refuse(session, leased.issuer, leased.kind, leased.subject)
+        if leased.kind == outbox.WITHDRAWAL:
+            # It tells the EHR, of what it holds already, that it does not count: nothing is disclosed by it.
+            return None
+        return consents.by_which(
+            session, leased.issuer, leased.patient, leased.destination, self.clock(), leased.payload
+        )
 
     def _steps(self, leased: Leased, ehr: Ehr, plan: Plan) -> list[Stands]:
         stands: list[Stands] = []
@@ -150,7 +172,10 @@ class Worker:
         request_id = _request_id(leased, frozen.key)
         found = None
         if frozen.tried:
-            found = _with_token(ehr, step, lambda: look(ehr.client, step, frozen.body, request_id))
+            self._may_leave(leased)
+            found = self._with_token(
+                leased, ehr, step, lambda: look(ehr.client, step, frozen.body, request_id)
+            )
         stands = found if found is not None else self._send(leased, ehr, step, frozen, request_id)
         result = {"stands": [one.to_json() for one in stands]}
         with self.store.write() as session:
@@ -161,14 +186,46 @@ class Worker:
         self, leased: Leased, ehr: Ehr, step: Step, frozen: steps.FrozenStep, request_id: str
     ) -> list[Stands]:
         with self.store.write() as session:
+            self._disclosed(session, leased)
             steps.mark_tried(session, leased, frozen.position, self.clock(), LEASE_SECONDS)
         try:
-            return _with_token(ehr, step, lambda: send(ehr.client, step, frozen.body, request_id))
+            return self._with_token(
+                leased, ehr, step, lambda: send(ehr.client, step, frozen.body, request_id)
+            )
         except _Stop as stop:
             if stop.decision.next != "look" and not _may_have_arrived(stop.__cause__):
                 with self.store.write() as session:
                     steps.mark_unsent(session, leased, frozen.position, self.clock(), LEASE_SECONDS)
             raise
+
+    def _disclosed(self, session: Session, leased: Leased) -> None:
+        """Ask once more, and write down in the same transaction that it leaves. Raises as `_asked`."""
+        if leased.kind == outbox.WITHDRAWAL:
+            return
+        wrong_chart.refuse(session, leased.issuer, leased.kind, leased.subject)
+        where = (session, leased.issuer, leased.patient, leased.destination)
+        what = (leased.kind, leased.key, leased.digest, leased.payload)
+        consents.leaves(*where, *what, self.clock(), delivery=leased.id)
+
+    def _with_token(self, leased: Leased, ehr: Ehr, step: Step, ask: Callable[[], Answer]) -> Answer:
+        """Ask, and once more with a new token when the EHR no longer takes the one in use. Raises _Stop."""
+        try:
+            return ask()
+        except Several as several:
+            raise _Stop(Decision("hold", str(several))) from several
+        except TROUBLE as trouble:
+            decision = decide(trouble, updating=step.way in _UPDATES)
+            if decision.next != "token":
+                raise _Stop(decision) from trouble
+        ehr.renew_token()
+        self._may_leave(leased)
+        try:
+            return ask()
+        except Several as several:
+            raise _Stop(Decision("hold", str(several))) from several
+        except TROUBLE as trouble:
+            again = decide(trouble, token_was_new=True, updating=step.way in _UPDATES)
+            raise _Stop(again) from trouble
 
     def _settle(self, leased: Leased, stands: Sequence[Stands], not_sent: Sequence[NotSent]) -> Report:
         result = {
@@ -208,26 +265,6 @@ class Worker:
     def _wait(self, leased: Leased, decision: Decision) -> timedelta:
         pause = self.pace.wait(leased.attempts, decision.after, self.chance)
         return max(pause, self.pace.quarantine) if decision.next == "look" else pause
-
-
-def _with_token(ehr: Ehr, step: Step, ask: Callable[[], Answer]) -> Answer:
-    """Ask, and once more with a new token when the EHR no longer takes the one in use. Raises _Stop."""
-    try:
-        return ask()
-    except Several as several:
-        raise _Stop(Decision("hold", str(several))) from several
-    except TROUBLE as trouble:
-        decision = decide(trouble, updating=step.way == "upsert")
-        if decision.next != "token":
-            raise _Stop(decision) from trouble
-    ehr.renew_token()
-    try:
-        return ask()
-    except Several as several:
-        raise _Stop(Decision("hold", str(several))) from several
-    except TROUBLE as trouble:
-        again = decide(trouble, token_was_new=True, updating=step.way == "upsert")
-        raise _Stop(again) from trouble
 
 
 def _may_have_arrived(trouble: BaseException | None) -> bool:
