@@ -43,6 +43,13 @@ TYPE_OF_BILL = "https://www.nubc.org/CodeSystem/TypeOfBill"
 OUTPATIENT = "http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBInstitutionalClaimSubType"
 REVENUE = "https://www.nubc.org/CodeSystem/RevenueCodes"
 _CLAIM_INFO = f"{THO}/us-claim-information-category"
+_CARIN_ROLES = "http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBClaimCareTeamRole"
+# R4's own copy of claimcareteamrole knows neither rendering nor attending, and judges that hold it refuse them.
+_ROLES = {
+    "rendering": (_CARIN_ROLES, "rendering", "Rendering provider"),
+    "attending": (_CARIN_ROLES, "attending", "Attending"),
+    "supervisor": (f"{THO}/claimcareteamrole", "supervisor", "Supervising Provider"),
+}
 
 
 def claim_bundle(
@@ -170,18 +177,13 @@ def _team(claim: ClaimDraft) -> dict[tuple[str, str], int]:
 
 
 def _care_team(team: Mapping[tuple[str, str], int], people: People, library: Library) -> Iterator[Json]:
-    displays = {
-        "rendering": "Rendering provider",
-        "attending": "Attending",
-        "supervisor": "Supervising Provider",
-    }
     for (role, staff_id), number in team.items():
         peer = role == "rendering"
         taxonomy = PEER_TAXONOMY if peer else terms.taxonomy(library, people.around.member(staff_id))
         yield present(
             sequence=number,
             provider=people.practitioner(staff_id),
-            role=concept(coding(f"{THO}/claimcareteamrole", role, displays[role])),
+            role=concept(coding(*_ROLES[role])),
             qualification=concept(coding(NUCC, *taxonomy)) if taxonomy else None,
         )
 
