@@ -16,7 +16,7 @@ from app.actor import ADMINISTRATOR, BILLER, Actor, not_here, require
 from app.claim_lineage import content_of
 from app.problems import NotAllowed
 from app.staff_cells import safe
-from app.tables import ChargeExportRow, ClaimRow
+from app.tables import ChargeExportRow, ClaimRow, X12ExportRow
 from mappings.claim_forms import with_frequency
 from mappings.claims import ClaimDraft, ClaimLine
 from mappings.fhir.elements import PEER_TAXONOMY
@@ -104,9 +104,10 @@ def _may(actor: Actor) -> None:
 
 
 def _exported(session: Session, issuer: str) -> Sequence[str]:
-    return session.scalars(
-        select(ChargeExportRow.control_number).where(ChargeExportRow.issuer == issuer)
-    ).all()
+    """What is in a charge file already, or went to the payer while the site was the sole biller."""
+    charged = select(ChargeExportRow.control_number).where(ChargeExportRow.issuer == issuer)
+    sent = select(X12ExportRow.control_number).where(X12ExportRow.issuer == issuer)
+    return [*session.scalars(charged), *session.scalars(sent)]
 
 
 def _csv(session: Session, rows: Sequence[ClaimRow]) -> str:

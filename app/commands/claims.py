@@ -21,6 +21,8 @@ Examples:
   peerchart claims list --issuer sandbox --state ready
   peerchart claims show PCABCDEFGHIJKLMNOPA --issuer sandbox
   peerchart claims export --issuer sandbox --charges charges.csv
+  peerchart claims export --issuer sandbox --x12 outgoing/
+  peerchart claims read 277ca.txt --issuer sandbox
 """
 issuer_option = click.option("--issuer", required=True, help="The EHR whose claims they are.")
 
@@ -83,16 +85,32 @@ def show(reference: str, issuer: str, data: Path | None, as_json: bool) -> None:
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write the charge file (CSV) here; a file that exists is never overwritten.",
 )
-@click.option("--again", "batch", help="The batch of an earlier charge file, to write it once more.")
+@click.option(
+    "--x12",
+    type=click.Path(writable=True, path_type=Path),
+    help="Write X12 837 here, a folder or a file: where the site is its sole biller.",
+)
+@click.option("--again", "batch", help="The batch of an earlier file, to write it once more.")
 @data_option
 @json_option
-def export(issuer: str, charges: Path | None, batch: str | None, data: Path | None, as_json: bool) -> None:
-    """Write every released claim that was in no charge file yet. A charge is exported once."""
+def export(
+    issuer: str, charges: Path | None, x12: Path | None, batch: str | None, data: Path | None, as_json: bool
+) -> None:
+    """Write every released claim that left by no way yet. A claim is exported once."""
+    if (charges is None) == (x12 is None):
+        raise click.UsageError("say what to write: --charges FILE or --x12 DIR")
+    if x12 is not None:
+        from app.commands.claims_x12 import export_x12
+
+        export_x12(issuer, x12, batch, data, as_json)
+    elif charges is not None:
+        _export_charges(issuer, charges, batch, data, as_json)
+
+
+def _export_charges(issuer: str, charges: Path, batch: str | None, data: Path | None, as_json: bool) -> None:
     from app import charges as office
     from app.problems import Problem
 
-    if charges is None:
-        raise click.UsageError("say what to write: --charges FILE")
     settings = settings_of(data)
     try:
         with opened(settings) as installation, installation.store.write() as session:
@@ -121,6 +139,21 @@ def export(issuer: str, charges: Path | None, batch: str | None, data: Path | No
         for name, at, many in earlier[:5]:
             say(f"exported before: batch {name}, {at:%Y-%m-%d %H:%M} UTC, {many} claims (--again {name})")
     finish(0)
+
+
+@claims.command("read")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@issuer_option
+@data_option
+@json_option
+def read(file: Path, issuer: str, data: Path | None, as_json: bool) -> None:
+    """Take in what a payer answers: a 999, 277CA or 835. The same file again changes nothing.
+
+    Exit codes: 0 all was understood, 1 something needs a person's eyes.
+    """
+    from app.commands.claims_x12 import read_answers
+
+    read_answers(file, issuer, data, as_json)
 
 
 def _refuse_sole_biller(session: Session, issuer: str, library: Library) -> None:

@@ -1,0 +1,235 @@
+"""X12 batches: the released claims of a sole biller, each in one file for the payer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import audit, individuals, judging, staff
+from app.actor import ADMINISTRATOR, BILLER, Actor, not_here, require
+from app.claim_lineage import content_of
+from app.problems import NotAllowed, Stale
+from app.registry import jurisdiction_of
+from app.tables import ClaimRow, VersionRow, X12BatchRow, X12ExportRow, X12NumberRow
+from app.x12_lineage import Sending, Waiting, to_send, unsent
+from mappings.claim_forms import HANDOFF, sole_biller
+from mappings.claims import ClaimDraft
+from mappings.library import Library
+from mappings.situation import zone_named
+from mappings.x12.batch import LAST_NUMBER, Billed, interchange, sets_needed
+from mappings.x12.claim import Bill, subscriber_level
+from mappings.x12.configuration import Trading, charges, trading
+from mappings.x12.judging import faults
+from mappings.x12.wording import Unfit
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One written file: its name, the form of its claims (institutional or professional), text and claims."""
+
+    batch: str
+    form: str
+    text: str
+    claims: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export came to: the files, the claims that wait with the reasons, and those that need not be
+    sent since they were replaced or voided before they ever left."""
+
+    batches: tuple[Batch, ...]
+    waiting: tuple[Waiting, ...]
+    needless: tuple[str, ...]
+
+
+def export(session: Session, actor: Actor, library: Library, now: datetime) -> Export:
+    """Write every released claim that left by no way yet, a file for each form, and record in this
+    transaction which claim is in which; the file is to be written down after the commit. A claim of which
+    something is missing waits. For billers and administrators of a site that is its sole biller (NotAllowed).
+    Raises Stale where the configuration is not whole or the validator refuses a file: nothing is recorded."""
+    _may(actor)
+    jurisdiction = jurisdiction_of(session, actor.issuer)
+    _sole(library, jurisdiction, now)
+    told = _configured(library, jurisdiction, now)
+    waiting: list[Waiting] = []
+    needless: list[str] = []
+    ready: list[tuple[str, Billed]] = []
+    for row in unsent(session, actor.issuer):
+        way = to_send(session, row)
+        if way is None:
+            needless.append(row.control_number)
+        elif isinstance(way, Waiting):
+            waiting.append(way)
+        elif not sole_biller(library, jurisdiction, row.day):
+            words = f"on {row.day} the site was not the sole biller: hand it over with a charge file"
+            waiting.append(Waiting(row.control_number, words))
+        else:
+            _add(session, way, told, library, jurisdiction, ready, waiting)
+    made = [
+        _write(session, actor, form, [billed for _, billed in group], told, now)
+        for form, group in groupby(sorted(ready, key=lambda each: each[0]), key=lambda each: each[0])
+    ]
+    return Export(tuple(made), tuple(waiting), tuple(needless))
+
+
+def again(session: Session, actor: Actor, batch: str, now: datetime) -> Batch:
+    """An earlier file once more, the same bytes; the trail tells. Raises NotAllowed, NotFound."""
+    _may(actor)
+    row = session.get(X12BatchRow, (actor.issuer, batch))
+    if row is None:
+        raise not_here("X12 batch")
+    claims = _claims_of(session, row)
+    audit.did(session, actor, "X12 batch written again", now, subject=batch, claims=len(claims))
+    return Batch(batch, row.form, row.content, claims)
+
+
+def batches(session: Session, actor: Actor) -> list[tuple[str, str, datetime, int]]:
+    """Each batch with its form, when it was made and how many claims it holds, the latest first."""
+    _may(actor)
+    rows = session.scalars(
+        select(X12BatchRow).where(X12BatchRow.issuer == actor.issuer).order_by(X12BatchRow.at.desc())
+    )
+    return [(row.batch, row.form, row.at, len(_claims_of(session, row))) for row in rows]
+
+
+def _may(actor: Actor) -> None:
+    require(actor, BILLER, ADMINISTRATOR, to="send claims")
+    if actor.patient is not None:
+        words = "An X12 file holds the claims of all people, and here one person's chart is open."
+        raise NotAllowed(words, "Open Peerchart from the EHR's menu, without a chart.")
+
+
+def _sole(library: Library, jurisdiction: str, now: datetime) -> None:
+    if not sole_biller(library, jurisdiction, now.date()):
+        words = "This site is not the sole biller: its claims go to the clinic's own billing system."
+        raise NotAllowed(
+            words, f'Export a charge file, or set "{HANDOFF}" to sole-biller in the site\'s rules.'
+        )
+
+
+def _configured(library: Library, jurisdiction: str, now: datetime) -> Trading:
+    try:
+        return trading(library, jurisdiction, now.date())
+    except Unfit as unfit:
+        raise Stale(f"The site's overlay is not whole: {unfit}.", "Set it, and export again.") from unfit
+
+
+def _add(
+    session: Session,
+    way: Sending,
+    told: Trading,
+    library: Library,
+    jurisdiction: str,
+    ready: list[tuple[str, Billed]],
+    waiting: list[Waiting],
+) -> None:
+    row = way.row
+    claim = _with_address(session, row, content_of(session, row))
+    try:
+        prices = charges(library, jurisdiction, claim.day)
+        people = judging.around(session, row.issuer, row.patient).surroundings().staff
+        peers = _peers(session, row.issuer, claim)
+        bill = Bill(claim, way.frequency, way.payer_number, people, peers, prices)
+        billed = Billed(row.control_number, claim.program, subscriber_level(bill, told, library))
+    except Unfit as unfit:
+        waiting.append(Waiting(row.control_number, str(unfit)))
+    else:
+        ready.append((claim.form, billed))
+
+
+def _with_address(session: Session, row: ClaimRow, claim: ClaimDraft) -> ClaimDraft:
+    """The address was not read from charts at first: a claim without one takes the chart's of today."""
+    known = individuals.known(session, row.issuer, row.patient)
+    if claim.individual.address is not None or known is None:
+        return claim
+    person = claim.individual.model_copy(update={"address": known.record.address})
+    return replace(claim, individual=person)
+
+
+def _peers(session: Session, issuer: str, claim: ClaimDraft) -> dict[tuple[str, int], str]:
+    """Who rendered each signed version, for the lines that several did."""
+    found = {}
+    for contact, version, _ in (
+        part for line in claim.lines if len(line.rendering) > 1 for part in line.contacts
+    ):
+        row = session.get(VersionRow, (issuer, contact, version))
+        if row is not None and row.record.peer is not None:
+            found[contact, version] = row.record.peer.id
+    return found
+
+
+def _write(
+    session: Session, actor: Actor, form: str, claims: Sequence[Billed], told: Trading, now: datetime
+) -> Batch:
+    submitter = f"{told.submitter.qualifier}/{told.submitter.id}"
+    first = _drawn(session, submitter, 1 + sets_needed(len(claims)))
+    program = staff.program_of(session, actor.issuer)
+    zone = zone_named(program.time_zone) if program is not None and program.time_zone else None
+    try:
+        file = interchange(claims, form, told, first, now.astimezone(zone) if zone else now)
+    except Unfit as unfit:
+        raise Stale(f"The file cannot be written: {unfit}.", "Set it, and export again.") from unfit
+    if found := faults(file.text):
+        words = f"The validator refuses the {form} file: {'; '.join(found[:5])}."
+        raise Stale(words, "Nothing was exported. Compare the claim that it names with the payer's guide.")
+    name = f"{told.submitter.id.strip()}-{first:09d}".replace(" ", "_")
+    row = X12BatchRow(
+        issuer=actor.issuer,
+        batch=name,
+        submitter=submitter,
+        number=first,
+        form=form,
+        content=file.text,
+        by=actor.staff_id,
+        at=now,
+    )
+    _record(session, row, file.sets)
+    audit.did(session, actor, "claims exported as X12", now, subject=name, claims=len(claims))
+    return Batch(name, form, file.text, tuple(each.control_number for each in claims))
+
+
+def _record(session: Session, row: X12BatchRow, sets: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+    session.add(row)
+    session.flush()
+    placed = ((number, claim) for number, claims in sets for claim in claims)
+    for position, (number, claim) in enumerate(placed, start=1):
+        session.add(
+            X12ExportRow(
+                issuer=row.issuer,
+                control_number=claim,
+                batch=row.batch,
+                set_number=number,
+                position=position,
+            )
+        )
+    session.flush()
+
+
+def _drawn(session: Session, submitter: str, many: int) -> int:
+    """The first of so many control numbers that this submitter never used, and never will again."""
+    row = session.get(X12NumberRow, submitter)
+    first = 1 if row is None else row.last + 1
+    last = first + many - 1
+    if last > LAST_NUMBER:
+        raise Stale(
+            f"The submitter {submitter} has used every control number.", "Ask the payer for another id."
+        )
+    if row is None:
+        session.add(X12NumberRow(submitter=submitter, last=last))
+    else:
+        row.last = last
+    session.flush()
+    return first
+
+
+def _claims_of(session: Session, row: X12BatchRow) -> tuple[str, ...]:
+    inside = select(X12ExportRow.control_number).where(
+        X12ExportRow.issuer == row.issuer, X12ExportRow.batch == row.batch
+    )
+    return tuple(session.scalars(inside.order_by(X12ExportRow.position)))
