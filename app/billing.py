@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import audit, claim_content, claim_status, decisions, individuals, judging, outbox
+from app import audit, claim_content, claim_status, consents, decisions, individuals, judging, outbox
 from app.actor import ADMINISTRATOR, BILLER, SUPERVISOR, Actor, not_here, require
 from app.claim_drafts import Drafted, draft, drafted
 from app.claim_lineage import CANCEL_IT, CORRECT, live_units, replace_prior
@@ -171,6 +171,10 @@ def release(
     if _content(row) != shown or seen not in (None, _view(session, row, names).digest):
         words = "The claim has changed since it was shown."
         return Release(False, _view(session, row, names), words, "Look at it and release it again.")
+    try:
+        consents.by_which(session, actor.issuer, row.patient, outbox.CLAIMS, now)
+    except consents.ConsentMissing as missing:
+        return Release(False, _view(session, row, names), missing.message, missing.what_to_do)
     _send(session, actor, row, claim, anew, library, now)
     _keep(session, actor, row, claim, anew, library, now)
     if claim.prior:
