@@ -16,8 +16,8 @@ from mappings.fhir.care_plan import (
     engagement_goal_key,
     goal_key,
     goal_reference,
-    plan_entries,
     plan_key,
+    plan_parts_of,
     plan_signatures,
 )
 from mappings.fhir.elements import (
@@ -29,10 +29,11 @@ from mappings.fhir.elements import (
     transaction,
 )
 from mappings.fhir.encounter import encounter_entry
-from mappings.fhir.episode import episode_entry
+from mappings.fhir.episode import episode_entry, episode_part
 from mappings.fhir.note import note_entry
 from mappings.fhir.part2 import label
 from mappings.fhir.people import ChartLinks, People
+from mappings.fhir.repeated import Repeated, spread
 from mappings.fhir.scene import Scene
 from mappings.fhir.signature import plan_signature_entry, signature_entries
 from mappings.fhir.task import task_entries
@@ -61,7 +62,7 @@ def contact_bundle(
     signature, a seal over another text, or anything else that may not leave.
     """
     entries, people = contact_parts(contact, judgement, surroundings, seals, links, library, now, text)
-    return checked(labelled(with_people(entries, people), people))
+    return checked(labelled(with_people(spread(entries), people), people))
 
 
 def contact_parts(
@@ -73,31 +74,31 @@ def contact_parts(
     library: Library,
     now: datetime,
     text: str | None = None,
-) -> tuple[Iterator[Json], People]:
+) -> tuple[Iterator[Json | Repeated], People]:
     """The contact's own entries, unchecked, and the people whom they refer to; raises NotFit."""
     shown = note_text(contact, judgement, surroundings, library) if text is None else text
     scene = Scene(contact, judgement, surroundings, seals, links, library, now, shown)
     return _contact_entries(scene), scene.people
 
 
-def _contact_entries(scene: Scene) -> Iterator[Json]:
+def _contact_entries(scene: Scene) -> Iterator[Json | Repeated]:
     visit = encounter_entry(scene, _goal_reference(scene))
     if visit is not None:
         yield visit
     yield note_entry(scene)
     yield from signature_entries(scene)
     yield from task_entries(scene)
-    yield episode_entry(scene.episode_key, scene.people, scene.span, scene.day, scene.now)
+    yield episode_part(scene.episode_key, scene.people, scene.span, scene.day, scene.now)
     yield from _plan_of(scene)
     for recipient in scene.related:
         yield scene.people.related_entry(recipient)
 
 
-def _plan_of(scene: Scene) -> Iterator[Json]:
+def _plan_of(scene: Scene) -> Iterator[Json | Repeated]:
     engagement = scene.contact.engagement
     if scene.entry is not None:
         entries = scene.around.plan_of(scene.entry)
-        yield from plan_entries(entries, scene.people, scene.library, scene.day)
+        yield plan_parts_of(entries, scene.people, scene.library, scene.day)
     elif engagement is not None and filled(engagement.goal) and not scene.state.enrolled:
         yield engagement_goal(engagement, scene.people)
 
@@ -126,7 +127,7 @@ def plan_bundle(
     Raises NotFit when there is no entry, or the entries are of several individuals or plans.
     """
     found, people = plan_parts(entries, surroundings, seals, links, library, now)
-    return checked(labelled(with_people(found, people), people))
+    return checked(labelled(with_people(spread(found), people), people))
 
 
 def plan_parts(
@@ -136,7 +137,7 @@ def plan_parts(
     links: ChartLinks,
     library: Library,
     now: datetime,
-) -> tuple[Sequence[Json], People]:
+) -> tuple[Sequence[Json | Repeated], People]:
     """The plan's own entries, unchecked, and the people whom they refer to; raises NotFit."""
     if len({plan_key(each) for each in entries}) != 1:
         raise NotFit([("plan", "the entries are not those of one plan of one individual")])
@@ -144,7 +145,7 @@ def plan_parts(
     entries = _whole_plan(entries, surroundings)
     people = People(first.individual, surroundings.program_of(first.program), surroundings, links)
     day = now.astimezone(surroundings.zone_of(first.program, now) or UTC).date()
-    found = plan_entries(entries, people, library, day)
+    found: list[Json | Repeated] = [plan_parts_of(entries, people, library, day)]
     plan = reference(full_url("plan", plan_key(first)), to="CarePlan")
     found.extend(plan_signature_entry(plan, each, people) for each in plan_signatures(entries, seals))
     return found, people
@@ -174,15 +175,14 @@ def episode_bundle(
 def with_people(entries: Sequence[Json] | Iterator[Json], people: People) -> Json:
     """A transaction of the entries and of the people they refer to, as far as those may go in themselves."""
     found = list(entries)
-    known = people.records()
     present = {each["fullUrl"] for each in found}
     todo = list(found)
     while todo:
         for url in urns(todo.pop()["resource"]):
-            if url in known and url not in present:
+            made = None if url in present else people.record(url)
+            if made is not None:
                 present.add(url)
-                _, make = known[url]
-                found.append(make())
+                found.append(made[1]())
                 todo.append(found[-1])
     return transaction(found)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 from mappings import terms
 from mappings.fhir.elements import (
@@ -28,6 +29,7 @@ from mappings.fhir.elements import (
     units_of_15,
 )
 from mappings.fhir.people import People
+from mappings.fhir.repeated import Repeated
 from mappings.fhir.scene import scoped_key, whose
 from mappings.library import Library
 from mappings.records import Collaboration, Engagement, Frequency, Goal, Plan, PlanEntry
@@ -52,6 +54,14 @@ def plan_entries(entries: Sequence[PlanEntry], people: People, library: Library,
     goals = [goal_entry(each.goal, people) for each in entries if each.goal and filled(each.goal.text)]
     services = [_service_entry(each, people, library, on) for each in entries]
     return [*goals, *services, _plan_entry(entries, people, library)]
+
+
+def plan_parts_of(entries: Sequence[PlanEntry], people: People, library: Library, on: date) -> Repeated:
+    """The entries of `plan_entries`, for many contacts that deliver the same plan."""
+    codes = tuple([terms.pack_code(library, each.jurisdiction, on) for each in entries])
+    source = (tuple(entries), people.individual, people.program, people.peer, people.around.staff, codes)
+    make = partial(plan_entries, entries, people, library, on)
+    return Repeated(f"plan {plan_key(entries[0])}", source, make)
 
 
 def plan_key(entry: PlanEntry) -> str:

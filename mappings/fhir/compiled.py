@@ -19,6 +19,8 @@ Good = Callable[[Any], bool]
 # The object, the numbers of the shapes met on the way, references within the Bundle, and what is new.
 Compiled = Callable[[Json, list[int], "Met"], bool]
 Target = tuple[str, frozenset[str] | None]
+# References that passed, by the identity of their object.
+Same = dict[int, tuple[Json, list[int]]]
 
 _MOST_FUNCTIONS = 20_000
 _MOST_KEPT, _LONGEST_KEPT = 8_192, 200
@@ -28,8 +30,11 @@ class Met:
     """What one pass meets: references to entries of the same Bundle with the types allowed, and resources
     of a shape that no model has passed yet, each with its shape."""
 
-    def __init__(self) -> None:
+    def __init__(self, same: Same | None = None) -> None:
         self.references: list[Target] = []
+        # References that passed, by the identity of their object, with the shapes in them: a Bundle says
+        # the same few again and again. The object is kept so that its identity stays its own.
+        self.same: Same = {} if same is None else same
         self.fresh: list[tuple[int, Json]] = []
 
 
@@ -138,15 +143,32 @@ class Compiler:
         if element.model == "Resource":
             scope["resource"] = self.resource
             return [f"{indent}if not resource(each, met): return False"]
+        if element.model == "Reference":
+            scope["same_reference"] = self._same_reference
+            scope[f"refers{place}"] = self._refers(element.targets)
+            return [
+                f"{indent}if not same_reference(each, shape, met): return False",
+                f"{indent}if not refers{place}(each, met): return False",
+            ]
         lines = [
             "if type(each) is not dict: return False",
             f"check = functions.get(({element.model!r}, *each)) or function({element.model!r}, each)",
             "if check is None or 'resourceType' in each or not check(each, shape, met): return False",
         ]
-        if element.model == "Reference":
-            scope[f"refers{place}"] = self._refers(element.targets)
-            lines.append(f"if not refers{place}(each, met): return False")
         return [indent + line for line in lines]
+
+    def _same_reference(self, value: Any, shape: list[int], met: Met) -> bool:
+        """Whether a Reference is well made, asked once for each object."""
+        known = met.same.get(id(value))
+        if known is None:
+            if type(value) is not dict or "resourceType" in value:
+                return False
+            check, found = self.function("Reference", value), list[int]()
+            if check is None or not check(value, found, met):
+                return False
+            known = met.same[id(value)] = value, found
+        shape += known[1]
+        return True
 
     def _value(self, element: Element, place: int, scope: dict[str, Any]) -> list[str]:
         kind = str(element.primitive)

@@ -6,7 +6,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -16,7 +16,8 @@ from xml.sax.saxutils import escape
 import orjson
 
 Json = dict[str, Any]
-_NO_OFFSET, _MINUTE = timedelta(), timedelta(minutes=1)
+# How long a time is whose offset is of hours and minutes, without and with a part of a second.
+_WITH_MINUTES = (len("2026-03-04T10:00:00-05:00"), len("2026-03-04T10:00:00.000000-05:00"))
 _SIZED = (str, list, dict, tuple)
 
 BASE = "https://peerchart.example"
@@ -115,13 +116,13 @@ def stamp(at: date | datetime | None) -> str | None:
     """A day as YYYY-MM-DD, an aware time as ISO 8601 with its own offset; one without offset is refused."""
     if at is None:
         return None
-    if isinstance(at, datetime):
-        if at.tzinfo is None:
-            raise NotFit([("", f"the time {at} has no offset")])
-        # FHIR knows offsets of hours and minutes only.
-        whole = not (at.utcoffset() or _NO_OFFSET) % _MINUTE
-        return (at if whole else at.astimezone(UTC)).isoformat()
-    return at.isoformat()
+    text = at.isoformat()
+    if not isinstance(at, datetime) or len(text) in _WITH_MINUTES:
+        return text
+    if at.tzinfo is None:
+        raise NotFit([("", f"the time {at} has no offset")])
+    # FHIR knows offsets of hours and minutes only.
+    return at.astimezone(UTC).isoformat()
 
 
 def quantity(value: int | Decimal, unit: str, code: str) -> Json:
@@ -139,14 +140,22 @@ def narrative(title: str, rows: Iterable[tuple[str, str | None]] = ()) -> Json:
 
     Raises NotFit when a text holds a character that XML cannot carry.
     """
-    lines = [f"<li>{_xml_text(f'{label}: {filled(value)}')}</li>" for label, value in rows if filled(value)]
-    items = f"<ul>{''.join(lines)}</ul>" if lines else ""
+    lines = "".join([_line(label, value) for label, value in rows if value])
+    items = f"<ul>{lines}</ul>" if lines else ""
     return {
         "status": "generated",
         "div": f'<div xmlns="{XHTML}"><p><b>{_xml_text(title)}</b></p>{items}</div>',
     }
 
 
+# Most lines of a narrative stand in many: a service, a status, a day.
+@lru_cache(maxsize=4096)
+def _line(label: str, value: str) -> str:
+    words = value.strip()
+    return f"<li>{_xml_text(f'{label}: {words}')}</li>" if words else ""
+
+
+@lru_cache(maxsize=4096)
 def _xml_text(text: str) -> str:
     if not text.isprintable():
         bad = _NOT_IN_XML.search(text)

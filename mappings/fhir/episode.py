@@ -18,6 +18,7 @@ from mappings.engagement import (
 )
 from mappings.fhir.elements import Json, entry, full_url, identifier, narrative, present, stamp
 from mappings.fhir.people import People
+from mappings.fhir.repeated import Repeated
 from mappings.records import Engagement, EngagementEntry
 
 _STATUS = {UNDECIDED: "planned", ADMITTED: "active", DECLINED: "cancelled", DISCHARGED: "finished"}
@@ -56,6 +57,12 @@ def episode_entry(key: str, people: People, span: Span, otherwise: date, now: da
     who = identifier("episode", key)
     known = [each for each in span if _instant(each, UTC) <= now.timestamp()] or list(span[:1])
     return entry(full_url("episode", key), _episode(who, people, known, otherwise), who)
+
+
+def episode_part(key: str, people: People, span: Span, otherwise: date, now: datetime) -> Repeated:
+    """The entry of `episode_entry`, for the many contacts of one engagement."""
+    source = (span, None if span else otherwise, people.individual, people.program, now)
+    return Repeated(f"episode {key}", source, lambda: [episode_entry(key, people, span, otherwise, now)])
 
 
 def _episode(who: Json, people: People, known: Sequence[EngagementEntry], otherwise: date) -> Json:

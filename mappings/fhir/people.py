@@ -31,6 +31,7 @@ from mappings.fhir.elements import (
     stamp,
 )
 from mappings.office import Surroundings
+from mappings.once import once
 from mappings.records import Address, Coverage, Individual, Name, ProgramFields, Recipient, StaffFields
 
 NPI_FORM = re.compile(r"[12]\d{9}")
@@ -77,7 +78,7 @@ class ChartLinks:
     conditions: Mapping[str, str] = field(default_factory=dict)
     episodes: tuple[str, ...] = ()
 
-    @property
+    @once
     def empty(self) -> bool:
         """Whether nothing of an EHR is known, so that the people go in themselves."""
         single = (self.patient, self.organization, self.encounter, self.location)
@@ -94,22 +95,47 @@ class People:
     links: ChartLinks
     peer: StaffFields | None = None
 
+    @once
+    def _said(self) -> dict[str, Json]:
+        """References as they were first made: most people of a record are referred to several times."""
+        return {}
+
     def patient(self) -> Json:
         """The individual."""
+        found = self._said.get("patient")
+        if found is None:
+            found = self._said["patient"] = self._patient()
+        return found
+
+    def _patient(self) -> Json:
         own = full_url("patient", self._patient_key()) if self.links.empty else None
         return _refer("Patient", self.links.patient or own, self._patient_identifier())
 
     def practitioner(self, staff_id: str) -> Json:
         """A staff member by id, with NPI and name."""
+        found = self._said.get(f"practitioner {staff_id}")
+        if found is None:
+            found = self._said[f"practitioner {staff_id}"] = self._practitioner(staff_id)
+        return found
+
+    def _practitioner(self, staff_id: str) -> Json:
         member = self.around.member(staff_id, self.peer)
-        named = self.links.empty and _has_family(member.name)
-        own = full_url("practitioner", staff_id) if named else None
+        own = None
+        if self.links.empty and _has_family(member.name):
+            own = full_url("practitioner", staff_id)
+            self._met[own] = member
         return _refer(
             "Practitioner", self.links.practitioners.get(staff_id) or own, _staff_identifier(member)
         )
 
     def organization(self) -> Json:
         """The programme."""
+        found = self._said.get("organization")
+        if found is None:
+            found = self._said["organization"] = self._organization()
+        return found
+
+    def _organization(self) -> Json:
         program = self.program or ProgramFields(id="program")
         own = full_url("program", program.id) if self.links.empty and filled(program.name) else None
         return _refer("Organization", self.links.organization or own, _program_identifier(program))
@@ -129,15 +155,29 @@ class People:
         """A family member or collateral, whose record is ours."""
         return reference(full_url("related-person", self._related_key(recipient)), to="RelatedPerson")
 
-    def records(self) -> Mapping[str, Made]:
-        """By fullUrl everybody who may go in by conditional create: what the entry says, and what makes it;
-        none beside an EHR. Few of all the staff are in one record."""
+    def record(self, url: str) -> Made | None:
+        """Who of a fullUrl may go in by conditional create: what the entry says, and what makes it; nobody
+        beside an EHR."""
         if not self.links.empty:
-            return {}
+            return None
+        if found := self._apart_from_staff.get(url):
+            return found
+        member = self._met.get(url) or self._everybody.get(url)
+        return (member, partial(self._staff_entry, member)) if member is not None else None
+
+    @once
+    def _met(self) -> dict[str, StaffFields]:
+        """The staff by fullUrl as far as somebody referred to them: few of all are in one record."""
+        return {}
+
+    @once
+    def _everybody(self) -> Mapping[str, StaffFields]:
+        return dict(self._staff())
+
+    @once
+    def _apart_from_staff(self) -> Mapping[str, Made]:
         person = self.individual
         found: dict[str, Made] = {full_url("patient", self._patient_key()): (person, self._patient_entry)}
-        for url, member in self._staff():
-            found[url] = member, partial(self._staff_entry, member)
         if self.program is not None and filled(self.program.name):
             program = self.program
             found[full_url("program", program.id)] = program, partial(self._program_entry, program)

@@ -15,9 +15,10 @@ from mappings.claims import ClaimDraft
 from mappings.fhir import gate
 from mappings.fhir.bundle import contact_bundle, contact_parts, label, plan_bundle, plan_parts
 from mappings.fhir.claim import claim_bundle, claim_parts
-from mappings.fhir.compiled import Met, Target
+from mappings.fhir.compiled import Met, Same, Target
 from mappings.fhir.elements import Json, to_bytes
 from mappings.fhir.people import ChartLinks, People
+from mappings.fhir.repeated import Repeated
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.office import Surroundings
@@ -47,7 +48,7 @@ class Writer:
 
     def __init__(self, library: Library, now: datetime, links: ChartLinks | None = None) -> None:
         self.library, self.now, self.links = library, now, links or ChartLinks()
-        self._kept: dict[tuple[str, bool], tuple[object, Piece]] = {}
+        self._kept: dict[tuple[str, bool], tuple[object, Sequence[Piece]]] = {}
 
     def contact(
         self,
@@ -77,7 +78,7 @@ class Writer:
         given = (claim, around, self.links, self.library, self.now, encounters, type_of_bill)
         return self._written(claim_parts(*given), lambda: claim_bundle(*given))
 
-    def _written(self, parts: tuple[Iterable[Json], People], whole: Callable[[], Json]) -> bytes:
+    def _written(self, parts: tuple[Iterable[Json | Repeated], People], whole: Callable[[], Json]) -> bytes:
         entries, people = parts
         fresh: list[int] = []
         pieces = self._pieces(entries, people, fresh)
@@ -87,49 +88,70 @@ class Writer:
         gate.learn(fresh)
         return written
 
-    def _pieces(self, entries: Iterable[Json], people: People, fresh: list[int]) -> Sequence[Piece] | None:
+    def _pieces(
+        self, entries: Iterable[Json | Repeated], people: People, fresh: list[int]
+    ) -> Sequence[Piece] | None:
         """The entries and those of the people they refer to, in the order of the Bundle; None in doubt."""
         part2 = people.program is not None and bool(people.program.part2)
-        found = [_piece(each, part2, fresh) for each in entries]
-        known = people.records()
-        present = {each.url for each in found if each is not None}
-        todo = list(found)
-        while todo:
-            each = todo.pop()
-            if each is None:
-                return None
-            for url, _ in each.references:
-                if url in known and url not in present:
-                    present.add(url)
-                    found.append(self._of_person(url, known[url], part2, fresh))
-                    todo.append(found[-1])
+        same: Same = {}
         once: dict[str, Piece] = {}
-        for one in found:
-            if one is not None:
-                once.setdefault(one.url, one)
+        for each in entries:
+            if isinstance(each, Repeated):
+                pieces = self._again(each.name, each.source, each.make, part2, fresh)
+            else:
+                pieces = _pieces_of((each,), part2, fresh, same)
+            if pieces is None:
+                return None
+            for piece in pieces:
+                once.setdefault(piece.url, piece)
+        todo = list(once.values())
+        while todo:
+            for url, _ in todo.pop().references:
+                made = None if url in once else people.record(url)
+                if made is not None:
+                    pieces = self._again(url, made[0], _alone(made[1]), part2, fresh)
+                    if pieces is None:
+                        return None
+                    once[url] = pieces[0]
+                    todo.append(pieces[0])
         return list(once.values())
 
-    def _of_person(
-        self, url: str, known: tuple[object, Callable[[], Json]], part2: bool, fresh: list[int]
-    ) -> Piece | None:
-        source, make = known
-        kept = self._kept.get((url, part2))
+    def _again(
+        self, name: str, source: object, make: Callable[[], Iterable[Json]], part2: bool, fresh: list[int]
+    ) -> Sequence[Piece] | None:
+        """Entries as they were written for an earlier record, while what they are made of is the same."""
+        kept = self._kept.get((name, part2))
         if kept is not None and (kept[0] is source or kept[0] == source):
             return kept[1]
-        piece = _piece(make(), part2, fresh)
-        if piece is not None and not fresh:
+        new = len(fresh)
+        pieces = _pieces_of(make(), part2, fresh, {})
+        if pieces is not None and len(fresh) == new:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
-            self._kept[url, part2] = source, piece
-        return piece
+            self._kept[name, part2] = source, pieces
+        return pieces
 
 
-def _piece(entry: Json, part2: bool, fresh: list[int]) -> Piece | None:
+def _alone(make: Callable[[], Json]) -> Callable[[], Iterable[Json]]:
+    return lambda: (make(),)
+
+
+def _pieces_of(entries: Iterable[Json], part2: bool, fresh: list[int], same: Same) -> Sequence[Piece] | None:
+    found: list[Piece] = []
+    for each in entries:
+        piece = _piece(each, part2, fresh, same)
+        if piece is None:
+            return None
+        found.append(piece)
+    return found
+
+
+def _piece(entry: Json, part2: bool, fresh: list[int], same: Same) -> Piece | None:
     """The entry once it has passed the gate; None where only the gate itself can tell. Shapes that no model
     has passed yet go into `fresh`."""
     if part2:
         label(entry)
-    met = Met()
+    met = Met(same)
     if not gate.passes_entry(entry, met):
         return None
     fresh += [number for number, _ in met.fresh]
