@@ -1,29 +1,32 @@
 """The command line: one group, each command in a file of its own below app/commands.
 
-Nothing heavy is imported here or at the top of those files; a command imports what it uses when it runs, so
-that the command line starts at once.
+Nothing heavy is imported here or at the top of those files; the file of a command is imported when it is
+asked for, and imports what it uses when it runs, so that the command line starts at once.
 """
 
 from __future__ import annotations
 
+import os
+from importlib import import_module
+
 import click
 
-from app.commands import (
-    audit,
-    check,
-    claims,
-    db,
-    deliver,
-    demo,
-    issuers,
-    keys,
-    map_,
-    rules,
-    serve,
-    staff,
-    verify,
-)
-
+# The file of each command below app/commands, and the name it has there.
+COMMANDS = {
+    "audit": "audit:audit",
+    "check": "check:check",
+    "claims": "claims:claims",
+    "db": "db:db",
+    "deliver": "deliver:deliver",
+    "demo": "demo:demo",
+    "issuers": "issuers:issuers",
+    "keys": "keys:keys",
+    "map": "map_:map_records",
+    "rules": "rules:rules",
+    "serve": "serve:serve",
+    "staff": "staff:staff",
+    "verify": "verify:verify",
+}
 EXAMPLE = """\b
 Examples:
   peerchart check contacts.ndjson
@@ -32,8 +35,26 @@ Examples:
 """
 
 
+class Commands(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the form of click
+        """The names of all commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name. For a name there is none of all are imported, to say which are close."""
+        for name in (cmd_name,) if cmd_name in COMMANDS else COMMANDS:
+            if name not in self.commands:
+                file, own = COMMANDS[name].split(":")
+                self.add_command(getattr(import_module(f"app.commands.{file}"), own), name)
+        return super().get_command(ctx, cmd_name)
+
+
 @click.group(
-    epilog=EXAMPLE, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=Commands,
+    epilog=EXAMPLE,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="peerchart", prog_name="peerchart")
 def cli() -> None:
@@ -44,24 +65,8 @@ def cli() -> None:
     """
 
 
-for _command in (
-    check.check,
-    map_.map_records,
-    rules.rules,
-    demo.demo,
-    serve.serve,
-    deliver.deliver,
-    db.db,
-    keys.keys,
-    issuers.issuers,
-    staff.staff,
-    claims.claims,
-    audit.audit,
-    verify.verify,
-):
-    cli.add_command(_command)
-
-
 def main() -> None:
     """The entry point `peerchart`. A reader that goes away early (`| head`) ends it quietly."""
+    # To look for plugins of pydantic, every package of the installation would be opened; none is used.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     cli()

@@ -9,6 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.places import default_data_dir, site_of
+
 _RATE = re.compile(r"[1-9]\d{0,8} per (second|minute|hour)")
 
 
@@ -24,7 +26,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PEERCHART_", frozen=True, extra="forbid")
 
-    data_dir: Path = Field(default_factory=lambda: Path.home() / ".local" / "share" / "peerchart")
+    data_dir: Path = Field(default_factory=default_data_dir)
     database_url: str = ""
     base_url: str = "http://127.0.0.1:8000"
     secret_file: Path | None = None
@@ -55,8 +57,7 @@ class Settings(BaseSettings):
     @property
     def site_rules(self) -> Path | None:
         """What the site adds to the rules: `site`, or the folder `site` in `data_dir` where there is one."""
-        folder = self.data_dir / "site"
-        return self.site or (folder if folder.is_dir() else None)
+        return site_of(self.site, self.data_dir)
 
     @property
     def sites(self) -> Path:

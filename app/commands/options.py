@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -70,14 +71,14 @@ def json_option(command: Command) -> Command:
     )
 
 
-def load_library(site: Path | None) -> Library:
-    """The rules with what the site adds, given or installed; what does not hold is wrong usage, said in its
-    own words."""
-    from app.settings import Settings
+def load_library(site: Path | None, data: Path | None = None) -> Library:
+    """The rules with what the site adds, given or installed (in the data folder given, else in that of the
+    environment); what does not hold is wrong usage, said in its own words."""
+    from app.places import installed_site
     from mappings.library import LibraryError, load
 
     try:
-        return load(site or Settings().site_rules)
+        return load(site or installed_site(os.environ, data))
     except LibraryError as error:
         raise click.UsageError(f"the rules could not be loaded: {error}") from error
 

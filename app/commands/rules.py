@@ -130,7 +130,7 @@ def explain(
         raise click.UsageError("name a rule ID, --contact ID or --plan-entry ID")
     if any(each is not None for each in (version, rule)):
         raise click.UsageError("--version and --rule go with --contact or --plan-entry")
-    library = library_at(settings_of(data), site, issuer)
+    library = library_at(settings_of(data), site, issuer) if issuer else load_library(site, data)
     day = on or datetime.now(UTC).astimezone().date()
     try:
         whole = explained(library, rule_id, day)
