@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 
 from mappings import terms
 from mappings.disclosure import NOTICE
@@ -199,16 +200,20 @@ class _Sheet:
         return _staff(self.around.member(staff_id))
 
 
-def _row(label: str, value: str | None) -> list[str]:
+# Most rows stand in many notes: the programme, the peer, the service, the place.
+@lru_cache(maxsize=4096)
+def _row(label: str, value: str | None) -> tuple[str, ...]:
     if not value or not value.strip():
-        return []
+        return ()
     first = f"{label + ':':<{_LABEL}}"
-    return _wrapped(" ".join(value.split()), first, " " * _LABEL)
+    return tuple(_wrapped(" ".join(value.split()), first, " " * _LABEL))
 
 
 def _section(heading: str, text: str | None) -> str:
-    lines = [line for part in _lines(text or "") for line in _wrapped(part, "", _hanging(part))]
-    return "\n".join([heading.upper(), *lines]) if (text or "").strip() else ""
+    if not text or not text.strip():
+        return ""
+    lines = [line for part in _lines(text) for line in _wrapped(part, "", _hanging(part))]
+    return "\n".join([heading.upper(), *lines])
 
 
 def _lines(text: str) -> list[str]:
