@@ -45,10 +45,14 @@ def of_staff(session: Session, actor: Actor, library: Library, now: datetime) ->
     """What the rules say on the programme's day of `now` (aware) of everybody who works here, by staff id;
     of those who left nothing is said. For supervisors and administrators (NotAllowed)."""
     _may_look(actor)
-    members = staff.everyone(session, actor.issuer)
+    return _judged(session, actor.issuer, library, now)
+
+
+def _judged(session: Session, issuer: str, library: Library, now: datetime) -> Mapping[str, Judgement]:
+    members = staff.everyone(session, issuer)
     records: list[Record] = [member.record for member in members]
-    local = now.astimezone(zone_of(staff.program_of(session, actor.issuer), now))
-    told = _meetings(session, actor.issuer, _since(library, now))
+    local = now.astimezone(zone_of(staff.program_of(session, issuer), now))
+    told = _meetings(session, issuer, _since(library, now))
     peers = {member.record.id: PEER in member.roles for member in members}
     judged = {each.id: each for each in judge_office([*records, *told], library, local, peers)}
     return {member.record.id: judged[member.record.id] for member in members if member.active}
@@ -71,10 +75,36 @@ def times_of_staff(
     """What is counted in days on the programme's day of `now` (aware) of everybody on the list, by staff id.
     For supervisors and administrators (NotAllowed)."""
     _may_look(actor)
-    program = staff.program_of(session, actor.issuer)
+    return _times_of(session, actor.issuer, staff.everyone(session, actor.issuer), library, now)
+
+
+@dataclass(frozen=True)
+class OwnRecord:
+    """What is on file of whoever looks: the entry, what is counted in days of it, what the rules say of it
+    today (None for somebody who left)."""
+
+    member: staff.StaffMember
+    times: StaffTimes
+    judgement: Judgement | None
+
+
+def of_self(session: Session, actor: Actor, library: Library, now: datetime) -> OwnRecord | None:
+    """The actor's own entry on the staff list on the programme's day of `now` (aware); None where there is
+    none. Of nobody else anything is told."""
+    member = staff.find(session, actor.issuer, actor.staff_id)
+    if member is None:
+        return None
+    times = _times_of(session, actor.issuer, [member], library, now)
+    judged = _judged(session, actor.issuer, library, now)
+    return OwnRecord(member, times[member.record.id], judged.get(member.record.id))
+
+
+def _times_of(
+    session: Session, issuer: str, members: Sequence[staff.StaffMember], library: Library, now: datetime
+) -> Mapping[str, StaffTimes]:
+    program = staff.program_of(session, issuer)
     day = now.astimezone(zone_of(program, now)).date()
     kind = program.program_kind if program else None
-    members = staff.everyone(session, actor.issuer)
     packs = {each.record.jurisdiction: library.on(each.record.jurisdiction, day, kind) for each in members}
     return {each.record.id: _times(each, packs[each.record.jurisdiction], day) for each in members}
 

@@ -21,6 +21,7 @@ from app.web.beside import beside
 from app.web.billing import claims
 from app.web.caseload import caseload
 from app.web.charting import charts
+from app.web.consents import consents
 from app.web.copies import copies
 from app.web.deliveries import deliveries
 from app.web.duties import duties
@@ -30,6 +31,7 @@ from app.web.kit import Kit
 from app.web.launch import door
 from app.web.meetings import meetings
 from app.web.opening import opening
+from app.web.own_record import own_record
 from app.web.planning import planning
 from app.web.preferences import preferences
 from app.web.rereading import rereading
@@ -43,6 +45,7 @@ from app.web.staff_ledgers import staff_ledgers
 from app.web.staff_program import staff_program
 from app.web.styling import styling
 from app.web.why import why
+from app.web.wrong_chart import wrong_charts
 from smart_launch.fhir_client import http_session
 
 MAX_FORM_BYTES = 1024 * 1024
@@ -57,12 +60,15 @@ BLUEPRINTS = (
     planning,
     engagement,
     beside,
+    consents,
+    wrong_charts,
     meetings,
     staff,
     staff_fhir,
     caseload,
     staff_ledgers,
     staff_program,
+    own_record,
     claims,
     authorizations,
     deliveries,

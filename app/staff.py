@@ -244,7 +244,7 @@ def _import_one(
         return {}
     record = lines.record
     if known is not None:
-        record = record.model_copy(update=_beside_the_file(known.record))
+        record = record.model_copy(update=_beside_the_file(known.record, lines))
     try:
         save(session, actor, record, lines.roles, lines.active, now)
     except Problem as problem:
@@ -255,19 +255,20 @@ def _import_one(
 def _same(known: StaffMember, lines: staff_csv.StaffLines) -> bool:
     if lines.record is None:
         return False
-    record = lines.record.model_copy(update=_beside_the_file(known.record))
+    record = lines.record.model_copy(update=_beside_the_file(known.record, lines))
     return (known.record, known.roles, known.active) == (record, lines.roles, lines.active)
 
 
-def _beside_the_file(known: Staff) -> dict[str, object]:
+def _beside_the_file(known: Staff, lines: staff_csv.StaffLines) -> dict[str, object]:
     # No column holds these, so what the file does not say of them takes nothing away.
-    return {"jurisdiction": known.jurisdiction, "telecom": known.telecom}
+    return {name: getattr(known, name) for name in ("jurisdiction", *lines.untold)}
 
 
 def _taken(before: StaffMember | None, lines: staff_csv.StaffLines) -> list[TakenAway]:
     if before is None or lines.record is None:
         return []
-    had, has = staff_csv.facts_of(before.record), staff_csv.facts_of(lines.record)
+    record = lines.record.model_copy(update=_beside_the_file(before.record, lines))
+    had, has = staff_csv.facts_of(before.record), staff_csv.facts_of(record)
     return [
         TakenAway(before.record.id, fact, count) for fact, count in (had - has).items() if fact != "member"
     ]

@@ -14,6 +14,8 @@ Cells = Mapping[str, str]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _YES_NO = {"yes": True, "no": False, "": None}
 _DAYS = frozenset({"birth_date", "hired", "from", "to", "on", "ops", "test_passed"})
+# How somebody is reached: FHIR R4, ContactPoint.system.
+SYSTEMS = ("phone", "fax", "email", "pager", "url", "sms", "other")
 MOST_HOURS = Decimal(100_000)
 MOST_MINUTES = 6
 
@@ -35,6 +37,8 @@ def cell_of(row: Cells, name: str) -> Any:
         return _minutes(text)
     if name in _DAYS:
         return _day(name, text)
+    if name == "system" and text not in SYSTEMS:
+        raise NotReadable(f"system: unreadable value {text!r}; expected one of {', '.join(SYSTEMS)}")
     return text
 
 

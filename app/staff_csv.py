@@ -10,13 +10,14 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
 from app.actor import ROLES
 from app.problems import MendInput
 from app.staff_cells import (
+    SYSTEMS,
     Cells,
     NotReadable,
     cell_of,
@@ -51,6 +52,7 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "attestation": ("kind", "answer", "on", "by"),
     "education": ("on", "hours", "topic", "specific"),
     "session": ("on", "by", "minutes", "kind"),
+    "telecom": ("system", "value"),
 }
 COLUMNS = ["id", "fact", *dict.fromkeys(name for names in FACTS.values() for name in names)]
 HELP = {
@@ -61,7 +63,10 @@ HELP = {
     "attestation": "kind, answer yes or no, day, and by: who attested; never a diagnosis",
     "education": "hours of continuing education; specific: yes when specific to peer support",
     "session": "supervision, or support in the own discipline: day, by: with whom, minutes, kind",
+    "telecom": f"how to reach the person at work; system one of {', '.join(SYSTEMS)}",
 }
+# Files of before these columns say nothing of them, and take nothing away.
+LATER = {"system": "telecom", "value": "telecom"}
 # Where the rows of a kind stand in the record; their names in the record where they differ from the columns.
 _LISTS = {
     "credential": "credentials",
@@ -69,6 +74,7 @@ _LISTS = {
     "attestation": "attestations",
     "education": "education",
     "session": "supervision",
+    "telecom": "telecom",
 }
 _PLAIN = ("npi", "birth_date", "hired", "employment", "contract")
 MAX_BYTES = 1024 * 1024
@@ -77,7 +83,7 @@ MAX_BYTES = 1024 * 1024
 @dataclass(frozen=True)
 class StaffLines:
     """The lines of one member: their numbers, and the record, roles and whether they work here, or the
-    reason each line is refused."""
+    reason each line is refused. `untold` are the fields of the record that the file has no columns for."""
 
     staff_id: str
     lines: tuple[int, ...]
@@ -85,15 +91,18 @@ class StaffLines:
     roles: frozenset[str] = frozenset()
     active: bool = True
     reasons: Mapping[int, str] = field(default_factory=dict)
+    untold: frozenset[str] = frozenset()
 
 
 def read(text: str, codes: OfficeCodes, jurisdiction: str) -> list[StaffLines]:
     """The members of the CSV text in order, each whole or refused with a reason for each of its lines. Raises
     MendInput when it is no such file at all."""
-    grouped = groupby(_rows(text), key=lambda numbered: numbered[1].get("id", ""))
+    rows, untold = _rows(text)
+    grouped = groupby(rows, key=lambda numbered: numbered[1].get("id", ""))
     groups = [(staff_id, list(group)) for staff_id, group in grouped]
     times = Counter(staff_id for staff_id, _ in groups)
-    return [_member(staff_id, rows, codes, jurisdiction, times[staff_id] > 1) for staff_id, rows in groups]
+    read_ = [_member(staff_id, own, codes, jurisdiction, times[staff_id] > 1) for staff_id, own in groups]
+    return [replace(each, untold=untold) for each in read_]
 
 
 def write(members: Iterable[tuple[Staff, frozenset[str], bool]]) -> str:
@@ -113,16 +122,18 @@ def facts_of(record: Staff) -> Counter[str]:
     return found + Counter({MEMBER: 1, "supervisor": int(record.supervisor is not None)})
 
 
-def _rows(text: str) -> list[tuple[int, dict[str, str]]]:
+def _rows(text: str) -> tuple[list[tuple[int, dict[str, str]]], frozenset[str]]:
     if len(text.encode()) > MAX_BYTES:
         raise MendInput("The file is larger than 1 MiB.", "Import it in parts.")
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
-        if sorted(names) != sorted(COLUMNS):
+        lacking = set(COLUMNS) - set(names)
+        untold = frozenset(LATER.values()) if lacking == set(LATER) else frozenset()
+        if sorted(names) != sorted(set(COLUMNS) - (lacking if untold else set())):
             raise MendInput("The heading is not that of a staff file.", f"Use: {','.join(COLUMNS)}")
         reader.fieldnames = names
-        return [(reader.line_num, _plain_row(row)) for row in reader]
+        return [(reader.line_num, _plain_row(row)) for row in reader], untold
     except csv.Error as error:
         raise MendInput(
             f"Line {reader.line_num} is no CSV ({error}).", "Save the file as CSV (UTF-8)."

@@ -41,6 +41,15 @@ ROLES: Choices = (
     ("administrator", "Administrator"),
     ("engineer", "Interface engineer, sees no names"),
 )
+TELECOMS: Choices = (
+    ("phone", "Phone"),
+    ("sms", "Text message"),
+    ("email", "Mail"),
+    ("fax", "Fax"),
+    ("pager", "Pager"),
+    ("url", "Web address"),
+    ("other", "Other"),
+)
 YES_NO: Choices = (("yes", "Yes"), ("no", "No"))
 POPULATIONS: Choices = (
     ("all", "All ages"),

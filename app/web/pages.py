@@ -199,6 +199,10 @@ SAID = {
     "remembered": "Remembered: this list opens like this for you.",
     "not-remembered": "The EHR did not keep it; the list opens unfiltered next time.",
     "read-again": "The chart was read again.",
+    "consented": "Recorded. What waited for this consent goes on now.",
+    "revoked": "Revoked. From this moment nothing leaves by this consent.",
+    "revoked-late": "Revoked. One record was already on its way at that moment; nothing more leaves.",
+    "wrong-chart": "The note is out of this chart. Write the contact anew in the right one.",
     "assigned": "Assigned. The record opens from their worklist now.",
     "assignment-ended": "Ended.",
     "authorization-ended": "Ended. Later contacts take no units of it.",
@@ -223,7 +227,7 @@ def _navigation() -> list[NavItem]:
     if in_chart:
         items += [("planning.listing", "Plan"), ("engagement.page", "Engagement")]
         if who.is_any(*lists.READERS):
-            items += [("beside.page", "Rights and wishes")]
+            items += [("beside.page", "Rights and wishes"), ("consents.page", "Consents")]
     elif who.is_any(LPHA):
         items += [("signing.queue", "To co-sign")]
     if who.is_any(BILLER, SUPERVISOR, ADMINISTRATOR):
@@ -235,7 +239,7 @@ def _navigation() -> list[NavItem]:
     if who.is_any(ADMINISTRATOR, ENGINEER) and not in_chart:
         items += [("issuers.page", "This EHR")]
     if who.is_any(*lists.READERS):
-        items += [("meetings.listing", "Meetings")]
+        items += [("meetings.listing", "Meetings"), ("own_record.page", "My record")]
     if who.is_any(ADMINISTRATOR) and not in_chart:
         items += [("signing_pins.rule", "Signing")]
     items += [("deliveries.listing", "Deliveries"), ("rules.listing", "Rules")]

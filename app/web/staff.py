@@ -24,6 +24,7 @@ from app.web.staff_forms import (
     CREDENTIAL,
     STAFF,
     STAFF_ROWS,
+    TELECOM,
     read_staff,
     staff_of,
     staff_values,
@@ -37,7 +38,7 @@ staff = Blueprint("staff", __name__, url_prefix="/l/<launch_id>/staff")
 
 KEEPERS = (SUPERVISOR, ADMINISTRATOR)
 LABELS = {
-    **{item.path: item.label for item in (*STAFF, *ASSIGNMENT, *ATTESTATION, *CREDENTIAL)},
+    **{item.path: item.label for item in (*STAFF, *ASSIGNMENT, *ATTESTATION, *CREDENTIAL, *TELECOM)},
     "roles": "Roles",
     "active": "Works here now",
     "file": "CSV file",

@@ -70,8 +70,14 @@ SESSION = (
     Field("minutes", "whole", "Minutes"),
     Field("kind", "line", "Kind"),
 )
+TELECOM = (Field("system", "line", "By"), Field("value", "line", "Number or address"))
 LEDGERS = {"education": EDUCATION, "supervision": SESSION}
-STAFF_ROWS = (("credentials", CREDENTIAL), ("assignments", ASSIGNMENT), ("attestations", ATTESTATION))
+STAFF_ROWS = (
+    ("telecom", TELECOM),
+    ("credentials", CREDENTIAL),
+    ("assignments", ASSIGNMENT),
+    ("attestations", ATTESTATION),
+)
 
 PROGRAM = (
     Field("id", "line", "Id"),

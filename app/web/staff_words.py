@@ -16,6 +16,7 @@ from app.web.staff_forms import (
     PROGRAM,
     SESSION,
     STAFF,
+    TELECOM,
 )
 from mappings.office_codes import Words
 
@@ -25,6 +26,7 @@ _ROWS: dict[str, tuple[str, tuple[Field, ...]]] = {
     "earlier_supervisors": ("Earlier supervisor", ASSIGNMENT),
     "education": ("Education", EDUCATION),
     "supervision": ("Session", SESSION),
+    "telecom": ("Way to reach them", TELECOM),
     "policies": ("Policy", POLICY),
     "licences": ("Licence", LICENCE),
     "enrolments": ("Contract with a payer", ENROLMENT),

@@ -49,6 +49,8 @@ FACTS_OF_SAM = (
     fact("attestation", kind="recovery", answer="no", on="2025-01-03"),
     fact("education", on="2026-01-15", hours="1.5", topic="Ethics", specific="yes"),
     fact("session", on="2026-02-20", by=CHEN, minutes="50", kind="in-discipline-support"),
+    fact("telecom", system="phone", value="+1 555 0142"),
+    fact("telecom", system="email", value="sam@example.org"),
 )
 
 
@@ -108,7 +110,7 @@ def test_what_an_import_takes_away_is_told(office):
     told = {(one.fact, one.count) for one in report.taken}
     assert told == {
         ("supervisor", 1), ("earlier-supervisor", 1), ("credential", 1), ("attestation", 2), ("education", 1),
-        ("session", 1),
+        ("session", 1), ("telecom", 2),
     }  # fmt: skip
 
 
@@ -307,3 +309,27 @@ def test_whatever_a_registry_holds_is_written_and_read_back_the_same(members):
     read = staff_csv.read(staff_csv.write(members), CODES, "us-ny")
     assert [line.reasons for line in read] == [{} for _ in members]
     assert [(line.record, line.roles, line.active) for line in read] == members
+
+
+def test_a_file_of_before_the_columns_of_phone_and_mail_takes_none_away(office):
+    imported(office, text_of(*FACTS_OF_SAM))
+    rows = csv.DictReader(io.StringIO(exported(office)))
+    out, older = io.StringIO(), [name for name in COLUMNS if name not in staff_csv.LATER]
+    writer = csv.DictWriter(out, older, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(row for row in rows if row["fact"] != "telecom")
+    report = imported(office, out.getvalue())
+    assert (report.refused, report.taken, DELGADO in report.unchanged) == ((), (), True)
+    assert [each.value for each in found(office).record.telecom] == ["+1 555 0142", "sam@example.org"]
+
+
+def test_a_file_with_those_columns_is_the_whole_of_phone_and_mail(office):
+    imported(office, text_of(*FACTS_OF_SAM))
+    report = imported(office, text_of(*FACTS_OF_SAM[:-1]))
+    assert [(each.fact, each.count) for each in report.taken] == [("telecom", 1)]
+    assert [each.system for each in found(office).record.telecom] == ["phone"]
+
+
+def test_a_way_to_reach_somebody_is_one_of_fhirs(office):
+    report = imported(office, text_of(SAM, fact("telecom", system="pigeon", value="grey")))
+    assert "system: unreadable value 'pigeon'; expected one of phone, fax" in report.refused[1].reason

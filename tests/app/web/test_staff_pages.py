@@ -297,3 +297,46 @@ def test_nobody_but_keepers_opens_a_ledger_or_the_form_of_the_programme(office: 
     for path in (f"/staff/{RIVERA}/ledger/education", "/staff/program/edit"):
         assert desk.get(path).status_code == 403
         assert desk.post(path, {"on": "2026-01-01"}).status_code == 403
+
+
+def test_phone_and_mail_at_work_are_seen_entered_and_taken_away(office: Office, keeper: Desk) -> None:
+    typed = {"telecom.0.system": ["phone"], "telecom.0.value": ["555-0142"]}
+    assert keeper.post(f"/staff/{RIVERA}", member_form(keeper) | typed).status_code == 303
+    assert [(each.system, each.value) for each in record(office).telecom] == [("phone", "555-0142")]
+    page = text(keeper, f"/staff/{RIVERA}")
+    assert 'value="555-0142"' in page
+    assert "Changed: Way to reach them 1" in page
+    away = {"telecom.0.system": [""], "telecom.0.value": [""]}
+    assert keeper.post(f"/staff/{RIVERA}", member_form(keeper) | away).status_code == 303
+    assert record(office).telecom == ()
+
+
+def test_a_peer_reads_the_own_entry_with_what_is_due(office: Office) -> None:
+    change(
+        office,
+        credentials=[{"code": "nycps", "issuer": "omh-approved", "number": "C-7", "from": "2025-03-20",
+                      "to": "2026-03-20"}],
+        education=[{"on": "2026-01-15", "hours": 2, "topic": "Ethics"}, {"topic": "No day yet"}],
+        supervision=[{"on": "2026-02-20", "by": "1900000070", "minutes": 45}],
+        telecom=[{"system": "phone", "value": "555-0142"}],
+    )  # fmt: skip
+    for patient in (None, "pat-moss"):
+        page = text(office.sit("rivera", patient), "/my-record")
+        due = page[page.index("What is due") : page.index("Certificates and licences")]
+        assert "ends Mar 20, 2026" in due and "16 days left" in due
+        for words in ("number C-7", "2 hours, Ethics", "45 minutes, with Lee Whitfield", "Phone: 555-0142"):
+            assert words in page
+
+
+def test_an_entry_with_nothing_on_file_says_so(office: Office) -> None:
+    change(office, credentials=[], education=[], supervision=[], supervisor=None, earlier_supervisors=[])
+    page = text(office.sit("rivera"), "/my-record")
+    for words in ("None is on file.", "No hours are on file yet.", "No supervisor is on file."):
+        assert words in page
+
+
+def test_the_own_entry_is_nobody_elses_and_is_read_only(office: Office) -> None:
+    page = text(office.sit("rivera"), "/my-record")
+    assert "Pat Rivera" in page and "Ngozi Okafor" not in page
+    assert "<form" not in page.partition('id="main"')[2]
+    assert office.sit("moreno").get("/my-record").status_code == 403
