@@ -20,7 +20,15 @@ from app.claim_status import Answer
 from app.columns import compact
 from app.findings_kept import Reason, left_wording, read_kept
 from app.problems import Held, MendInput, Stale
-from app.tables import ChargeExportRow, ClaimHoldRow, ClaimRow, ContactRow, OutboxRow, VersionRow
+from app.tables import (
+    ChargeExportRow,
+    ClaimHoldRow,
+    ClaimRow,
+    ContactRow,
+    OutboxRow,
+    VersionRow,
+    X12ExportRow,
+)
 from app.typed_text import sendable
 from app.words import CLAIM_WORDS, HELD, READY, RELEASED, VOID
 from mappings.claim_forms import CANCEL, sole_biller
@@ -398,7 +406,8 @@ def _successor(session: Session, row: ClaimRow) -> str | None:
 
 
 def _batch(session: Session, row: ClaimRow) -> str | None:
-    known = session.get(ChargeExportRow, (row.issuer, row.control_number))
+    key = (row.issuer, row.control_number)
+    known = session.get(ChargeExportRow, key) or session.get(X12ExportRow, key)
     return None if known is None else known.batch
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import groupby
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import audit, individuals, judging, staff
+from app import audit, consents, individuals, judging, outbox, staff
 from app.actor import ADMINISTRATOR, BILLER, Actor, not_here, require
 from app.claim_lineage import content_of
 from app.problems import NotAllowed, Stale
@@ -25,7 +25,7 @@ from mappings.x12.batch import LAST_NUMBER, Billed, interchange, sets_needed
 from mappings.x12.claim import Bill, subscriber_level
 from mappings.x12.configuration import Trading, charges, trading
 from mappings.x12.judging import faults
-from mappings.x12.wording import Unfit
+from mappings.x12.wording import Unfit, line
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,15 @@ class Batch:
     form: str
     text: str
     claims: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A claim that goes into a file now."""
+
+    patient: str
+    claim: ClaimDraft
+    billed: Billed
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ def export(session: Session, actor: Actor, library: Library, now: datetime) -> E
     told = _configured(library, jurisdiction, now)
     waiting: list[Waiting] = []
     needless: list[str] = []
-    ready: list[tuple[str, Billed]] = []
+    ready: list[_Ready] = []
     for row in unsent(session, actor.issuer):
         way = to_send(session, row)
         if way is None:
@@ -70,10 +79,11 @@ def export(session: Session, actor: Actor, library: Library, now: datetime) -> E
             words = f"on {row.day} the site was not the sole biller: hand it over with a charge file"
             waiting.append(Waiting(row.control_number, words))
         else:
-            _add(session, way, told, library, jurisdiction, ready, waiting)
+            _add(session, way, told, library, jurisdiction, now, ready, waiting)
+    forms = sorted({each.claim.form for each in ready})
     made = [
-        _write(session, actor, form, [billed for _, billed in group], told, now)
-        for form, group in groupby(sorted(ready, key=lambda each: each[0]), key=lambda each: each[0])
+        _write(session, actor, form, [each for each in ready if each.claim.form == form], told, now)
+        for form in forms
     ]
     return Export(tuple(made), tuple(waiting), tuple(needless))
 
@@ -126,21 +136,23 @@ def _add(
     told: Trading,
     library: Library,
     jurisdiction: str,
-    ready: list[tuple[str, Billed]],
+    now: datetime,
+    ready: list[_Ready],
     waiting: list[Waiting],
 ) -> None:
     row = way.row
     claim = _with_address(session, row, content_of(session, row))
     try:
+        consents.by_which(session, row.issuer, row.patient, outbox.CLAIMS, now)
         prices = charges(library, jurisdiction, claim.day)
         people = judging.around(session, row.issuer, row.patient).surroundings().staff
         peers = _peers(session, row.issuer, claim)
         bill = Bill(claim, way.frequency, way.payer_number, people, peers, prices)
         billed = Billed(row.control_number, claim.program, subscriber_level(bill, told, library))
-    except Unfit as unfit:
-        waiting.append(Waiting(row.control_number, str(unfit)))
+    except (Unfit, consents.ConsentMissing) as missing:
+        waiting.append(Waiting(row.control_number, str(missing)))
     else:
-        ready.append((claim.form, billed))
+        ready.append(_Ready(row.patient, claim, billed))
 
 
 def _with_address(session: Session, row: ClaimRow, claim: ClaimDraft) -> ClaimDraft:
@@ -165,14 +177,15 @@ def _peers(session: Session, issuer: str, claim: ClaimDraft) -> dict[tuple[str, 
 
 
 def _write(
-    session: Session, actor: Actor, form: str, claims: Sequence[Billed], told: Trading, now: datetime
+    session: Session, actor: Actor, form: str, claims: Sequence[_Ready], told: Trading, now: datetime
 ) -> Batch:
     submitter = f"{told.submitter.qualifier}/{told.submitter.id}"
     first = _drawn(session, submitter, 1 + sets_needed(len(claims)))
     program = staff.program_of(session, actor.issuer)
     zone = zone_named(program.time_zone) if program is not None and program.time_zone else None
     try:
-        file = interchange(claims, form, told, first, now.astimezone(zone) if zone else now)
+        written = [each.billed for each in claims]
+        file = interchange(written, form, told, first, now.astimezone(zone) if zone else now)
     except Unfit as unfit:
         raise Stale(f"The file cannot be written: {unfit}.", "Set it, and export again.") from unfit
     if found := faults(file.text):
@@ -190,8 +203,28 @@ def _write(
         at=now,
     )
     _record(session, row, file.sets)
+    for each in claims:
+        _disclose(session, actor.issuer, each, now)
     audit.did(session, actor, "claims exported as X12", now, subject=name, claims=len(claims))
-    return Batch(name, form, file.text, tuple(each.control_number for each in claims))
+    return Batch(name, form, file.text, tuple(each.billed.control_number for each in claims))
+
+
+def _disclose(session: Session, issuer: str, ready: _Ready, now: datetime) -> None:
+    """The accounting of disclosures has each claim under the payer to whom it goes."""
+    said = "".join(line(each) for each in ready.billed.written)
+    cover = ready.claim.coverage
+    consents.leaves(
+        session,
+        issuer,
+        ready.patient,
+        outbox.CLAIMS,
+        "X12 claim",
+        f"claim/{ready.billed.control_number}",
+        hashlib.sha256(said.encode("ascii")).hexdigest(),
+        b"",
+        now,
+        recipient=cover.payer if cover is not None else None,
+    )
 
 
 def _record(session: Session, row: X12BatchRow, sets: Sequence[tuple[str, tuple[str, ...]]]) -> None:

@@ -109,7 +109,7 @@ def named(entry: PlanEntry, known: Mapping[str, Individual]) -> PlanEntry:
     own, other = entry.individual, known.get(entry.individual.id)
     if other is None or own.identifier_system is not None:
         return entry
-    wanted = ("identifier_system", "name", "birth_date", "gender")
+    wanted = ("identifier_system", "name", "birth_date", "gender", "address")
     filled = {name: getattr(own, name) or getattr(other, name) for name in wanted}
     return entry.model_copy(update={"individual": own.model_copy(update=filled)})
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from mappings import terms
 from mappings.claim_forms import ORIGINAL, PROFESSIONAL
 from mappings.claims import ClaimDraft, ClaimLine
+from mappings.disclosure import NOTICE
 from mappings.fhir.elements import PEER_TAXONOMY
 from mappings.library import Library
 from mappings.records import Coverage, Individual, Name, StaffFields
@@ -149,6 +150,9 @@ def _claim(bill: Bill, trading: Trading, library: Library, asked: Checked) -> It
         yield ("REF", "G1", asked.text("authorization number", granted, 50))
     if bill.frequency != ORIGINAL:
         yield ("REF", "F8", asked.text("payer's number of the claim before", bill.payer_number, 50))
+    if claim.program.part2:
+        # 42 CFR 2.32: the notice goes with each disclosure made with a written consent.
+        yield ("NTE", "ADD", asked.text("notice", NOTICE.removesuffix("."), 80))
     yield from _diagnoses(claim, asked)
     if not professional and claim.rate_code:
         rate = asked.code("rate code", claim.rate_code, r"\d{4}", "four digits")
@@ -305,6 +309,7 @@ def _service(
 
 def _pointers(claim: ClaimDraft, line: ClaimLine, asked: Checked) -> tuple[str, ...]:
     """SV107: the places of the line's diagnoses on the claim, the first four."""
-    if not line.diagnoses:
-        asked.doubt("diagnosis of a line", "is missing")
+    if not line.diagnoses or not set(line.diagnoses) <= set(claim.diagnoses):
+        asked.doubt("diagnosis of a line", "is not one of the claim's" if line.diagnoses else "is missing")
+        return ()
     return tuple(str(claim.diagnoses.index(code) + 1) for code in line.diagnoses[:4])
