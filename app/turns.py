@@ -32,7 +32,7 @@ class _Mine(threading.local):
 
 
 class Turns:
-    """The line of one process. Who comes back from waiting goes before who is new: their work is half done."""
+    """The line of one process. Who comes back from waiting goes before who is new, being half done."""
 
     def __init__(self, longest: float = LONGEST_SECONDS, clock: Callable[[], float] = monotonic) -> None:
         self._longest, self._clock = longest, clock

@@ -3,33 +3,58 @@
     python -m tests.bench_launches [--launches 300] [--token-seconds 0.7] [--threads 160]
 
 Served as the README tells operators. The people have signed in at the EHR; at one moment all of them come
-back with their codes. A launch has ended when its first page is there. Nothing is asserted here.
+back with their codes. A launch has ended when its first page is there. The EHR and the browsers are light and
+stand on the same machine; what each takes of the processor is told apart. Nothing is asserted here.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import os
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
 from pathlib import Path
 from socket import create_server
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from app.service import utc_now
-from tests.app.web.office import EHR, open_office
-from tests.stub_ehr import code_for
+from tests.app.web.office import open_office
 
 HERE = Path(__file__).parents[1]
 MOST_SECONDS = 120.0
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Line:
+    """One connection of a browser or to an EHR."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    @staticmethod
+    async def to(port: int) -> Line:
+        return Line(*await asyncio.open_connection("127.0.0.1", port))
+
+    async def get(self, path: str, cookie: str = "") -> tuple[int, dict[str, list[str]]]:
+        """Ask, and answer status and headers (names in lower case) once the whole page is there."""
+        also = f"Cookie: {cookie}\r\n" if cookie else ""
+        self.writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{also}\r\n".encode())
+        head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first, *lines = head.split("\r\n")
+        headers: dict[str, list[str]] = {}
+        for name, _, value in (line.partition(": ") for line in lines):
+            headers.setdefault(name.lower(), []).append(value)
+        await self.reader.readexactly(int(headers["content-length"][0]))
+        return int(first.split(" ")[1]), headers
 
 
 @dataclass
@@ -43,37 +68,37 @@ class Person:
     open_after: float | None = None
     page_status: int = 0
 
-    def begin(self, iss: str, number: int) -> None:
-        """Up to the EHR's sign-in, which this person passes at once."""
-        status, place, _ = self._get(self._line(), f"/launch?iss={quote(iss, safe='')}&launch=x{number}")
+    async def sign_in(self, ehr: str, number: int) -> None:
+        """Up to the EHR's sign-in and through it, as far as the address of the way back."""
+        line = await Line.to(self.port)
+        status, place = await self._go(line, f"/launch?iss={quote(f'{ehr}/fhir', safe='')}&launch=x{number}")
         assert status == 302, status
-        asked = {name: values[0] for name, values in parse_qs(urlsplit(place).query).items()}
-        code = quote(code_for(asked["nonce"], f"p-{number % 20}"))
-        self.back = f"/cb/{EHR}?code={code}&state={quote(asked['state'])}"
+        asked = urlsplit(place)
+        theirs = await Line.to(int(asked.port or 0))
+        status, headers = await theirs.get(f"{asked.path}?{asked.query}")
+        assert status == 302, status
+        back = urlsplit(headers["location"][0])
+        self.back = f"{back.path}?{back.query}"
+        line.writer.close()
+        theirs.writer.close()
 
-    def come_back(self, together: threading.Barrier, began: list[float]) -> None:
-        """From the way back to the first page, at the moment when everybody does."""
-        line = self._line()
-        together.wait(MOST_SECONDS)
-        status, place, _ = self._get(line, self.back)
-        self.open_after = time.perf_counter() - began[0]
+    async def come_back(self, began: float) -> None:
+        """From the way back to the first page."""
+        line = await Line.to(self.port)
+        status, place = await self._go(line, self.back)
+        self.open_after = time.perf_counter() - began
         while status in {302, 303}:
-            parts = urlsplit(place)
-            status, place, _ = self._get(line, parts.path)
-        self.page_status, self.ended = status, time.perf_counter() - began[0]
-        line.close()
+            status, place = await self._go(line, place)
+        self.page_status, self.ended = status, time.perf_counter() - began
+        line.writer.close()
 
-    def _line(self) -> HTTPConnection:
-        return HTTPConnection("127.0.0.1", self.port, timeout=MOST_SECONDS)
-
-    def _get(self, line: HTTPConnection, path: str) -> tuple[int, str, bytes]:
+    async def _go(self, line: Line, path: str) -> tuple[int, str]:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        line.request("GET", path, headers={"Cookie": cookie} if cookie else {})
-        answer = line.getresponse()
-        for given in answer.headers.get_all("Set-Cookie") or ():
+        status, headers = await line.get(path, cookie)
+        for given in headers.get("set-cookie", ()):
             name, _, value = given.partition(";")[0].partition("=")
             self.cookies[name] = value
-        return answer.status, answer.headers.get("Location", ""), answer.read()
+        return status, headers.get("location", [""])[0]
 
 
 def main() -> None:
@@ -92,31 +117,55 @@ def main() -> None:
 def burst(
     launches: int = 300, token_seconds: float = 0.7, threads: int | None = None
 ) -> Iterator[tuple[str, str]]:
-    """One burst: how long until every launch was open, and until every first page was there."""
+    """One burst: how long until every launch was open, and until every first page was there; and what that
+    took of the processor."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        _ehr(token_seconds) as ehr,
-        _served(Path(folder), ehr, threads) as port,
+        _ehr(token_seconds) as (ehr, theirs),
+        _served(Path(folder), ehr, threads) as (port, ours),
     ):
         people = [Person(port) for _ in range(launches)]
-        for number, person in enumerate(people):
-            person.begin(f"{ehr}/fhir", number)
-        _all_at_once(people)
+        asyncio.run(_sign_in(people, ehr))
+        before = [_processor(one) for one in (ours, theirs, os.getpid())]
+        asyncio.run(_all_at_once(people))
+        after = [_processor(one) for one in (ours, theirs, os.getpid())]
     wrong = sum(person.page_status != 200 for person in people)
     what = f"{launches} launches at once, token answer {token_seconds} s"
     yield f"{what}: open", _spread([one.open_after or MOST_SECONDS for one in people])
     failed = f"; {wrong} failed" if wrong else ""
     yield f"{what}: first page", _spread([one.ended or MOST_SECONDS for one in people]) + failed
+    spent = [(end - begin) * 1000 / launches for begin, end in zip(before, after, strict=True)]
+    names = ("Peerchart", "EHR", "browsers")
+    told = ", ".join(f"{name} {each:.1f} ms" for name, each in zip(names, spent, strict=True))
+    yield "processor for each launch", told
 
 
-def _all_at_once(people: list[Person]) -> None:
-    began: list[float] = []
-    together = threading.Barrier(len(people), action=lambda: began.append(time.perf_counter()))
-    threads = [threading.Thread(target=one.come_back, args=(together, began)) for one in people]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(MOST_SECONDS)
+async def _sign_in(people: list[Person], ehr: str) -> None:
+    for number, person in enumerate(people):
+        await person.sign_in(ehr, number)
+
+
+async def _all_at_once(people: list[Person]) -> None:
+    began = time.perf_counter()
+    coming = [person.come_back(began) for person in people]
+    await asyncio.wait_for(asyncio.gather(*coming, return_exceptions=True), MOST_SECONDS)
+
+
+def _processor(process: int) -> float:
+    """Seconds of processor that a process and those it started have taken, as Linux counts them."""
+    stats = [_stat(each) for each in Path("/proc").glob("[0-9]*/stat")]
+    own = process == os.getpid()  # what it started is told apart
+    mine = [ticks for pid, parent, ticks in stats if pid == process or (parent == process and not own)]
+    return sum(mine) / TICKS
+
+
+def _stat(path: Path) -> tuple[int, int, int]:
+    try:
+        text = path.read_text()
+    except OSError:  # ended meanwhile
+        return 0, 0, 0
+    fields = text[text.rindex(")") + 2 :].split()
+    return int(path.parent.name), int(fields[1]), int(fields[11]) + int(fields[12])
 
 
 def _spread(times: list[float]) -> str:
@@ -124,14 +173,14 @@ def _spread(times: list[float]) -> str:
 
 
 @contextmanager
-def _ehr(token_seconds: float) -> Iterator[str]:
+def _ehr(token_seconds: float) -> Iterator[tuple[str, int]]:
     command = [sys.executable, "-m", "tests.stub_ehr", "--token-seconds", str(token_seconds)]
     with _process(command, r"http://localhost:\d+") as found:
         yield found
 
 
 @contextmanager
-def _served(folder: Path, ehr: str, threads: int | None) -> Iterator[int]:
+def _served(folder: Path, ehr: str, threads: int | None) -> Iterator[tuple[int, int]]:
     with create_server(("127.0.0.1", 0)) as listener:
         port = int(listener.getsockname()[1])
     base = f"http://127.0.0.1:{port}"
@@ -139,18 +188,18 @@ def _served(folder: Path, ehr: str, threads: int | None) -> Iterator[int]:
     command = [sys.executable, "-c", "from app.cli import main; main()", "serve", "--no-deliver"]
     command += ["--port", str(port), "--data", str(folder)]
     command += ["--threads", str(threads)] if threads else []
-    with _process(command, r"Peerchart on .*"):
-        yield port
+    with _process(command, r"Peerchart on .*") as (_, process):
+        yield port, process
 
 
 @contextmanager
-def _process(command: list[str], ready: str) -> Iterator[str]:
+def _process(command: list[str], ready: str) -> Iterator[tuple[str, int]]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE)
     try:
         assert process.stdout is not None
         found = re.search(ready, process.stdout.readline())
         assert found, f"{command} did not start"
-        yield found[0]
+        yield found[0], process.pid
     finally:
         process.terminate()
         process.wait(30)

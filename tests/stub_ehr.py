@@ -2,8 +2,10 @@
 
     python -m tests.stub_ehr --token-seconds 0.7
 
-It checks nothing and holds no data: what a code says of its launch (base64url of JSON: nonce and patient)
-comes back in the token answer. The first line that it prints is its address.
+Everybody who comes to its sign-in is signed in. Each code is good once, for the redirect address and the code
+verifier it was given out for, and for a client that shows an assertion, whose signature is not looked at. The
+id_token is signed (RS256) when the code is given out, so that a burst does not wait for this machine to sign.
+Batches that ask the same are answered the same. The first line that it prints is its address.
 """
 
 from __future__ import annotations
@@ -11,25 +13,28 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import hashlib
 import json
+import secrets
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
-from joserfc.jwk import ECKey
+from joserfc.jwk import RSAKey
 
 from mappings.fhir.elements import NPI
 
-KEY = ECKey.generate_key("P-256", {"kid": "stub"})
+KEY = RSAKey.generate_key(2048, {"kid": "stub"})
 USER, USER_NPI, PROGRAM_NPI = "prac-rivera", "1900000021", "1900000013"
 JSON = "application/fhir+json"
+PEOPLE = 20
+ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-
-def code_for(nonce: str, patient: str) -> str:
-    """The code that makes the token answer name this nonce and this patient."""
-    return base64.urlsafe_b64encode(json.dumps([nonce, patient]).encode()).decode()
+Given = dict[str, str]
+Reply = tuple[str, bytes, str]
 
 
 def main() -> None:
@@ -40,49 +45,84 @@ def main() -> None:
 
 
 async def _serve(seconds: float) -> None:
-    base = ""
+    ehr = Ehr(seconds)
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while await _one(reader, writer, base, seconds):
-                pass
+            while True:
+                await _one(reader, writer, ehr)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
 
     server = await asyncio.start_server(client, "127.0.0.1", 0, backlog=1024)
-    base = f"http://localhost:{server.sockets[0].getsockname()[1]}"
-    print(base, flush=True)
+    ehr.base = f"http://localhost:{server.sockets[0].getsockname()[1]}"
+    print(ehr.base, flush=True)
     async with server:
         await server.serve_forever()
 
 
-async def _one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, base: str, seconds: float) -> bool:
+async def _one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ehr: Ehr) -> None:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
-    path = first.split(" ")[1]
-    if path == "/auth/token":
-        await asyncio.sleep(seconds)
-    said = json.dumps(_answer(path, body, base)).encode()
-    writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {JSON}\r\nContent-Length: {len(said)}\r\n\r\n".encode())
-    writer.write(said)
+    length = next((line for line in lines if line.lower().startswith("content-length:")), ":0")
+    body = await reader.readexactly(int(length.partition(":")[2]))
+    status, said, more = await ehr.answer(first.split(" ")[1], body)
+    told = f"HTTP/1.1 {status}\r\nContent-Type: {JSON}\r\nContent-Length: {len(said)}\r\n{more}\r\n"
+    writer.write(told.encode() + said)
     await writer.drain()
-    return True
 
 
-def _answer(path: str, body: bytes, base: str) -> Any:
-    fixed: dict[str, Callable[[], Any]] = {
-        "/fhir/.well-known/smart-configuration": lambda: _configuration(base),
-        "/fhir/metadata": lambda: METADATA,
-        "/auth/jwks": lambda: {"keys": [KEY.as_dict(private=False)]},
-        "/auth/token": lambda: _token(parse_qs(body.decode())["code"][0], base),
-        "/fhir": lambda: _batch(json.loads(body)),
-    }
-    made = fixed.get(path)
-    return made() if made else _resource(path.removeprefix("/fhir/"))
+class Ehr:
+    """What it gave out and to whom; `base` is its address."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self.base = seconds, ""
+        self._codes: dict[str, tuple[Given, bytes]] = {}
+
+    async def answer(self, address: str, body: bytes) -> Reply:
+        """Status, body and further header lines."""
+        parts = urlsplit(address)
+        if parts.path == "/auth/authorize":
+            return self._signed_in(_once(parts.query))
+        if parts.path == "/auth/token":
+            found = self._token(_once(body.decode()))
+            await asyncio.sleep(self._seconds)
+            return ("200 OK", found, "") if found else ("400 Bad Request", b'{"error":"invalid_grant"}', "")
+        return "200 OK", self._read(parts.path, address, body), ""
+
+    def _signed_in(self, asked: Given) -> Reply:
+        code = secrets.token_urlsafe(16)
+        self._codes[code] = (asked, json.dumps(_granted(asked, self.base)).encode())
+        back = urlencode({"code": code, "state": asked["state"]})
+        return "302 Found", b"", f"Location: {asked['redirect_uri']}?{back}\r\n"
+
+    def _token(self, asked: Given) -> bytes | None:
+        given, said = self._codes.pop(asked["code"], ({}, b""))
+        verifier = hashlib.sha256(asked.get("code_verifier", "").encode()).digest()
+        holds = (
+            given.get("code_challenge") == base64.urlsafe_b64encode(verifier).rstrip(b"=").decode(),
+            given.get("redirect_uri") == asked.get("redirect_uri"),
+            asked.get("client_assertion_type") == ASSERTION,
+            asked.get("client_assertion", "").count(".") == 2,
+        )
+        return said if all(holds) else None
+
+    def _read(self, path: str, address: str, body: bytes) -> bytes:
+        fixed: dict[str, Callable[[], Any]] = {
+            "/fhir/.well-known/smart-configuration": lambda: _configuration(self.base),
+            "/fhir/metadata": lambda: METADATA,
+            "/auth/jwks": lambda: {"keys": [KEY.as_dict(private=False)]},
+        }
+        if path == "/fhir":
+            return _batch(body)
+        made = fixed.get(path)
+        return json.dumps(made() if made else _resource(address.removeprefix("/fhir/"))).encode()
+
+
+def _once(query: str) -> Given:
+    return {name: values[0] for name, values in parse_qs(query).items()}
 
 
 def _configuration(base: str) -> dict[str, Any]:
@@ -103,27 +143,27 @@ METADATA = {
 }
 
 
-def _token(code: str, base: str) -> dict[str, Any]:
-    nonce, patient = json.loads(base64.urlsafe_b64decode(code))
-    at = int(time.time())
-    claims = {"iss": base, "aud": "peerchart", "sub": "rivera", "iat": at, "exp": at + 300, "nonce": nonce}
-    claims |= {"fhirUser": f"Practitioner/{USER}"}
+def _granted(asked: Given, base: str) -> dict[str, Any]:
+    patient, at = f"p-{int(asked['launch'].lstrip('x')) % PEOPLE}", int(time.time())
+    claims = {"iss": base, "aud": asked["client_id"], "sub": "rivera", "iat": at, "exp": at + 300}
+    claims |= {"nonce": asked["nonce"], "fhirUser": f"Practitioner/{USER}"}
     return {
-        "access_token": f"token-{patient}",
+        "access_token": f"token-{secrets.token_urlsafe(16)}",
         "token_type": "Bearer",
         "expires_in": 3600,
         "scope": "launch openid fhirUser user/*.rs",
         "patient": patient,
-        "id_token": jwt.encode({"alg": "ES256", "kid": "stub"}, claims, KEY, algorithms=["ES256"]),
+        "id_token": jwt.encode({"alg": "RS256", "kid": "stub"}, claims, KEY, algorithms=["RS256"]),
     }
 
 
-def _batch(bundle: dict[str, Any]) -> dict[str, Any]:
+@lru_cache(maxsize=1000)
+def _batch(body: bytes) -> bytes:
     entries = [
         {"response": {"status": "200"}, "resource": _resource(entry["request"]["url"])}
-        for entry in bundle["entry"]
+        for entry in json.loads(body)["entry"]
     ]
-    return {"resourceType": "Bundle", "type": "batch-response", "entry": entries}
+    return json.dumps({"resourceType": "Bundle", "type": "batch-response", "entry": entries}).encode()
 
 
 def _resource(address: str) -> dict[str, Any]:

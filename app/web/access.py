@@ -33,7 +33,6 @@ PUBLIC = frozenset(
         "static",
         "launch.begin",
         "launch.callback",
-        "launch.arrive",
         "second_step.go",
         "pages.health",
         "pages.client_keys",

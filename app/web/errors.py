@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import structlog
-from flask import Flask, Response, g, make_response, render_template, request
+from flask import Flask, Response, g, make_response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from app import audit
 from app.problems import Held, MendInput, NotAllowed, NotFound, OtherChart, Problem, Stale
-from app.web.access import Locked, TooMany
+from app.web.access import Locked, TooMany, cookie_name
 from app.web.kit import kit
+from app.web.launches import OpenLaunch
+from app.web.registry import issuer_of
 from app.web.tokens import Closed
 from smart_launch.refusal import LaunchRefused
 
 log = structlog.get_logger()
+
+JUST_OPENED = timedelta(minutes=1)
 
 STATUS = ((NotFound, 404), (NotAllowed, 403), (Stale, 409), (OtherChart, 409), (Held, 409), (MendInput, 422))
 HEADINGS = {
@@ -104,6 +110,8 @@ def _closed(_problem: Closed) -> Response:
 def _locked(locked: Locked) -> Response:
     if locked.launch is not None:
         g.frame_issuer = locked.launch.issuer
+    if locked.reason == "no-cookie" and locked.launch is not None and _never_kept(locked.launch):
+        return no_cookie(locked.launch.issuer)
     if locked.reason == "no-cookie":
         return plain(
             "This page belongs to another browser, or your browser gave up its session",
@@ -113,6 +121,24 @@ def _locked(locked: Locked) -> Response:
         )
     heading, what_to_do = LOCKED.get(locked.reason, LOCKED["no-launch"])
     return plain(heading, "Nobody is signed in here now.", what_to_do, 401)
+
+
+def no_cookie(issuer_id: str) -> Response:
+    """The way out where the browser keeps no cookie in the frame: the same EHR in a window of its own."""
+    return plain(
+        "Your browser does not let Peerchart keep a session inside this frame",
+        "The browser refused the cookie that tells your launch from others. Nobody is signed in here.",
+        "Open Peerchart in a window of its own; the EHR will ask you which chart to open. Check the name at "
+        "the top of the page before you write.",
+        200,
+        new_window=url_for("launch.begin", iss=issuer_of(issuer_id).iss),
+    )
+
+
+def _never_kept(launch: OpenLaunch) -> bool:
+    """Whether the launch was opened just now and its browser brings no cookie: it was refused, not lost."""
+    young = kit().now() - launch.opened_at < JUST_OPENED
+    return young and cookie_name(launch.id) not in request.cookies
 
 
 def _too_many(much: TooMany) -> Response:

@@ -21,7 +21,7 @@ from app.problems import Problem
 from app.staff import StaffMember
 from app.web import landing, launches, second_step, tokens
 from app.web.access import cookie_name, drop_secret, set_secret
-from app.web.errors import plain
+from app.web.errors import no_cookie
 from app.web.kit import kit
 from app.web.registry import issuer_of, registered
 from app.web.rereading import our_program, read_facts, read_with
@@ -96,33 +96,20 @@ def callback(issuer_id: str) -> ResponseReturnValue:
         context = _finish(issuer, key, _take(issuer, state))
         _require_practitioner(context)
         facts = read_with(issuer, context, ours)
-        launch_id, secret = _let_in(issuer, context, facts)
+        launch_id, secret, (endpoint, values) = _let_in(issuer, context, facts)
     except LaunchRefused as refused:
         _audit_refusal(refused, g.get("frame_issuer", ""))
         if refused.reason_code == "wrong-state" and _cookie_refused(state):
-            return _no_cookie_page(issuer_id)
+            return no_cookie(issuer_id)
         raise
     except Problem:
         _audit(g.frame_issuer, "chart-unusable")
         raise
-    response = redirect(url_for("launch.arrive", launch_id=launch_id), 303)
+    where: dict[str, Any] = {"launch_id": launch_id, **values}
+    response = redirect(url_for(endpoint, **where), 303)
     set_secret(response, cookie_name(launch_id), secret, timedelta(hours=kit().settings.absolute_hours))
     drop_secret(response, _pending_cookie(state))
     return response
-
-
-@door.get("/arrive/<launch_id>")
-def arrive() -> ResponseReturnValue:
-    """The first step into a launch: on to its pages when the browser kept the cookie, else a way out."""
-    with kit().store.read() as session:
-        found = launches.find(session, g.launch_id)
-    if found is None:
-        return redirect(url_for("pages.home", launch_id=g.launch_id), 303)
-    g.frame_issuer = found.issuer
-    if cookie_name(found.id) not in request.cookies:
-        return _no_cookie_page(found.issuer)
-    endpoint, values = found.context.get("opens") or (landing.HOME, {})
-    return redirect(url_for(endpoint, launch_id=found.id, **values), 303)
 
 
 def _require_each_once() -> None:
@@ -204,9 +191,9 @@ def _task(issuer: Issuer, context: LaunchContext) -> dict[str, Any] | None:
     return found if whose in (None, f"Patient/{context.patient}") else None
 
 
-def _let_in(issuer: Issuer, context: LaunchContext, facts: ChartFacts) -> tuple[str, str]:
-    """Keep what the chart said and open the launch, both or neither: its id and its secret. Raises
-    LaunchRefused for somebody who is not on the staff list."""
+def _let_in(issuer: Issuer, context: LaunchContext, facts: ChartFacts) -> tuple[str, str, landing.Place]:
+    """Keep what the chart said and open the launch, both or neither: its id, its secret and where it opens.
+    Raises LaunchRefused for somebody who is not on the staff list."""
     launch_id, secret, task = launches.new_id(), launches.new_secret(), _task(issuer, context)
     sealed = kit().keyring.encrypt(
         context.to_json().encode(), table="launches", row=launch_id, issuer=issuer.id
@@ -227,9 +214,9 @@ def _let_in(issuer: Issuer, context: LaunchContext, facts: ChartFacts) -> tuple[
             context.patient,
             facts.encounter,
         )
-        told["opens"] = list(landing.place(session, actor, context, task))
+        opens = landing.place(session, actor, context, task)
         _open(session, actor, facts, context, secret, sealed, told)
-    return launch_id, secret
+    return launch_id, secret, opens
 
 
 def _remember(session: Session, issuer: Issuer, facts: ChartFacts) -> StaffMember:
@@ -314,17 +301,6 @@ def _cookie_refused(state: str) -> bool:
     with kit().store.read() as session:
         row = launches.pending_of(session, g.frame_issuer, state)
         return row is not None and row.used_at is None
-
-
-def _no_cookie_page(issuer_id: str) -> ResponseReturnValue:
-    return plain(
-        "Your browser does not let Peerchart keep a session inside this frame",
-        "The browser refused the cookie that tells your launch from others. Nobody is signed in here.",
-        "Open Peerchart in a window of its own; the EHR will ask you which chart to open. Check the name at "
-        "the top of the page before you write.",
-        200,
-        new_window=url_for("launch.begin", iss=issuer_of(issuer_id).iss),
-    )
 
 
 def _pending_cookie(state: str) -> str:

@@ -31,6 +31,7 @@ class OpenLaunch:
     encounter: str | None
     cookie_hash: str
     context: dict[str, Any]
+    opened_at: datetime
     seen_at: datetime
     good_until: datetime
     closed_why: str | None
@@ -185,6 +186,7 @@ def _view(row: Row[Any]) -> OpenLaunch:
         encounter=row.encounter,
         cookie_hash=row.cookie_hash,
         context=row.context or {},
+        opened_at=row.opened_at,
         seen_at=row.seen_at,
         good_until=row.good_until,
         closed_why=row.closed_why,

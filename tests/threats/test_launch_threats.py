@@ -166,7 +166,6 @@ def test_every_address_a_browser_is_sent_to_is_ours_or_the_registered_sign_in(
         "/",
         "/healthz",
         f"/cb/{quote(place, safe='')}",
-        f"/arrive/{quote(place, safe='')}",
         f"/{place}",
     ):
         told = stage.go(browser, f"{path}?{asked}")
