@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
 from operator import attrgetter
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from mappings.library import DayPack, Library
 from mappings.names import Acquaintances, Known, names_of
@@ -37,14 +37,14 @@ Placed = TypeVar("Placed", bound="AtTime")
 
 
 class AtTime(Protocol):
-    """A contact at its time, in UTC."""
+    """A contact at its time, in UTC or as a number to sort by."""
 
     @property
     def contact(self) -> Contact: ...
     @property
-    def began(self) -> datetime: ...
+    def began(self) -> Any: ...
     @property
-    def ended(self) -> datetime: ...
+    def ended(self) -> Any: ...
 
 
 class Notes:
@@ -294,11 +294,21 @@ class Surrounding:
     def note_texts(self) -> Notes:
         """The contacts that took place by person or peer and the words of their note, in order of start;
         words that only one note has are left out."""
-        return _in_order(self._by_words)
+        return self.note_texts_here
 
     @once
     def sentence_texts(self) -> Notes:
         """The same by each sentence of their note that stands in several notes."""
+        return self.sentence_texts_here
+
+    @once
+    def note_texts_here(self) -> Notes:
+        """The same as `note_texts`, of the records given alone."""
+        return _in_order(self._by_words)
+
+    @once
+    def sentence_texts_here(self) -> Notes:
+        """The same as `sentence_texts`, of the records given alone."""
         return _in_order(self._by_sentence)
 
     @once

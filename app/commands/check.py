@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from app.commands.inputs import read_intake
+from app.commands.bulk_options import bulk_options, shown, site_in_force, tell_refusals, working
+from app.commands.inputs import sources_of
 from app.commands.known import known_option, known_records
 from app.commands.options import (
     HELD,
     REFUSED,
     WELL,
     finish,
-    json_line,
     json_option,
     load_library,
     now_option,
@@ -25,13 +26,11 @@ from app.commands.options import (
     site_option,
 )
 
-if TYPE_CHECKING:
-    from mappings.findings import Judgement
-
 EXAMPLE = """\b
 Examples:
   peerchart check contacts.ndjson
   cat *.ndjson | peerchart check --all --now 2026-03-05T12:00:00-05:00
+  peerchart check year.csv --jobs 4 --refused refused.ndjson > judged.ndjson
 """
 
 
@@ -42,6 +41,7 @@ Examples:
 @now_option
 @site_option
 @known_option
+@bulk_options
 @json_option
 def check(
     files: Sequence[str],
@@ -50,6 +50,10 @@ def check(
     now: datetime,
     site: Path | None,
     data: Path | None,
+    table: bool | None,
+    refused: str | None,
+    cluster: str | None,
+    jobs: int,
     as_json: bool,
 ) -> None:
     """Judge every record of the input together.
@@ -58,31 +62,41 @@ def check(
     billed_units, findings. Refused lines are named on standard error; the others are still judged. With
     --office the lines of staff and programmes follow; they hold nothing.
     """
-    from mappings.rules import judge, judge_office
+    from app.bulk import run
+    from app.bulk.journal import Journal
+    from app.bulk.work import OUT, Order, worker_of
 
     library = load_library(site)
     known = known_records(data)
-    intake = read_intake(files, as_json)
-    judgements = judge([*known, *intake.records], library, now)
-    out = sys.stdout.buffer
-    for judgement in (*judgements, *(judge_office(intake.records, library, now) if office else ())):
-        out.write(json_line(judgement.to_json(all=everything)).encode() + b"\n")
-    out.flush()
+    with (
+        sources_of(files, table) as sources,
+        tempfile.TemporaryDirectory(prefix="peerchart-") as folder,
+        working(jobs, cluster) as (here, there),
+    ):
+        order = Order(tuple(sources), site_in_force(site), library.digest, now, False, everything=everything)
+        journal = Journal(Path(folder), {}, durable=False)
+        run.read(sources, known, journal, here, shown)
+        bad = tell_refusals(journal, refused, as_json)
+        run.judged(order, journal, there, shown)
+        out = sys.stdout.buffer
+        out.writelines(journal.pieces(OUT))
+        out.writelines(worker_of(order, journal.index_path).office() if office else ())
+        out.flush()
+        counts = journal.counts()
+        journal.close()
     if not as_json and sys.stderr.isatty():
-        _summary(judgements, len(intake.refusals))
-    finish(REFUSED if intake.refusals else HELD if any_held(judgements) else WELL)
+        _summary(counts, bad)
+    finish(REFUSED if bad else HELD if any_held(counts) else WELL)
 
 
-def any_held(judgements: Iterable[Judgement]) -> bool:
+def any_held(counts: Counter[str]) -> bool:
     """True when a signing or a claim is held."""
-    return any("held" in (judgement.signing, judgement.claim) for judgement in judgements)
+    return counts["signing held"] + counts["claim held"] > 0
 
 
-def _summary(judgements: Sequence[Judgement], refused: int) -> None:
-    signing = sum(1 for judgement in judgements if judgement.signing == "held")
-    claims = sum(1 for judgement in judgements if judgement.claim == "held")
-    units = sum(judgement.billed_units for judgement in judgements)
+def _summary(counts: Counter[str], refused: int) -> None:
+    judged = counts["signing held"] + counts["signing ready"]
     say(
-        f"{len(judgements)} judged: {signing} held for signing, {claims} held for the claim, "
-        f"{units} units to bill; {refused} lines refused."
+        f"{judged} judged: {counts['signing held']} held for signing, {counts['claim held']} held for the "
+        f"claim, {counts['units']} units to bill; {refused} lines refused."
     )

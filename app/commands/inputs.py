@@ -1,54 +1,83 @@
-"""Reading intake files at the command line: every line a record or a refusal, bounded in size."""
+"""Intake files at the command line: each a file whose lines can be read where they stand."""
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
 from app.commands.options import json_line, printable, say
 
 if TYPE_CHECKING:
-    from mappings.intake import Line, Refusal
-    from mappings.records import Record
+    from app.bulk.lines import Source
+    from mappings.intake import Refusal
 
 STDIN = "-"
+TABLE = ".csv"
 
 
-@dataclass(frozen=True)
-class Intake:
-    """What the inputs held together: the records in input order, and the refused lines."""
+@contextlib.contextmanager
+def sources_of(files: Sequence[str], table: bool | None) -> Iterator[Sequence[Source]]:
+    """Every input (`-` or none: standard input) as a file of intake records, one a line.
 
-    lines: tuple[Line, ...]
-    refusals: tuple[Refusal, ...]
-
-    @property
-    def records(self) -> list[Record]:
-        """The records in input order."""
-        return [line.record for line in self.lines]
-
-
-def read_intake(files: Sequence[str], as_json: bool) -> Intake:
-    """Read every file (`-` or none: standard input); refused lines are reported on standard error at once.
-    A file that cannot be opened is wrong usage, found before anything is read."""
-    from mappings.intake import Line
-
+    What cannot be read twice is put into a private temporary file first, and so is a table (CSV): one is told
+    by its name unless `table` says so. A file that cannot be opened is wrong usage, found before anything is
+    read.
+    """
     names = tuple(files) or (STDIN,)
     for name in names:
         _require_readable(name)
-    lines: list[Line] = []
-    refusals: list[Refusal] = []
-    for item in _items(names):
-        if isinstance(item, Line):
-            lines.append(item)
+    with tempfile.TemporaryDirectory(prefix="peerchart-") as folder:
+        yield list(_sources(names, table, Path(folder)))
+
+
+def _sources(names: Sequence[str], table: bool | None, folder: Path) -> Iterator[Source]:
+    from app.bulk.lines import Source
+
+    base = 0
+    for place, name in enumerate(names):
+        path = _rereadable(name, folder / f"input-{place}")
+        columns = name.lower().endswith(TABLE) if table is None else table
+        if columns:
+            path = _as_lines(path, name, folder / f"table-{place}")
+        size = path.stat().st_size
+        yield Source(str(path), "standard input" if name == STDIN else name, base, size, columns)
+        base += size + 1
+
+
+def _rereadable(name: str, copy: Path) -> Path:
+    path = Path(name)
+    if name != STDIN and path.is_file():
+        return path
+    if name == STDIN and sys.stdin.isatty():
+        say("Reading records from the keyboard, one JSON object a line; end with Ctrl-D.")
+    with copy.open("wb") as kept:
+        if name == STDIN:
+            shutil.copyfileobj(sys.stdin.buffer, kept)
         else:
-            refusals.append(item)
-            report_refusal(item, as_json)
-    return Intake(tuple(lines), tuple(refusals))
+            with path.open("rb") as stream:
+                shutil.copyfileobj(stream, kept)
+    return copy
+
+
+def _as_lines(path: Path, name: str, made: Path) -> Path:
+    from mappings.intake_csv import Unreadable, lines_of
+
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream, made.open("wb") as kept:
+            kept.writelines(lines_of(stream))
+    except Unreadable as error:
+        raise click.UsageError(f"{name!r} {error}") from error
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{name!r} is not UTF-8; save the table as CSV in UTF-8") from error
+    return made
 
 
 def report_refusal(refusal: Refusal, as_json: bool) -> None:
@@ -64,31 +93,9 @@ def _require_readable(name: str) -> None:
         raise click.UsageError(f"there is no file {name!r}; give the path of an NDJSON file, or - for input")
     if path.is_dir():
         raise click.UsageError(f"{name!r} is a folder; give the path of an NDJSON file")
+    if not path.is_file():
+        return
     try:
         path.open("rb").close()
     except OSError as error:
         raise click.UsageError(f"{name!r} cannot be read: {error.strerror}") from error
-
-
-def _items(names: Sequence[str]) -> Iterator[Line | Refusal]:
-    from mappings.intake import read_lines
-
-    for name in names:
-        if name != STDIN:
-            with Path(name).open("rb") as stream:
-                yield from read_lines(name, _bounded(stream))
-            continue
-        if sys.stdin.isatty():
-            say("Reading records from the keyboard, one JSON object a line; end with Ctrl-D.")
-        yield from read_lines("standard input", _bounded(sys.stdin.buffer))
-
-
-def _bounded(stream: BinaryIO) -> Iterator[bytes]:
-    # A line without end must not fill the memory: what is over the limit is refused by its first part.
-    from mappings.intake import MAX_LINE_BYTES
-
-    while part := stream.readline(MAX_LINE_BYTES + 2):
-        rest = part
-        while not rest.endswith(b"\n") and (rest := stream.readline(MAX_LINE_BYTES)):
-            pass
-        yield part

@@ -173,7 +173,7 @@ def test_a_run_that_fails_leaves_the_old_file_as_it_was(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the machine is out of order")
 
-    monkeypatch.setattr("mappings.fhir.bundle.contact_bundle", broken)
+    monkeypatch.setattr("mappings.fhir.writing.Writer.contact", broken)
     many = b"\n".join(as_line(one) for one in [*office(), contact(seeded(5))])
     result = peerchart("map", "--out", str(out), "--now", NOW, given=many)
     assert isinstance(result.exception, RuntimeError)

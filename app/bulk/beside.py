@@ -1,0 +1,352 @@
+"""What stands around the records of one group, as far as it lies outside of it: looked up in the index."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from app.bulk.index import spoken
+from app.bulk.rows import as_far_as_known, hashed, key_of, micros
+from mappings.intake import read_again
+from mappings.library import Library
+from mappings.names import Acquaintances, Known, names_of
+from mappings.office_subjects import Meetings
+from mappings.once import once
+from mappings.plain import KEY
+from mappings.records import (
+    AuthorizationFields,
+    Contact,
+    Group,
+    Individual,
+    PlanEntry,
+    ProgramFields,
+    Record,
+    Relation,
+    StaffFields,
+)
+from mappings.situation import Situation
+from mappings.surroundings import Notes, Surrounding, Whose
+
+_KEPT_OFFICE, _KEPT_PEERS = 1024, 16
+Value = TypeVar("Value")
+
+
+class Reader:
+    """The finished index, only read; one for each worker."""
+
+    def __init__(self, path: Path) -> None:
+        self.db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+        self.db.execute("PRAGMA cache_size = -16000")
+        self.office = lru_cache(maxsize=_KEPT_OFFICE)(self._office)
+        self.people_of = lru_cache(maxsize=_KEPT_PEERS)(lambda peer: PeopleOf(self, peer))
+
+    def _office(self, number: int) -> Record:
+        (line,) = self.db.execute("SELECT line FROM office WHERE number = ?", (number,)).fetchone()
+        return read_again(line)
+
+    def known(self, kind: str, key: str) -> Any:
+        """The staff member, programme or authorization that a key means; None where there is none."""
+        found = self.db.execute("SELECT number FROM known WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+        return None if found is None else self.office(found[0])
+
+    def numbers(self, chunk: int) -> list[int]:
+        """The numbers of the records of one group, in input order."""
+        found = self.db.execute("SELECT number FROM record WHERE chunk = ? ORDER BY number", (chunk,))
+        return [number for (number,) in found]
+
+    def foreign_entries(self, chunk: int) -> list[int]:
+        """The plan entries that records of a group name and that belong to others."""
+        found = self.db.execute(
+            "SELECT DISTINCT other.number FROM record JOIN record AS other ON other.id = record.entry "
+            "WHERE record.chunk = ? AND other.kind = 'plan-entry' AND other.counts AND other.chunk <> ?",
+            (chunk, chunk),
+        )
+        return [number for (number,) in found]
+
+    @once
+    def colleagues(self) -> Sequence[Known]:
+        """The names of all staff of the input."""
+        names = self.db.execute("SELECT name FROM colleague ORDER BY name")
+        return names_of(("", spoken(name)) for (name,) in names)
+
+
+class Looked(dict[str, Value | None]):
+    """Values by key, each looked up when it is first asked for and then kept, so that it stays one object."""
+
+    def __init__(self, look: Callable[[str], Value | None]) -> None:
+        super().__init__()
+        self._look = look
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key, else the default."""
+        if key not in self:
+            self[key] = self._look(key)
+        found = self[key]
+        return default if found is None else found
+
+
+class Beside(Surrounding):
+    """A group's records among all records of the input."""
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        foreign: Sequence[PlanEntry],
+        reader: Reader,
+        chunk: int,
+        library: Library,
+    ) -> None:
+        super().__init__(records, library)
+        self._reader, self._chunk = reader, chunk
+        known = reader.known
+        self._staff = cast("dict[str, StaffFields]", Looked(lambda key: known("staff", key)))
+        self._programs = cast("dict[str, ProgramFields]", Looked(lambda key: known("program", key)))
+        granted = Looked(lambda key: known("authorization", key))
+        self._authorizations = cast("dict[str, AuthorizationFields]", granted)
+        self.entries = {**{entry.id: entry for entry in foreign}, **self.entries}
+        self._sessions: dict[str, Sequence[Situation]] = {}
+
+    def earlier_authorization(self, of: AuthorizationFields) -> AuthorizationFields | None:
+        """An authorization of the same member and service that began before, or None."""
+        same = self._reader.db.execute(
+            "SELECT number FROM earlier WHERE key = ? ORDER BY number",
+            (key_of(of.member or "", of.service or ""),),
+        )
+        key = of.member or "", of.service or ""
+        self._earlier[key] = [cast(AuthorizationFields, self._reader.office(number)) for (number,) in same]
+        return super().earlier_authorization(of)
+
+    def _note_overlaps(self, own: list[Situation]) -> None:
+        """Overlaps were found in the first pass, among all contacts of each peer."""
+
+    def place(self, situations: Iterable[Situation]) -> None:
+        """Put the contacts that count beside each other, and beside the contacts of their peers."""
+        super().place(situations)
+        rows = self._reader.db.execute(
+            'SELECT record.id, other.id, other.start, other."end" FROM record JOIN overlap USING (number) '
+            "JOIN record AS other ON other.number = overlap.other WHERE record.chunk = ?",
+            (self._chunk,),
+        )
+        for id, other, start, end in rows:
+            self.overlaps[id] = as_far_as_known(id=other, start=_moment(start), end=_moment(end))
+
+    def of_session(self, session: str | None) -> Sequence[Situation]:
+        """Each individual of one group session once, with the last name said there."""
+        key = session or ""
+        if key not in self._sessions:
+            rows = self._reader.db.execute(
+                "SELECT person, name, max(CASE WHEN name IS NULL THEN -1 ELSE number END) FROM record "
+                "WHERE session = ? AND counts AND happened GROUP BY person",
+                (key,),
+            )
+            found = [_Attending(_with(person, name)) for person, name, _ in rows]
+            self._sessions[key] = cast("list[Situation]", found)
+        return self._sessions[key]
+
+    def known_to(self, peer: str) -> Acquaintances:
+        """The individuals a peer knows: those of the peer's contacts."""
+        return cast(Acquaintances, self._reader.people_of(peer))
+
+    @once
+    def staff_names(self) -> Sequence[Known]:
+        """The names of all staff of the input."""
+        return self._reader.colleagues
+
+    @once
+    def _copied(self) -> Set[int]:
+        rows = self._reader.db.execute(
+            "SELECT DISTINCT hash FROM copy JOIN record USING (number) WHERE record.chunk = ?", (self._chunk,)
+        )
+        return frozenset(each for (each,) in rows)
+
+    @once
+    def repeated_words(self) -> Collection[str]:
+        """The words that several notes have."""
+        return _Repeated("w", self._by_words, self._copied)
+
+    @once
+    def repeated_sentences(self) -> Collection[str]:
+        """The sentences that stand in several notes."""
+        return _Repeated("s", self._by_sentence, self._copied)
+
+    @once
+    def note_texts(self) -> Notes:
+        """The contacts of persons and peers by the words of their note."""
+        return _Before("w", self.note_texts_here, self)
+
+    @once
+    def sentence_texts(self) -> Notes:
+        """The same by the sentences of their note."""
+        return _Before("s", self.sentence_texts_here, self)
+
+    def copies(self, peer: str, hash: int, moment: datetime, most: int) -> Iterator[Situation]:
+        """The peer's contacts before a moment with the same words, the latest first."""
+        rows = self._reader.db.execute(
+            "SELECT record.id, jurisdiction, person, program, zone, start, session, relates FROM copy "
+            "JOIN record USING (number) WHERE copy.peer = ? AND copy.hash = ? AND copy.began < ? "
+            "ORDER BY copy.began DESC, record.id DESC LIMIT ?",
+            (peer, hash, micros(moment), most),
+        ).fetchall()
+        return (Situation(_told(*row), self, moment) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attending:
+    contact: Contact
+
+
+class _Repeated(Collection[str]):
+    """Words that stand in several notes of the group, or of a peer of it."""
+
+    def __init__(self, kind: str, here: Mapping[str, object], copied: Set[int]) -> None:
+        self._kind, self._here, self._copied = kind, here, copied
+
+    def __contains__(self, words: object) -> bool:
+        return words in self._here or hashed(self._kind, str(words)) in self._copied
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._here)
+
+    def __len__(self) -> int:
+        return len(self._here)
+
+
+class _Before(Notes):
+    """Earlier notes: of a person those of the group, of a peer those of the whole input."""
+
+    def __init__(self, kind: str, here: Notes, beside: Beside) -> None:
+        super().__init__({})
+        self._kind, self._here, self._beside = kind, here, beside
+
+    def before(self, whose: Whose, moment: datetime, most: int) -> Iterator[Situation]:
+        """Those that began before a moment, the latest first, at most so many."""
+        who, id, words = whose
+        if who == "person":
+            return self._here.before(whose, moment, most)
+        return self._beside.copies(id, hashed(self._kind, words), moment, most)
+
+
+class PeopleOf:
+    """The individuals a peer knows, by the beginnings of their names, read from the index."""
+
+    def __init__(self, reader: Reader, peer: str) -> None:
+        self._db, self._peer = reader.db, peer
+        self.known = _Known(reader.db, peer)
+        self._forms: Mapping[str, Set[str]] | None = None
+        self._by_key: dict[str, set[str]] = {}
+        self._keys: frozenset[str] = frozenset()
+
+    def near(self, keys: frozenset[str], nicknames: Mapping[str, Set[str]]) -> list[Known]:
+        """Those one of whose names, in any form, may stand among words that begin so."""
+        if self._forms is not nicknames:
+            self._index(nicknames)
+        parts = {part for key in keys & self._keys for part in self._by_key[key]}
+        ids = {id for part in parts for id in self._of(part)}
+        return [self._person(id) for id in sorted(ids)]
+
+    def _index(self, nicknames: Mapping[str, Set[str]]) -> None:
+        self._forms, self._by_key = nicknames, {}
+        parts = self._db.execute("SELECT DISTINCT part, first FROM acquainted WHERE peer = ?", (self._peer,))
+        for part, first in parts:
+            # Only first names have other forms; which part it is stands before it.
+            for form in (part, *(nicknames.get(part, ()) if first else ())):
+                self._by_key.setdefault(form[:KEY], set()).add(f"{first}{part}")
+        self._keys = frozenset(self._by_key)
+
+    def _of(self, part: str) -> Iterator[str]:
+        asked = (self._peer, part[1:], int(part[0]))
+        rows = self._db.execute(
+            "SELECT person FROM acquainted WHERE peer = ? AND part = ? AND first = ?", asked
+        )
+        return (person for (person,) in rows)
+
+    def _person(self, id: str) -> Known:
+        (name,) = self._db.execute(
+            "SELECT name FROM acquaintance WHERE peer = ? AND person = ?", (self._peer, id)
+        ).fetchone()
+        return names_of([(id, spoken(name))])[0]
+
+
+class _Known(Collection[str]):
+    """The ids of those a peer knows by name."""
+
+    def __init__(self, db: sqlite3.Connection, peer: str) -> None:
+        self._db, self._peer = db, peer
+        (self._count,) = db.execute("SELECT count(*) FROM acquaintance WHERE peer = ?", (peer,)).fetchone()
+
+    def __contains__(self, id: object) -> bool:
+        found = self._db.execute(
+            "SELECT 1 FROM acquaintance WHERE peer = ? AND person = ?", (self._peer, id)
+        ).fetchone()
+        return found is not None
+
+    def __iter__(self) -> Iterator[str]:
+        rows = self._db.execute("SELECT person FROM acquaintance WHERE peer = ?", (self._peer,))
+        return (person for (person,) in rows)
+
+    def __len__(self) -> int:
+        return int(self._count)
+
+
+class MeetingsOf(Meetings):
+    """The meetings that the whole input tells of, read from the index one peer at a time."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__(())
+        self._reader = reader
+        peers = reader.db.execute("SELECT DISTINCT peer FROM record WHERE peer IS NOT NULL")
+        self.people_of = {peer: set() for (peer,) in peers}
+
+    def of_peer(self, id: str, first: date, last: date) -> tuple[int, int]:
+        """How many meetings about the peer's people took place in the days given, and how many of them the
+        peer attended."""
+        rows = self._reader.db.execute(
+            "SELECT day, reference, person, came FROM meeting WHERE day BETWEEN ? AND ? "
+            "AND person IN (SELECT person FROM record WHERE peer = ?)",
+            (first.isoformat(), last.isoformat(), id),
+        )
+        came: dict[tuple[str, str], bool] = {}
+        for day, reference, person, who in rows:
+            key = day, reference or person
+            came[key] = came.get(key, False) or id in json.loads(who)
+        return len(came), sum(came.values())
+
+
+def _with(person: str, name: str | None) -> Contact:
+    known = Individual.model_construct(id=person, name=None if name is None else spoken(name))
+    return as_far_as_known(individual=known)
+
+
+def _told(
+    id: str, jurisdiction: str, person: str, program: str | None, zone: str | None, start: str,
+    session: str | None, relates: str | None,
+) -> Contact:  # fmt: skip
+    """A contact as far as a later note asks for it."""
+    return as_far_as_known(
+        id=id,
+        jurisdiction=jurisdiction,
+        individual=Individual.model_construct(id=person),
+        program=_program(program, zone),
+        start=_moment(start),
+        group=None if session is None else Group.model_construct(session=session),
+        relates_to=None if relates is None else Relation.model_construct(id=relates),
+    )
+
+
+def _program(id: str | None, zone: str | None) -> ProgramFields | None:
+    if id is None:
+        return None
+    if zone is None:
+        return ProgramFields.model_construct({"id"}, id=id)
+    # A name by which it is known to be given whole.
+    return ProgramFields.model_construct({"id", "name", "time_zone"}, id=id, name=id, time_zone=zone or None)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,162 @@
+"""What is done already: kept beside the output, so that a run that was stopped can go on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from app.bulk.index import Index
+from app.bulk.work import Outcome
+
+_SCHEMA = """
+BEGIN;
+CREATE TABLE chunk (chunk INTEGER PRIMARY KEY);
+CREATE TABLE tally (name TEXT PRIMARY KEY, value INTEGER);
+CREATE TABLE spool (size INTEGER);
+CREATE TABLE piece (
+  stream, section, program, person, day, code, number INTEGER, place INTEGER, length INTEGER
+);
+INSERT INTO spool VALUES (0);
+COMMIT;
+"""
+
+
+class Busy(RuntimeError):
+    """Another run writes the same output."""
+
+
+class Other(RuntimeError):
+    """The unfinished run was of other inputs, rules or options."""
+
+
+class Journal:
+    """The folder of one run: what was asked, the index, and the pieces written so far.
+
+    `durable` is for a folder that a later run may go on with: what it holds survives a loss of power too.
+    """
+
+    def __init__(self, folder: Path, asked: Mapping[str, Any], durable: bool) -> None:
+        self.folder, self.durable = folder, durable
+        self.index_path = folder / "index.sqlite"
+        whole = folder / "asked.part"
+        whole.write_text(json.dumps(asked))
+        whole.replace(folder / "asked.json")
+        self.index = Index(self.index_path, durable)
+        fresh = not (folder / "done.sqlite").exists()
+        self.db = sqlite3.connect(folder / "done.sqlite", isolation_level=None)
+        self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+        if fresh:
+            self.db.executescript(_SCHEMA)
+        self._spool = (folder / "pieces").open("r+b" if (folder / "pieces").exists() else "w+b")
+        (size,) = self.db.execute("SELECT size FROM spool").fetchone()
+        # What was written after the last word that it is done is written again.
+        self._spool.truncate(size)
+        self._spool.seek(size)
+
+    def close(self) -> None:
+        """Close what is open; the folder stays."""
+        self.index.close()
+        self.db.close()
+        self._spool.close()
+
+    def done(self) -> set[int]:
+        """The groups that are done."""
+        return {chunk for (chunk,) in self.db.execute("SELECT chunk FROM chunk")}
+
+    def keep(self, outcome: Outcome) -> None:
+        """Keep what one group gave, whole or not at all."""
+        places, place = [], self._spool.tell()
+        for piece in outcome.pieces:
+            places.append((*piece[:-1], place, len(piece.data)))
+            place += len(piece.data)
+        self._spool.write(b"".join([piece.data for piece in outcome.pieces]))
+        self._spool.flush()
+        if self.durable:
+            os.fsync(self._spool.fileno())
+        self.db.execute("BEGIN")
+        self.db.executemany("INSERT INTO piece VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", places)
+        self.db.execute("INSERT INTO chunk VALUES (?)", (outcome.chunk,))
+        self.db.executemany(
+            "INSERT INTO tally VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+            outcome.counts.items(),
+        )
+        self.db.execute("UPDATE spool SET size = ?", (place,))
+        self.db.execute("COMMIT")
+
+    def counts(self) -> Counter[str]:
+        """How many of what all groups gave."""
+        return Counter(dict(self.db.execute("SELECT name, value FROM tally")))
+
+    def pieces(self, stream: str) -> Iterator[bytes]:
+        """What goes into one output, in its order."""
+        rows = self.db.execute(
+            "SELECT place, length FROM piece WHERE stream = ? "
+            "ORDER BY section, program, person, day, code, number",
+            (stream,),
+        )
+        with (self.folder / "pieces").open("rb") as spool:
+            for place, length in rows:
+                spool.seek(place)
+                yield spool.read(length)
+
+
+def beside(out: Path, asked: Mapping[str, Any], resume: bool) -> contextlib.AbstractContextManager[Journal]:
+    """The journal beside an output: the unfinished one with `resume`, else a new one. It is removed once the
+    block ends well, and stays where it does not. Raises Busy, Other and OSError before the block begins."""
+    folder = unfinished(out)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_locked(folder.with_suffix(".lock")))
+        if folder.exists() and (not resume or asked_of(out) is None):
+            shutil.rmtree(folder)
+        if folder.exists() and asked_of(out) != json.loads(json.dumps(asked)):
+            raise Other
+        folder.mkdir(mode=0o700, exist_ok=True)
+        journal = stack.enter_context(contextlib.closing(Journal(folder, asked, durable=True)))
+        opened = stack.pop_all()
+    return _until_done(journal, opened)
+
+
+@contextlib.contextmanager
+def _until_done(journal: Journal, opened: contextlib.ExitStack) -> Iterator[Journal]:
+    with opened:
+        yield journal
+        # Half a folder is never taken for a whole one.
+        (journal.folder / "asked.json").unlink()
+        shutil.rmtree(journal.folder)
+
+
+def unfinished(out: Path) -> Path:
+    """The folder in which a run that writes an output keeps what is done."""
+    return out.with_name(f".{out.name}.unfinished")
+
+
+def asked_of(out: Path) -> dict[str, Any] | None:
+    """What the unfinished run of an output was asked; None where there is none."""
+    try:
+        found = json.loads((unfinished(out) / "asked.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Busy from None
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        lock.release()

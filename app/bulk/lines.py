@@ -1,0 +1,101 @@
+"""Lines of the inputs in blocks that can be read apart, each record with its place in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from mappings.intake import MAX_LINE_BYTES, Refusal, Refused, read_record
+from mappings.records import Record
+
+BLOCK = 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input: its file, the name it is told of by, its first place among the bytes of all inputs, and
+    whether its fields are columns of a table."""
+
+    path: str
+    name: str
+    base: int
+    size: int
+    table: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """A stretch of a source: the lines that begin in it."""
+
+    source: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record with its number, which is its place among the bytes of all inputs, and its line's bytes."""
+
+    number: int
+    record: Record
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A refused line with its number and its bytes; the line counts from the start of its block."""
+
+    number: int
+    refusal: Refusal
+    text: bytes
+
+
+def blocks(sources: Sequence[Source]) -> Iterator[Block]:
+    """All blocks of all sources, in order."""
+    for at, source in enumerate(sources):
+        for start in range(0, source.size, BLOCK):
+            yield Block(at, start, min(start + BLOCK, source.size))
+
+
+def records(source: Source, block: Block) -> Iterator[Found | Bad | int]:
+    """Every record and refused line that begins in a block in order, and last how many lines it has."""
+    count = 0
+    with Path(source.path).open("rb") as stream:
+        _to_first_line(stream, block.start)
+        while (place := stream.tell()) < block.end and (text := _line(stream)):
+            count += 1
+            if place == 0 and text.startswith(_BOM):
+                place, text = len(_BOM), text.removeprefix(_BOM)
+            if text.strip():
+                yield _read(source, source.base + place, count, text)
+    yield count
+
+
+def text_at(stream: BinaryIO, place: int) -> bytes:
+    """The line that begins at a place."""
+    stream.seek(place)
+    return stream.readline()
+
+
+def _read(source: Source, number: int, line: int, text: bytes) -> Found | Bad:
+    try:
+        return Found(number, read_record(text), text)
+    except Refused as refused:
+        return Bad(number, Refusal(source.name, line, refused.field, refused.problem, refused.form), text)
+
+
+def _to_first_line(stream: BinaryIO, start: int) -> None:
+    if start:
+        stream.seek(start - 1)
+        _line(stream)
+
+
+def _line(stream: BinaryIO) -> bytes:
+    # A line without end must not fill the memory: what is over the limit is refused by its first part.
+    part = rest = stream.readline(MAX_LINE_BYTES + 2)
+    while rest and not rest.endswith(b"\n"):
+        rest = stream.readline(MAX_LINE_BYTES)
+    return part

@@ -1,0 +1,149 @@
+"""What the first pass keeps of a record: who, when, with whom, and what its note shares with others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.bulk.lines import Bad, Block, Found, Source, records
+from mappings.records import Authorization, Collaboration, Contact, Name, PlanEntry, Program, Record, Staff
+from mappings.situation import DID_NOT_HAPPEN, only_id, sentences_of, words_of
+from mappings.units import whole_minutes
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+COLUMNS = (
+    "number, kind, id, version, jurisdiction, person, peer, authorization, session, entry, program, zone, "
+    'began, ended, start, "end", happened, lasts, name, peer_name, relates'
+)
+Row = tuple[Any, ...]
+
+
+@dataclass
+class Rows:
+    """What one block, or the records known beforehand, give to the index."""
+
+    records: list[Row] = field(default_factory=list)
+    notes: list[Row] = field(default_factory=list)
+    meetings: list[Row] = field(default_factory=list)
+    office: list[Row] = field(default_factory=list)
+    known: list[Row] = field(default_factory=list)
+    earlier: list[Row] = field(default_factory=list)
+    refused: list[Bad] = field(default_factory=list)
+    lines: int = 0
+
+    def add(self, number: int, record: Record, text: bytes) -> None:
+        """Keep one record of the input."""
+        if isinstance(record, Contact | PlanEntry):
+            self.records.append(
+                _contact(number, record) if record.kind == "contact" else _entry(number, record)
+            )
+            self.meetings += [(number, record.individual.id, *_meeting(one)) for one in record.collaboration]
+            if record.kind == "contact":
+                self.notes += _notes(number, record)
+            return
+        self.office.append((number, record.kind, text))
+        self.known += [(*key, number) for key in _keys(record)]
+        if isinstance(record, Authorization):
+            self.earlier.append((key_of(record.member or "", record.service or ""), number))
+
+
+def rows_of(source: Source, block: Block) -> Rows:
+    """What the records of one block give to the index."""
+    rows = Rows()
+    for item in records(source, block):
+        if isinstance(item, Found):
+            rows.add(item.number, item.record, item.text)
+        elif isinstance(item, Bad):
+            rows.refused.append(item)
+        else:
+            rows.lines = item
+    return rows
+
+
+def key_of(*parts: str) -> str:
+    """Several texts as one key."""
+    return json.dumps(parts, ensure_ascii=False)
+
+
+def hashed(kind: str, text: str) -> int:
+    """64 bits that stand for the words of a note, or for one of its sentences."""
+    digest = hashlib.blake2b(f"{kind}{text}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def micros(moment: datetime | None) -> int:
+    """A moment in UTC as microseconds, to sort by; the first of all moments where it is missing."""
+    return ((moment or _LONG_AGO).astimezone(UTC) - EPOCH) // _MICROSECOND
+
+
+def name_of(name: Name | None) -> str | None:
+    """The first and last names as JSON; None where there is no name."""
+    return None if name is None else json.dumps([name.given, name.family], ensure_ascii=False)
+
+
+def as_far_as_known(**fields: Any) -> Contact:
+    """A contact of which only some fields are asked."""
+    return Contact.model_construct(**fields)
+
+
+def _contact(number: int, one: Contact) -> Row:
+    service, program, peer = one.service, one.program, one.peer
+    whole = program is not None and not only_id(program)
+    carried = peer.name if peer is not None and not only_id(peer) else None
+    lasts = one.start is not None and one.end is not None and _lasts(one.start, one.end)
+    return (
+        number, "contact", one.id, one.version, one.jurisdiction, one.individual.id,
+        peer.id if peer is not None else None,
+        one.authorization.id if one.authorization is not None else None,
+        (one.group.session or None) if one.group is not None else None,
+        service.plan_entry if service is not None else None,
+        program.id if program is not None else None,
+        (program.time_zone or "") if program is not None and whole else None,
+        micros(one.start), micros(one.end), _text(one.start), _text(one.end),
+        one.status not in DID_NOT_HAPPEN, lasts, name_of(one.individual.name), name_of(carried),
+        one.relates_to.id if one.relates_to is not None else None,
+    )  # fmt: skip
+
+
+def _entry(number: int, one: PlanEntry) -> Row:
+    head = (number, "plan-entry", one.id, one.version, one.jurisdiction, one.individual.id)
+    return (*head, *[None] * 10, False, False, None, None, None)
+
+
+def _notes(number: int, one: Contact) -> Iterable[Row]:
+    if one.peer is None or one.start is None or one.status in DID_NOT_HAPPEN:
+        return
+    words = words_of(one.note)
+    found = [hashed("w", words)] if words else []
+    for each in (*found, *(hashed("s", key) for key in sentences_of(one.note))):
+        yield one.peer.id, each, micros(one.start), number
+
+
+def _keys(record: Staff | Program | Authorization) -> Iterable[tuple[str, str]]:
+    # Under their place and id, and under the id alone; an authorization only counts where it was given.
+    yield record.kind, f"{record.jurisdiction}|{record.id}"
+    if not isinstance(record, Authorization):
+        yield record.kind, record.id
+    yield f"any {record.kind}", record.id
+
+
+def _meeting(one: Collaboration) -> Row:
+    return _day(one.on), one.reference, json.dumps(one.with_, ensure_ascii=False)
+
+
+def _day(day: Any) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _lasts(start: datetime, end: datetime) -> bool:
+    return whole_minutes(end.astimezone(UTC) - start.astimezone(UTC)) > 0
