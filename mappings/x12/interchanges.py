@@ -103,6 +103,8 @@ def _walk(parts: Sequence[Part], file: Opened) -> None:
             file.doubts.append(f"Segment {shown(part.name)} stands outside of a transaction set.")
     if inside is not None:
         file.doubts.append(f"Transaction set {shown(inside[0].text(2))} has no end; it is left out.")
+    if not parts or parts[-1].name != "IEA":
+        file.doubts.append("The file ends before its IEA: some of it may be missing.")
 
 
 def _close(
