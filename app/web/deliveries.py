@@ -23,6 +23,8 @@ KINDS = {
     "plan": "Plan entry",
     "episode": "Engagement",
     "claim": "Claim",
+    "withdrawal": "Word that a note was entered in error",
+    "referral": "Referral",
 }
 MAY_RETRY = (SUPERVISOR, ADMINISTRATOR, BILLER, ENGINEER, LPHA, PEER)
 LARGEST_ROW = 2**63 - 1  # of a database

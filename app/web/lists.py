@@ -8,7 +8,7 @@ from typing import Any
 from flask import render_template
 from sqlalchemy.orm import Session
 
-from app import assignments, authorizations, charting, duties, engagement, signing, worklists
+from app import assignments, authorizations, charting, duties, engagement, signing, worklists, wrong_chart
 from app import beside as besides
 from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR
 from app.web import choices
@@ -33,8 +33,10 @@ def person_page() -> str:
         units = authorizations.units_left(session, actor(), kit().library, kit().now())
         found = besides.of_person(session, actor()) if may_read else None
         referrals, rule = _referrals(session)
+        gone = wrong_chart.of_person(session, actor()) if actor().is_any(SUPERVISOR) else ()
     return render_template(
         "home_person.html",
+        in_error=gone,
         beside=found,
         referrals=referrals,
         referral_rule=rule,

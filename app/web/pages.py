@@ -179,6 +179,7 @@ SAID = {
     "plan-signed": "Signed. The entry now counts and goes to the chart.",
     "plan-ended": "Ended. The entry no longer counts after that day.",
     "engagement": "Recorded.",
+    "withdrawn": "Withdrawn. It counts nowhere any more and stays to be read.",
     "staff": "Saved. It counts from now on.",
     "program": "Saved. What is missing was asked anew.",
     "imported": "The list was read.",

@@ -15,6 +15,7 @@ from app import (
     assignments,
     authorizations,
     beside,
+    consents,
     engagement,
     history,
     individuals,
@@ -257,6 +258,8 @@ def _numbers(session: Any, office: Office, issuer: str, patient: str) -> dict[st
     meeting = meetings.note(
         session, keeper, date(2026, 3, 3), 30, "Team", [WHO["peer"], WHO["supervisor"]], [patient], "", now
     )
+    given = consents.Given("tpo", ("chart",), "My providers", date(2026, 3, 1), None, "Binder 1", "")
+    consent = consents.record(session, peer, given, now)
     details = replace(
         authorizations.first_of(session, keeper, office.kit.library, now),
         service="H0038",
@@ -273,7 +276,7 @@ def _numbers(session: Any, office: Office, issuer: str, patient: str) -> dict[st
         )
     )
     day = history.entries(session, issuer, patient)[0].number
-    given = assignments.assign(session, keeper, WHO["peer"], patient, now)
+    assigned = assignments.assign(session, keeper, WHO["peer"], patient, now)
     opened = assignments.break_glass(session, peer, patient, "person", "It could not wait", "setup", now)
     return {
         "engagement day": {"number": day},
@@ -284,8 +287,9 @@ def _numbers(session: Any, office: Office, issuer: str, patient: str) -> dict[st
         },
         "claim": {"reference": claim.one().control_number},
         "delivery": {"row_id": sent.one().id},
-        "assignment": {"number": given},
-        "own assignment": {"number": given},
+        "consent": {"number": consent},
+        "assignment": {"number": assigned},
+        "own assignment": {"number": assigned},
         "opening": {"number": opened},
     }
 

@@ -137,6 +137,22 @@ FORMS = {
         {"record_number": ["MRN-70001"], "born": ["1990-02-03"], "reason": ["It could not wait."]},
     ),
     "beside.rights": Sent("peer", MOSS, "beside.page", {"rights-how": ["explained"], "rights-on": DAY}),
+    "consents.record": Sent(
+        "peer",
+        MOSS,
+        "consents.page",
+        {
+            "scope": ["tpo"],
+            "destinations": ["chart"],
+            "recipient": ["My providers"],
+            "from": DAY,
+            "copy": ["Binder 1"],
+        },
+    ),
+    "consents.revoke": Sent("peer", MOSS, "consents.page", {"said": ["On the phone"]}),
+    "wrong_charts.withdraw": Sent(
+        "peer", MOSS, "wrong_charts.ask", {"confirm": ["yes"], "reason": ["Same name."]}
+    ),
     "beside.strike": Sent("peer", MOSS, "beside.page", {"strike-reason": ["Noted twice."]}),
     "planning.end": Sent("clinician", MOSS, "planning.one", {"on": ["2026-03-04"]}),
 }
