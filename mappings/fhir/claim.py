@@ -44,7 +44,7 @@ OUTPATIENT = "http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBInstitutionalClaimS
 REVENUE = "https://www.nubc.org/CodeSystem/RevenueCodes"
 _CLAIM_INFO = f"{THO}/us-claim-information-category"
 _CARIN_ROLES = "http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBClaimCareTeamRole"
-# R4's own copy of claimcareteamrole knows neither rendering nor attending, and judges that hold it refuse them.
+# R4's own copy of claimcareteamrole knows neither rendering nor attending; judges that hold it refuse them.
 _ROLES = {
     "rendering": (_CARIN_ROLES, "rendering", "Rendering provider"),
     "attending": (_CARIN_ROLES, "attending", "Attending"),
@@ -205,7 +205,7 @@ def _information(claim: ClaimDraft, type_of_bill: str | None) -> Iterator[Json]:
 def _rate_code(code: str) -> Json:
     # A code, not an amount, though it stands in a value code on the paper form: R4 has no money here anyway.
     return {
-        "category": concept(local_coding("claim-information", "value-code", "Value code")),
+        "category": concept(local_coding("claim-information", "value-code")),
         "code": concept(coding(VALUE_CODES, "24"), text="Medicaid rate code"),
         "valueString": code,
     }

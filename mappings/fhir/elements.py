@@ -15,6 +15,8 @@ from xml.sax.saxutils import escape
 
 import orjson
 
+from mappings.fhir import local_codes
+
 Json = dict[str, Any]
 # How long a time is whose offset is of hours and minutes, without and with a part of a second.
 _WITH_MINUTES = (len("2026-03-04T10:00:00-05:00"), len("2026-03-04T10:00:00.000000-05:00"))
@@ -84,8 +86,8 @@ def coding(system: str, code: str, display: str | None = None) -> Json:
 
 
 def local_coding(system: str, code: str, display: str | None = None) -> Json:
-    """A Coding of one of our own code systems, named by its last part."""
-    return coding(f"{CODE_SYSTEMS}/{system}", code, display)
+    """A Coding of one of our own code systems, named by its last part; only an open one takes a display."""
+    return coding(f"{CODE_SYSTEMS}/{system}", code, display or local_codes.display(system, code))
 
 
 def concept(*codings: Json, text: str | None = None) -> Json:

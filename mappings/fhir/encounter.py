@@ -37,7 +37,6 @@ _STATUS = {
 _PARTICIPATION = {"PPRF": "primary performer", "SPRF": "secondary performer", "PART": "Participation"}
 _PERTAINS_TO_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
 _LONGEST_REASON = 200
-_SERVICE_PHASES = {"pre-admission": "Before admission", "enrolled": "During admission"}
 
 
 def encounter_entry(scene: Scene, goal: Json | None) -> Json | None:
@@ -112,14 +111,13 @@ def _types(scene: Scene) -> list[Json]:
     visit = coding(SNOMED, "308335008", "Patient encounter procedure")
     found = [
         concept(visit, *service.get("coding", ()), text=service["text"]),
-        concept(local_coding("service-phase", phase, _SERVICE_PHASES[phase])),
+        concept(local_coding("service-phase", phase)),
     ]
     basis = terms.term(scene.library, "bases", scene.service.basis)
     if basis:
         found.append(concept(coding(*basis)))
     if _without_individual(scene):
-        words = "With family or collaterals alone"
-        found.append(concept(local_coding("presence", "collateral-only", words)))
+        found.append(concept(local_coding("presence", "collateral-only")))
     return found
 
 

@@ -35,13 +35,13 @@ def _task(scene: Scene, one: Signed, first: Signed, who: Json) -> Json:
         text=narrative("Co-signature of a peer support note", [("Done", stamp(one.at))]),
         identifier=[who],
         status="completed",
-        businessStatus=concept(local_coding("cosignature-status", "signed", "Signed")),
+        businessStatus=concept(local_coding("cosignature-status", "signed")),
         intent="order",
         code=concept(
             coding(
                 "http://hl7.org/fhir/CodeSystem/task-code", "approve", "Activate/approve the focal resource"
             ),
-            local_coding("task", "cosign-note", "Co-sign a note"),
+            local_coding("task", "cosign-note"),
         ),
         description="Co-sign the peer support note",
         focus=scene.note_reference,
@@ -51,9 +51,7 @@ def _task(scene: Scene, one: Signed, first: Signed, who: Json) -> Json:
         authoredOn=stamp(first.at),
         lastModified=stamp(one.at),
         requester=scene.people.practitioner(first.by),
-        performerType=[
-            concept(local_coding("performer", "lpha", "Licensed practitioner of the healing arts"))
-        ],
+        performerType=[concept(local_coding("performer", "lpha"))],
         owner=scene.people.practitioner(one.by),
         output=[{"type": concept(text="Co-signature"), "valueReference": scene.signature_reference(one)}],
     )
