@@ -26,6 +26,7 @@ _WHOLE_CODES = {
         "entered-in-error"
     ),
     ("Quantity", "comparator"): "< <= >= >",
+    ("CapabilityStatement", "format"): "json xml ttl application/fhir+json application/fhir+xml",
     ("Goal", "lifecycleStatus"): (
         "proposed planned accepted active on-hold completed cancelled entered-in-error rejected"
     ),
