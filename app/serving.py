@@ -28,6 +28,8 @@ KEEP_ALIVE_SECONDS = 75
 REQUEST_SECONDS = 120
 GRACEFUL_SECONDS = 20
 THREADS = 160
+# A page makes some ten thousand objects, and nearly all are gone with it: looking sooner finds nothing.
+GARBAGE = (25_000, 20, 50)
 # SQLite takes one writer at a time: beyond a few processes they only wait for each other.
 MOST_PROCESSES = 4
 
@@ -106,6 +108,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         # What stands now stands as long as the process: looking through it again and again costs a tenth.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GARBAGE)
         return app
 
     def _ready(self, _server: Any) -> None:

@@ -21,6 +21,7 @@ from app.settings import Settings
 SAFE_WAL = (3, 51, 3)
 BUSY_MILLISECONDS = 30_000
 _WRITES, _LASTING, _STILL = "peerchart_writes", "peerchart_lasting", "peerchart_still"
+_BELOW = "peerchart_below"
 # Connections are opened once and kept: each costs as much as a page.
 _KEPT_OPEN, _MORE = 60, 40
 
@@ -106,7 +107,10 @@ def rows(session: Session, statement: Executable, **values: object) -> Result[An
     holds is written first. A record is for what will be changed: to make one, and to make the statement anew
     each time, costs four times as much as to ask."""
     session.flush()
-    return session.connection().execute(statement, values)
+    below: Connection | None = session.info.get(_BELOW)
+    if below is None or not below.in_transaction():
+        below = session.info[_BELOW] = session.connection()
+    return below.execute(statement, values)
 
 
 class Store:

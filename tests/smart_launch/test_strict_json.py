@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smart_launch import strict_json
 from smart_launch.strict_json import MAX_DEPTH, UnreadableJson, loads, loads_object
 
 REFUSED = {
@@ -16,6 +17,8 @@ REFUSED = {
     "a number of 5000 digits": b"1" * 5000,
     "too deep": b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1),
     "deep enough to end the recursion": b"[" * 100_000,
+    "a string without end, full of quotes": b'"' + b'\\"' * 1_000_000,
+    "too deep before a string without end": b"[" * (MAX_DEPTH + 1) + b'"' + b'\\"' * 1_000_000,
     "not UTF-8": b'"\xff"',
     "half a character": b'"\\ud800"',
     "cut in the middle": b'{"a": [1, 2',
@@ -39,6 +42,12 @@ def test_a_text_longer_than_allowed_is_refused_before_it_is_read() -> None:
 
 def test_brackets_inside_strings_are_not_depth() -> None:
     assert loads(json.dumps("[{" * 100 + '\\"' * 5).encode()) == "[{" * 100 + '\\"' * 5
+
+
+@given(st.lists(st.sampled_from(list('[]{}"\\ a,'))).map("".join), st.integers(1, 6))
+def test_what_is_shallow_at_a_glance_is_so_when_it_is_counted(text: str, most: int) -> None:
+    if strict_json._is_shallow(text, most):
+        strict_json._count_depth(text, most)
 
 
 def test_the_deepest_allowed_text_is_read() -> None:
