@@ -83,13 +83,14 @@ def _interchanges(file: Opened, found: Answers) -> None:
 
 def _acknowledgement(told: TransactionSet, found: Answers) -> None:
     """999: IK5 for each set of ours, else AK9 for the whole group."""
-    group, current, errors, seen = "", None, list[str](), False
+    group, current, errors = "", None, list[str]()
+    answered: list[str] = []
     source = _source("999", told)
     for part in told.body:
         if part.name == "AK1":
-            group, seen = part.text(2), False
+            group, answered = part.text(2), []
         elif part.name == "AK2":
-            current, errors, seen = part.text(2), [], True
+            current, errors = part.text(2), []
         elif part.name == "IK3":
             errors.append(_segment_error(part))
         elif part.name == "IK4":
@@ -99,11 +100,18 @@ def _acknowledgement(told: TransactionSet, found: Answers) -> None:
             errors.append(f"claim {shown(part.parts(1)[1])}")
         elif part.name == "IK5" and current is not None:
             _set_told(found, group, current, part.text(1), errors, source)
+            answered.append(part.text(1))
             current = None
-        elif part.name == "AK9" and (not seen or part.text(1) in ("R", "M", "W", "X")):
-            _set_told(found, group, None, part.text(1), errors, source)
+        elif part.name == "AK9" and not (answered and _fits(part.text(1), answered)):
+            _set_told(found, group, None, part.text(1), [], source)
     if current is not None:
         found.doubts.append(f"999 {shown(told.number)} leaves set {shown(current)} without an answer.")
+
+
+def _fits(code: str, answered: list[str]) -> bool:
+    """Whether the answers to the sets tell what the group's says: a group may be refused for itself."""
+    refused = [each for each in (code, *answered) if not words.ACKNOWLEDGED.get(each, ("", True))[1]]
+    return code not in refused or len(refused) > 1
 
 
 def _set_told(

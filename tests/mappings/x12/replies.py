@@ -60,7 +60,8 @@ def remittance(claims: Sequence[str], number: str = "000000779", trace: str = "E
     """An 835 with the given segments of its claims."""
     body = [
         "BPR*I*46.2*C*ACH*CCP*01*999999992*DA*123456*1512345678**01*999988880*DA*98765*20260316",
-        *(f"TRN*1*{trace}*1512345678", "DTM*405*20260314", "N1*PR*STATE MEDICAID", "N3*1 CAPITOL", "N4*ALBANY*NY*12210"),
+        *(f"TRN*1*{trace}*1512345678", "DTM*405*20260314", "N1*PR*STATE MEDICAID", "N3*1 CAPITOL"),
+        "N4*ALBANY*NY*12210",
         *("PER*BL*HELP*TE*8005550100", "N1*PE*RIVERBEND MHOTRS*XX*1900000013", "LX*1"),
         *claims,
     ]  # fmt: skip

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import pytest
+import pyx12.map_if
 
 from mappings.claim_forms import PROFESSIONAL
 from mappings.claims import ClaimDraft, ClaimLine, control_number
@@ -115,3 +120,11 @@ def file_of(*bills: Bill, told: Trading | None = None, first: int = 41) -> Inter
         for each in bills
     ]
     return interchange(billed, bills[0].claim.form, trades, first, NOW)
+
+
+@contextmanager
+def maps_read_once() -> Iterator[None]:
+    """The validator reads its maps from XML for each file anew, nearly all of its time: here once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pyx12.map_if.load_map_file", cache(pyx12.map_if.load_map_file))
+        yield

