@@ -157,7 +157,7 @@ def house(folder: Path) -> Iterator[House]:
 
         def config(base: str) -> Config:
             with store.write() as session:
-                register(session, keyring, _registration(base), NOW)
+                register(session, keyring, registration(base), NOW)
             return Config(
                 base_url=base,
                 database=str(folder / "ehr.sqlite3"),
@@ -171,7 +171,7 @@ def house(folder: Path) -> Iterator[House]:
             yield House(base, store, keyring, http, clock)
 
 
-def _registration(base: str) -> Issuer:
+def registration(base: str) -> Issuer:
     return Issuer(
         id="sandbox",
         iss=f"{base}/fhir",

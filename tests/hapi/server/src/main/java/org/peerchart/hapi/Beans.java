@@ -28,6 +28,7 @@ import ca.uhn.fhir.jpa.subscription.channel.config.SubscriptionChannelConfig;
 import ca.uhn.fhir.jpa.subscription.match.config.SubscriptionProcessorConfig;
 import ca.uhn.fhir.jpa.subscription.match.deliver.email.IEmailSender;
 import ca.uhn.fhir.jpa.subscription.submit.config.SubscriptionSubmitterConfig;
+import ca.uhn.fhir.jpa.util.ResourceCountCache;
 import ca.uhn.fhir.context.FhirContext;
 import ca.uhn.fhir.rest.api.IResourceSupportedSvc;
 import ca.uhn.fhir.rest.server.RestfulServer;
@@ -114,6 +115,10 @@ public class Beans {
         settings.setEnforceReferentialIntegrityOnWrite(true);
         settings.setReuseCachedSearchResultsForMillis(null);
         settings.setPreExpandValueSets(false);
+        // Each test begins with an empty server.
+        settings.setAllowMultipleDelete(true);
+        settings.setExpungeEnabled(true);
+        settings.setDeleteExpungeEnabled(true);
         return settings;
     }
 
@@ -155,6 +160,11 @@ public class Beans {
     @Bean
     public IResourceSupportedSvc resourceSupported(IDaoRegistry daos) {
         return new DaoRegistryResourceSupportedSvc(daos);
+    }
+
+    @Bean(name = "myResourceCountsCache")
+    public ResourceCountCache resourceCounts(IFhirSystemDao<?, ?> systemDao) {
+        return new ResourceCountCache(systemDao::getResourceCounts);
     }
 
     @Bean
