@@ -43,7 +43,7 @@ UPDATE = os.environ.get("UPDATE_GOLDEN") == "1"
 def three() -> str:
     """Three days of two people."""
     other = PERSON.model_copy(update={"id": "MRN-70002", "name": Name(given=("Alex",), family="Moss")})
-    changes = [{}, {"day": DAY - timedelta(days=1)}, {"individual": other}]
+    changes: list[dict[str, object]] = [{}, {"day": DAY - timedelta(days=1)}, {"individual": other}]
     claims = [
         institutional(control_number=f"PCABCDEFGHIJKLMNO{place}A", **more)
         for place, more in enumerate(changes)
