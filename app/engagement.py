@@ -1,12 +1,13 @@
 """Engagement: admission, decline, discharge and re-engagement of a person, each a line that stays.
 
-A state that was not written on its day is put in later, and a wrong day is put right, by a line of its own.
+A state that was not written on its day is put in later, a wrong day is put right, and a state that never was
+is withdrawn, by a line of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
@@ -27,6 +28,7 @@ from app.engagement_change import (
     possible,
     put_in,
     reasoned,
+    spared,
 )
 from app.history import Entry, of, zone
 from app.problems import MendInput, Stale
@@ -36,6 +38,7 @@ from app.typed_text import sendable
 from app.words import DISCARDED, DRAFT, IN_ERROR
 from mappings.engagement import ADMITTED, DECLINED, DISCHARGED, ENDS, UNDECIDED, state_at, stretches
 from mappings.fhir.bundle import episode_bundle
+from mappings.fhir.episode import entered_in_error
 from mappings.library import Library
 from mappings.records import Contact, Engagement, ProgramFields
 
@@ -83,7 +86,8 @@ def record_steps(
     patient = person_of(actor)
     for status, _ in steps:
         _may(actor, status)
-    held, here = history.entries(session, actor.issuer, patient), zone(session, actor.issuer)
+    written, here = history.all_written(session, actor.issuer, patient), zone(session, actor.issuer)
+    held = [each for each in written if each.withdrawn is None]
     why = sendable(reason, "reason")
     in_time(steps, here, now)
     reasoned(held, steps, why, here)
@@ -91,7 +95,7 @@ def record_steps(
     possible(change.after(held, here), steps)
     _write(session, actor, patient, held, change, now)
     _begin(session, actor, patient, None, now)
-    return _told(session, actor, patient, held, library, now)
+    return _told(session, actor, patient, written, library, now)
 
 
 def put_right(
@@ -107,7 +111,8 @@ def put_right(
     NotAllowed, NotFound, Stale for a day that is so already, and MendInput for a day that cannot be or a
     blank reason."""
     patient = person_of(actor)
-    held, here = history.entries(session, actor.issuer, patient), zone(session, actor.issuer)
+    written, here = history.all_written(session, actor.issuer, patient), zone(session, actor.issuer)
+    held = [each for each in written if each.withdrawn is None]
     entry = next((each for each in held if each.number == number), None)
     if entry is None:
         raise not_here("entry")
@@ -123,7 +128,39 @@ def put_right(
     between(held, change.after(held, here), entry)
     _write(session, actor, patient, held, change, now)
     _begin(session, actor, patient, None, now)
-    return _told(session, actor, patient, held, library, now)
+    return _told(session, actor, patient, written, library, now)
+
+
+def withdraw(
+    session: Session, actor: Actor, number: int, reason: str, library: Library, now: datetime
+) -> Engagement:
+    """Say that a state never was: it stays in memory with the reason, and counts nowhere. The engagement goes
+    to the chart without it (in error, where nothing of it is left), and the person's claims are drafted anew.
+    Raises NotAllowed, NotFound, and MendInput for a blank reason, for what a signed contact began, and where
+    what follows could not stand without it."""
+    patient = person_of(actor)
+    written = history.all_written(session, actor.issuer, patient)
+    held = [each for each in written if each.withdrawn is None]
+    entry = next((each for each in held if each.number == number), None)
+    if entry is None:
+        raise not_here("entry")
+    _may(actor, entry.status)
+    why = sendable(reason, "gone")
+    if not why:
+        blank = "Say why it never was"
+        raise MendInput("The reason is blank.", f"{blank}.", {"gone": blank})
+    spared(held, entry)
+    _withdrawn(session, actor, patient, entry, why, now)
+    _begin(session, actor, patient, None, now)
+    return _told(session, actor, patient, written, library, now)
+
+
+def _withdrawn(session: Session, actor: Actor, patient: str, entry: Entry, why: str, now: datetime) -> None:
+    gone = Change((), (), Written(actor.staff_id, now, why))
+    _line(session, actor.issuer, patient, gone, history.WITHDRAWN, entry.at, entry.number)
+    session.flush()
+    detail: dict[str, Any] = {"entry": entry.number, "status": entry.status, "since": entry.at.isoformat()}
+    audit.did(session, actor, "engagement withdrawn", now, subject=patient, **detail)
 
 
 def begin(session: Session, actor: Actor, contact: Contact, library: Library, now: datetime) -> None:
@@ -131,7 +168,7 @@ def begin(session: Session, actor: Actor, contact: Contact, library: Library, no
     history, and one of an earlier day moves a beginning that nobody but a contact stated. Nothing happens
     where the history says it already."""
     patient, here = person_of(actor), zone(session, actor.issuer)
-    held = history.entries(session, actor.issuer, patient)
+    held = history.all_written(session, actor.issuer, patient)
     if _begin(session, actor, patient, history.day_of_contact(contact, here), now):
         _told(session, actor, patient, held, library, now)
 
@@ -155,9 +192,13 @@ def adopt(
     """Take over a state that the EHR's own chart shows (`source` is its reference) where it says more than
     the history does; nothing is sent. A beginning that only a contact stated gives way to it. False when it
     is known already or cannot follow what is known."""
-    held, here = history.entries(session, issuer, patient), zone(session, issuer)
-    if any((each.by, each.status, each.first_at) == (source, status, at) for each in held):
+    written, here = history.all_written(session, issuer, patient), zone(session, issuer)
+    if any((each.by, each.status, each.first_at) == (source, status, at) for each in written):
         return False
+    # The EHR may still show what was withdrawn here: somebody said that it never was.
+    if any(each.withdrawn and each.status == status and at in (each.at, each.first_at) for each in written):
+        return False
+    held = [each for each in written if each.withdrawn is None]
     change = put_in(held, [(status, at)], Written(source, now, ""), here)
     stated = [each for each in held if not each.automatic]
     late = bool(stated) and instant(at, UTC) < instant(stated[-1].at, UTC)
@@ -307,24 +348,25 @@ def _line(
 def _told(
     session: Session, actor: Actor, patient: str, held: Sequence[Entry], library: Library, now: datetime
 ) -> Engagement:
-    """Send what changed of the engagements to the chart and draft the person's claims anew."""
+    """Send what changed of the engagements since `held` (all that was written before) to the chart and draft
+    the person's claims anew."""
     here = zone(session, actor.issuer)
-    after = history.entries(session, actor.issuer, patient)
+    after = _as_sent(history.all_written(session, actor.issuer, patient), here)
     before = _as_sent(held, here)
-    changed = [
-        (place, name)
-        for place, (name, content) in enumerate(_as_sent(after, here).items())
-        if before.get(name) != content
-    ]
+    key = f"episode/{patient}/{_last_line(session, actor.issuer, patient)}"
+    changed = [(place, name) for place, (name, said) in enumerate(after.items()) if before.get(name) != said]
     for count, (place, name) in enumerate(changed):
-        key = f"episode/{patient}/{_last_line(session, actor.issuer, patient)}"
         _send(session, actor.issuer, patient, key if not count else f"{key}/{name}", place, library, now)
+    for place, name in enumerate(before):
+        if name not in after:
+            _send(session, actor.issuer, patient, f"{key}/{name}/in-error", place, library, now, held)
     billing.draft(session, actor.issuer, patient, library, now)
     return of(session, actor.issuer, patient)
 
 
-def _as_sent(held: Sequence[Entry], here: tzinfo) -> dict[str, tuple[Step, ...]]:
-    names = history.episode_names(held, here)
+def _as_sent(written: Sequence[Entry], here: tzinfo) -> dict[str, tuple[Step, ...]]:
+    names = history.episode_names(written, here)
+    held = [each for each in written if each.withdrawn is None]
     content = (tuple((each.status, each.at) for each in stretch) for stretch in stretches(held))
     return dict(zip(names, content, strict=True))
 
@@ -335,8 +377,16 @@ def _last_line(session: Session, issuer: str, patient: str) -> int:
 
 
 def _send(
-    session: Session, issuer: str, patient: str, key: str, place: int, library: Library, now: datetime
+    session: Session,
+    issuer: str,
+    patient: str,
+    key: str,
+    place: int,
+    library: Library,
+    now: datetime,
+    gone: Sequence[Entry] | None = None,
 ) -> None:
+    """Send the engagement at `place`; with `gone` that of these entries, as entered in error."""
     around = judging.around(session, issuer, patient)
     # The Bundle of an engagement hangs on a contact; where there is none yet, one of this moment stands in.
     moment = Contact(
@@ -345,13 +395,18 @@ def _send(
         jurisdiction=jurisdiction_of(session, issuer),
         individual=individuals.find(session, issuer, patient).record,
         program=None if around.program is None else ProgramFields(id=around.program.id),
-        engagement=of(session, issuer, patient),
+        engagement=of(session, issuer, patient) if gone is None else history.as_record(gone),
         start=now,
     )
     links = history.chart_links(session, issuer, patient, None)
-    payload = judging.payload(
-        "engagement", lambda: episode_bundle(moment, around.surroundings(), links, library, now, place)
-    )
+    if gone is not None:
+        links = replace(links, episodes=history.episode_names(gone, zone(session, issuer)))
+
+    def bundle() -> Mapping[str, Any]:
+        made = episode_bundle(moment, around.surroundings(), links, library, now, place)
+        return made if gone is None else entered_in_error(made)
+
+    payload = judging.payload("engagement", bundle)
     outbox.add(session, issuer, outbox.CHART, outbox.EPISODE, key, patient, patient, payload, now)
 
 
@@ -369,4 +424,5 @@ __all__ = [
     "record",
     "record_steps",
     "set_goal",
+    "withdraw",
 ]

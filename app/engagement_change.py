@@ -162,3 +162,22 @@ def instant(at: date | datetime | None, here: tzinfo) -> datetime:
         return at
     day = at or date.min
     return datetime(day.year, day.month, day.day, tzinfo=here)
+
+
+def spared(held: Sequence[Entry], entry: Entry) -> None:
+    """Raises MendInput where the entry cannot be withdrawn: a signed contact began it, or what follows could
+    not stand without it."""
+    if entry.automatic:
+        words = "It begins with a signed contact. Put its day right, or amend the contact"
+        raise MendInput("Nobody stated this entry.", f"{words}.", {"gone": words})
+    wrong = impossible([each for each in held if each.number != entry.number])
+    if wrong is None:
+        return
+    before, after = wrong
+    stood = f"{before.status} of {before.at}" if before else "nothing"
+    words = f"Withdraw {after.status} of {after.at} first"
+    raise MendInput(
+        f"Then {after.status} of {after.at} would follow {stood}, and that cannot be.",
+        f"{words}, or put in what happened between.",
+        {"gone": f"{words}: it cannot follow {stood}"},
+    )

@@ -20,10 +20,13 @@ from app.staff import program_of
 from app.store import rows
 from app.tables import EngagementGoalRow, EngagementRow
 from app.tables.base import Table
-from mappings.engagement import ADMITTED, DECLINED, UNDECIDED, day_of, in_order, stretches
+from mappings.engagement import ADMITTED, DECLINED, ENDS, UNDECIDED, day_of, in_order
 from mappings.fhir.people import ChartLinks
 from mappings.records import Contact, Engagement, EngagementEntry
 from mappings.situation import zone_of
+
+# The status of a line that says of the one it corrects: this never was.
+WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Correction:
 @dataclass(frozen=True)
 class Entry:
     """One state as it counts now: `at` its day or aware time, `first_at` as it was written at first, `late`
-    why it was written after a later one. `automatic` where a contact began it and nobody said so."""
+    why it was written after a later one. `automatic` where a contact began it and nobody said so. One that
+    was `withdrawn` never was: it stays to be read and counts nowhere."""
 
     number: int
     status: str
@@ -53,6 +57,7 @@ class Entry:
     automatic: bool
     late: str = ""
     corrections: tuple[Correction, ...] = ()
+    withdrawn: Correction | None = None
 
     def put_right(self, correction: Correction) -> Entry:
         """The same state on the day of the correction; what a person says is no longer automatic."""
@@ -65,12 +70,18 @@ class Entry:
 
 
 def entries(session: Session, issuer: str, patient: str) -> tuple[Entry, ...]:
-    """The history of one person by the days that count, each state with its corrections."""
+    """The history of one person by the days that count, each state with its corrections; without what was
+    withdrawn."""
+    return tuple(each for each in all_written(session, issuer, patient) if each.withdrawn is None)
+
+
+def all_written(session: Session, issuer: str, patient: str) -> tuple[Entry, ...]:
+    """The same with what was withdrawn, each in its place."""
     written = rows(session, _ENTRIES, whose=issuer, who=patient).all()
-    later: dict[int, list[Correction]] = defaultdict(list)
+    later: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in written:
         if row.corrects is not None:
-            later[row.corrects].append(_correction(row))
+            later[row.corrects].append(row)
     found = [_entry(row, later[row.id]) for row in written if row.corrects is None]
     return tuple(in_order(found, zone(session, issuer)))
 
@@ -138,17 +149,29 @@ def day_of_contact(contact: Contact, here: tzinfo) -> date | None:
     return contact.start.astimezone(here).date()
 
 
-def episode_names(held: Sequence[Entry], here: tzinfo) -> tuple[str, ...]:
+def episode_names(written: Sequence[Entry], here: tzinfo) -> tuple[str, ...]:
     """The names by which the person's engagements are known in the EHR, in order of time: the day as it was
-    first written of the entry that was written first. So it stays when a day is put right or an entry is
-    written late, and no two are alike."""
-    names = _labels(held, here)
-    return tuple(names[min(each.number for each in stretch)] for stretch in stretches(held))
+    first written of the entry that was written first, of `all_written`. So it stays when a day is put right,
+    an entry is written late or one of several is withdrawn, and no two are alike."""
+    names = _labels(written, here)
+    return tuple(names[min(each.number for each in stretch)] for stretch in _with_withdrawn(written))
+
+
+def _with_withdrawn(written: Sequence[Entry]) -> list[list[Entry]]:
+    """The engagements, each with the withdrawn entries that stood in it; one that nothing is left of is
+    none."""
+    cut: list[list[Entry]] = []
+    for entry in written:
+        counting = [each for each in cut[-1] if each.withdrawn is None] if cut else []
+        if not cut or (counting and counting[-1].status in ENDS):
+            cut.append([])
+        cut[-1].append(entry)
+    return [each for each in cut if any(one.withdrawn is None for one in each)]
 
 
 def chart_links(session: Session, issuer: str, patient: str, encounter: str | None) -> ChartLinks:
     """References to what the EHR owns, and the names of the person's engagements there. Raises NotFound."""
-    names = episode_names(entries(session, issuer, patient), zone(session, issuer))
+    names = episode_names(all_written(session, issuer, patient), zone(session, issuer))
     return replace(individuals.chart_links(session, issuer, patient, encounter), episodes=names)
 
 
@@ -160,6 +183,11 @@ def zone(session: Session, issuer: str) -> tzinfo:
 def read_at(at: str) -> date | datetime:
     """The day or the aware time of a stored entry."""
     return datetime.fromisoformat(at) if len(at) > 10 else date.fromisoformat(at)
+
+
+def as_record(written: Sequence[Entry]) -> Engagement:
+    """The engagement that these entries tell of, without what was withdrawn."""
+    return Engagement(history=_told(each for each in written if each.withdrawn is None))
 
 
 def _told(held: Iterable[Entry]) -> tuple[EngagementEntry, ...]:
@@ -181,12 +209,13 @@ def _labels(held: Sequence[Entry], here: tzinfo) -> dict[int, str]:
     return labels
 
 
-def _entry(row: Row[Any], later: Sequence[Correction]) -> Entry:
+def _entry(row: Row[Any], later: Sequence[Row[Any]]) -> Entry:
     at = read_at(row.at)
     late = row.reason or ""
     entry = Entry(row.id, row.status, at, at, row.recorded_by, row.recorded_at, row.automatic, late)
-    for correction in later:
-        entry = entry.put_right(correction)
+    for each in later:
+        said = _correction(each)
+        entry = replace(entry, withdrawn=said) if each.status == WITHDRAWN else entry.put_right(said)
     return entry
 
 

@@ -33,6 +33,7 @@ LABELS = {
     "goal": "Goal of the contacts",
     "reason": "Why it is written late",
     "why": "Why the day is another one",
+    "gone": "Why it never was",
     "to": "True day",
     "to_time": "Time",
 }
@@ -122,6 +123,20 @@ def put_right(number: int) -> ResponseReturnValue:
     return redirect(url_for("engagement.page", said="engagement"), 303)
 
 
+@engagement.post("/<int:number>/withdraw")
+@allow(*RECORDERS, person=True)
+def withdraw(number: int) -> ResponseReturnValue:
+    """Say that a state never was, and why; it stays to be read."""
+    entry, values = _entry(number), values_of(request.form.to_dict(flat=False))
+    try:
+        with kit().store.write() as session:
+            office.withdraw(session, actor(), number, first(values, "gone"), kit().library, kit().now())
+    except MendInput as problem:
+        whole = {"gone": f"{problem.message} {problem.what_to_do}"}
+        return _day_page(entry, values, dict(problem.errors) or whole, 422)
+    return redirect(url_for("engagement.page", said="withdrawn"), 303)
+
+
 def _step(values: Values, row: str, must: bool = True) -> Step | None:
     """The state and day of one row of a form; None for an empty row that may be so."""
     status, on = first(values, f"status{row}"), first(values, f"on{row}")
@@ -184,9 +199,10 @@ def _entry(number: int) -> Entry:
 def _page(values: Values, errors: Errors, status: int) -> ResponseReturnValue:
     with kit().store.read() as session:
         known = office.of(session, actor().issuer, str(actor().patient))
-        held = history.entries(session, actor().issuer, str(actor().patient))
+        written = history.all_written(session, actor().issuer, str(actor().patient))
         outside = office.outside(session, actor())
         names = {each.record.id: each.name for each in staff.everyone(session, actor().issuer)}
+    held = [each for each in written if each.withdrawn is None]
     today = kit().now().astimezone(zone()).date().isoformat()
     shown = {"goal": [known.goal or ""], "on": [today], **values}
     following = [
@@ -196,6 +212,7 @@ def _page(values: Values, errors: Errors, status: int) -> ResponseReturnValue:
         "engagement/page.html",
         form=FormView(shown, LABELS, errors),
         held=held[::-1],
+        withdrawn=[each for each in written[::-1] if each.withdrawn],
         outside=outside,
         names=names,
         status=held[-1].status if held else None,

@@ -22,6 +22,10 @@ from mappings.fhir.repeated import Repeated
 from mappings.records import Engagement, EngagementEntry
 
 _STATUS = {UNDECIDED: "planned", ADMITTED: "active", DECLINED: "cancelled", DISCHARGED: "finished"}
+_IN_ERROR = {
+    "status": "entered-in-error",
+    "text": narrative("Engagement", [("Status", "entered in error")]),
+}
 Span = tuple[EngagementEntry, ...]
 
 
@@ -63,6 +67,17 @@ def episode_part(key: str, people: People, span: Span, otherwise: date, now: dat
     """The entry of `episode_entry`, for the many contacts of one engagement."""
     source = (span, None if span else otherwise, people.individual, people.program, now)
     return Repeated(f"episode {key}", source, lambda: [episode_entry(key, people, span, otherwise, now)])
+
+
+def entered_in_error(bundle: Json) -> Json:
+    """The Bundle of one engagement that never was: its EpisodeOfCare is marked as entered in error."""
+    entries = [
+        {**each, "resource": {**each["resource"], **_IN_ERROR}}
+        if each["resource"]["resourceType"] == "EpisodeOfCare"
+        else each
+        for each in bundle["entry"]
+    ]
+    return {**bundle, "entry": entries}
 
 
 def _episode(who: Json, people: People, known: Sequence[EngagementEntry], otherwise: date) -> Json:

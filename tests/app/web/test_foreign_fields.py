@@ -115,6 +115,7 @@ FORMS = {
         "engagement.late",
         {"status": ["admitted"], "on": ["2026-01-20"], "reason": ["It was written on paper."]},
     ),
+    "engagement.withdraw": Sent("lpha", MOSS, "engagement.one", {"gone": ["It was another person."]}),
     "engagement.put_right": Sent(
         "lpha", MOSS, "engagement.one", {"to": ["2026-01-03"], "why": ["The day was misread."]}
     ),

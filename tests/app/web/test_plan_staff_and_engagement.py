@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -189,3 +190,18 @@ def test_deliveries_show_where_each_record_stands(office: Office) -> None:
     assert "waiting to be sent" in page
     assert "Nothing stands in this state" in desk.get("/deliveries?state=refused").text
     assert desk.post("/deliveries/99999/retry").status_code == 404
+
+
+def test_a_state_that_never_was_is_withdrawn_on_its_page_and_stays_to_be_read(office: Office) -> None:
+    desk = office.sit("chen", "pat-moss")
+    desk.post("/engagement", {"status": "admitted", "on": "2026-03-01", "at_time": ""})
+    at = re.search(r"/engagement/(\d+)", desk.get("/engagement").text)
+    assert at is not None
+    blank = desk.post(f"/engagement/{at[1]}/withdraw", {"gone": ""})
+    assert blank.status_code == 422 and "Say why it never was" in blank.text
+    done = desk.post(f"/engagement/{at[1]}/withdraw", {"gone": "It was another person."})
+    assert done.status_code == 303
+    page = desk.follow().text
+    assert "Withdrawn. It counts nowhere any more" in page
+    assert "Admitted, never was" in page.partition("Withdrawn (1)")[2]
+    assert "It was another person." in page.partition("Withdrawn (1)")[2]
