@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+from mappings.fhir.currencies import CURRENCIES
 from mappings.fhir.elements import Json
 
 Check = Callable[[Json], Iterable[str]]
@@ -138,6 +139,12 @@ def _coding(value: Json) -> Iterator[str]:
         yield "a code needs its system"
 
 
+def _money(value: Json) -> Iterator[str]:
+    currency = value.get("currency")
+    if isinstance(currency, str) and currency not in CURRENCIES:
+        yield f"{currency!r} is no currency of ISO 4217"
+
+
 CHECKS: dict[str, tuple[Check, ...]] = {
     "Period": (_period,),
     "Attachment": (_attachment,),
@@ -160,6 +167,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "ServiceRequest": (_service_request,),
     "CodeableConcept": (_concept_texts,),
     "Coding": (_coding,),
+    "Money": (_money,),
 }
 
 
