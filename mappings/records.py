@@ -563,9 +563,12 @@ class Authorization(AuthorizationFields):
 
 
 class Plan(Part):
-    """The treatment plan an entry belongs to."""
+    """The treatment plan an entry belongs to; `replaces` is the id of the plan before it, `diagnoses` what it
+    addresses, as a clinician recorded it."""
 
     id: Text = None
+    replaces: Text = None
+    diagnoses: Annotated[tuple[Diagnosis, ...], BeforeValidator(_none_is_empty)] = ()
     from_: Day = Field(default=None, alias="from")
     to: Day = None
     author: Text = None

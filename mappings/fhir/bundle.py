@@ -145,7 +145,8 @@ def plan_parts(
     entries = _whole_plan(entries, surroundings)
     people = People(first.individual, surroundings.program_of(first.program), surroundings, links)
     day = now.astimezone(surroundings.zone_of(first.program, now) or UTC).date()
-    found: list[Json | Repeated] = [plan_parts_of(entries, people, library, day)]
+    # What ends today is told today: nobody sends it again tomorrow.
+    found: list[Json | Repeated] = [plan_parts_of(entries, people, library, day, over=day)]
     plan = reference(full_url("plan", plan_key(first)), to="CarePlan")
     found.extend(plan_signature_entry(plan, each, people) for each in plan_signatures(entries, seals))
     return found, people

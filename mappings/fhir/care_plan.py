@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import partial
 
 from mappings import terms
+from mappings.fhir.condition import condition_entries, condition_reference
 from mappings.fhir.elements import (
     HCPCS,
     NUCC,
@@ -20,6 +21,7 @@ from mappings.fhir.elements import (
     filled,
     full_url,
     identifier,
+    logical,
     narrative,
     period,
     present,
@@ -32,7 +34,7 @@ from mappings.fhir.people import People
 from mappings.fhir.repeated import Repeated
 from mappings.fhir.scene import scoped_key, whose
 from mappings.library import Library
-from mappings.records import Collaboration, Engagement, Frequency, Goal, Plan, PlanEntry
+from mappings.records import Collaboration, Diagnosis, Engagement, Frequency, Goal, Plan, PlanEntry
 from mappings.seal import Seal
 
 UNIT_MINUTES = 15
@@ -47,17 +49,36 @@ _PER = {"day": ("d", "day"), "week": ("wk", "week"), "month": ("mo", "month")}
 
 
 def plan_entries(entries: Sequence[PlanEntry], people: People, library: Library, on: date) -> list[Json]:
-    """CarePlan, Goals and ServiceRequests of the entries of one plan, each on condition that it is new.
+    """CarePlan, Goals, ServiceRequests and what the plan addresses, each on condition that it is new.
 
     `on` is the day whose pack names the service code.
     """
+    addressed = condition_entries(_diagnoses(entries), people)
     goals = [goal_entry(each.goal, people) for each in entries if each.goal and filled(each.goal.text)]
     services = [_service_entry(each, people, library, on) for each in entries]
-    return [*goals, *services, _plan_entry(entries, people, library)]
+    return [*goals, *services, _plan_entry(entries, people, library), *addressed]
 
 
-def plan_parts_of(entries: Sequence[PlanEntry], people: People, library: Library, on: date) -> Repeated:
-    """The entries of `plan_entries`, for many contacts that deliver the same plan."""
+def _as_it_ends(one: PlanEntry, on: date, over: date | None) -> PlanEntry:
+    last = one.plan.to if one.plan else None
+    ended = last is not None and (last < on or (over is not None and last <= over))
+    running = one.status in (None, "active")
+    return one.model_copy(update={"status": "completed"}) if ended and running else one
+
+
+def _diagnoses(entries: Sequence[PlanEntry]) -> tuple[Diagnosis, ...]:
+    """What the entries' plan addresses, each code once, in order of rank."""
+    found = {each.code: each for one in entries if one.plan for each in one.plan.diagnoses}
+    known = (each for each in found.values() if filled(each.code))
+    return tuple(sorted(known, key=lambda each: (each.rank or 99, str(each.code))))
+
+
+def plan_parts_of(
+    entries: Sequence[PlanEntry], people: People, library: Library, on: date, over: date | None = None
+) -> Repeated:
+    """The entries of `plan_entries`, for many contacts that deliver the same plan. A service whose last day
+    lies before `on`, or not after `over`, is completed, and so is a plan of which every service is."""
+    entries = [_as_it_ends(each, on, over) for each in entries]
     codes = tuple([terms.pack_code(library, each.jurisdiction, on) for each in entries])
     source = (tuple(entries), people.individual, people.program, people.peer, people.around.staff, codes)
     make = partial(plan_entries, entries, people, library, on)
@@ -240,9 +261,11 @@ def _plan(entries: Sequence[PlanEntry], who: Json, people: People, library: Libr
         ],
         title="Treatment plan",
         subject=people.patient(),
-        period=period(plan.from_, plan.to),
+        period=period(*_period(entries)),
         created=stamp(plan.from_),
         author=author,
+        addresses=[condition_reference(each, people) for each in _diagnoses(entries)],
+        replaces=_replaced(plan, people),
         contributor=[*([author] if author else []), *_contributors(plan, people), people.patient()],
         supportingInfo=_evidence(entries),
         goal=[goal_reference(each) for each in goals],
@@ -250,6 +273,21 @@ def _plan(entries: Sequence[PlanEntry], who: Json, people: People, library: Libr
             {"reference": reference(full_url("service", each), to="ServiceRequest")} for each in activities
         ],
     )
+
+
+def _period(entries: Sequence[PlanEntry]) -> tuple[date | None, date | None]:
+    """The plan lasts as long as any of its services: one that was ended early does not shorten it."""
+    plans = [each.plan for each in entries if each.plan is not None]
+    begins = [each.from_ for each in plans if each.from_ is not None]
+    ends = [each.to for each in plans if each.to is not None]
+    return min(begins, default=None), max(ends) if ends and len(ends) == len(plans) else None
+
+
+def _replaced(plan: Plan, people: People) -> list[Json]:
+    if not filled(plan.replaces):
+        return []
+    key = scoped_key(people.individual.id, str(plan.replaces))
+    return [logical("CarePlan", identifier("plan", key))]
 
 
 def _plan_status(entries: Sequence[PlanEntry]) -> str:

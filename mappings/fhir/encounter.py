@@ -34,6 +34,7 @@ _STATUS = {
     "no-show": "cancelled",
     "entered-in-error": "entered-in-error",
 }
+_DID_NOT_HAPPEN = ("planned", "no-show", "cancelled")
 _PARTICIPATION = {"PPRF": "primary performer", "SPRF": "secondary performer", "PART": "Participation"}
 _PERTAINS_TO_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
 _LONGEST_REASON = 200
@@ -57,7 +58,8 @@ def _encounter(scene: Scene, who: Json, goal: Json | None) -> Json:
         scene.library, service.place, service.modality, place.kind if place else None
     )
     during = period(contact.start, contact.end)
-    minutes = scene.judgement.minutes
+    # What did not take place lasted no time, however long it was planned.
+    minutes = scene.judgement.minutes if contact.status not in _DID_NOT_HAPPEN else None
     purpose = filled(scene.note.purpose)
     return present(
         resourceType="Encounter",

@@ -65,8 +65,19 @@ def _document(scene: Scene, who: Json) -> Json:
         description="Peer support note",
         securityLabel=[RESTRICTED],
         content=[{"attachment": _attachment(scene)}],
-        context=present(encounter=[scene.visit], period=period(contact.start, contact.end)),
+        context=present(
+            encounter=[scene.visit], period=period(contact.start, contact.end), related=_minutes(scene)
+        ),
     )
+
+
+def _minutes(scene: Scene) -> list[Json]:
+    """The team's minutes that carry the rationale of an ad hoc contact, by the name they have there."""
+    minutes = scene.service.rationale_ref
+    if minutes is None or not filled(minutes.id):
+        return []
+    on = f" of {minutes.on}" if minutes.on else ""
+    return [logical("DocumentReference", identifier("meeting", str(minutes.id)), f"Team minutes{on}")]
 
 
 def _attachment(scene: Scene) -> Json:

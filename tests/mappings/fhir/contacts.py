@@ -221,6 +221,52 @@ TELEHEALTH = changed(
     service__modality="video",
     service__location=None,
 )
+AUDIO = changed(
+    TELEHEALTH,
+    id="ENC-2026-000459",
+    service__modality="audio",
+    note__response="Maja told on the phone which bus she takes.",
+)
+NO_SHOW = changed(
+    PLANNED,
+    id="ENC-2026-000460",
+    status="no-show",
+    recipients=[],
+    note__purpose="Go to the rehearsal together.",
+    note__response="Maja did not come to the bus stop; I waited 20 minutes and called.",
+    note__progress="None today.",
+    note__outcome="Maja calls back when she likes.",
+    note__own_words=None,
+)
+CANCELLED = changed(
+    NO_SHOW,
+    id="ENC-2026-000461",
+    status="cancelled",
+    note__response="Maja cancelled in the morning; she has a cold.",
+)
+COLLATERAL = changed(
+    PLANNED,
+    id="ENC-2026-000462",
+    recipients=[
+        {"role": "individual"},
+        {"role": "collateral", "name": {"given": ["Sam"], "family": "Ortiz"}, "relationship": "neighbour"},
+    ],
+    note__purpose="Agree with Sam on how to go to the choir.",
+    note__response="Maja asked Sam herself.",
+)
+ADDENDUM = changed(
+    PLANNED,
+    id="ENC-2026-000463",
+    relates_to={"id": "ENC-2026-000452", "how": "appends"},
+    note__outcome="The rehearsal of next week is on Thursday, not on Wednesday.",
+)
+CORRECTION = changed(
+    PLANNED,
+    version=2,
+    relates_to={"id": "ENC-2026-000452", "how": "replaces"},
+    note__progress="Third rehearsal attended.",
+    signatures=[{**PRE_ADMISSION["signatures"][0], "at": "2026-03-05T10:00:00-05:00", "version": 2}],
+)
 VISIT = changed(PLANNED, id="ENC-2026-000458", ehr={"encounter": "enc-visit-70002"})
 
 ENTRY: Json = {
@@ -282,7 +328,15 @@ KINDS: dict[str, Json] = {
     "family": FAMILY,
     "telehealth": TELEHEALTH,
     "visit": VISIT,
+    "audio": AUDIO,
+    "no-show": NO_SHOW,
+    "cancelled": CANCELLED,
+    "collateral": COLLATERAL,
+    "addendum": ADDENDUM,
+    "correction": CORRECTION,
 }
+# The claims of a day are of these: the others are the same contact once more, or nothing to bill.
+BILLED = ("pre-admission", "planned", "targeted", "ad-hoc", "group", "family", "telehealth", "visit")
 
 
 def contact(record: Json) -> Contact:
@@ -307,6 +361,8 @@ def surroundings(**program: Any) -> Surroundings:
 
 def judgement(of: Contact, *, minutes: int = 40, units: int = 2, billed: int | None = None) -> Judgement:
     """A judgement that holds nothing."""
+    if of.status in ("no-show", "cancelled"):
+        return Judgement(of.id, "contact", of.version, "ready", "none", 0, 0, ())
     left = units if billed is None else billed
     return Judgement(of.id, "contact", of.version, "ready", "ready", units, left, (), minutes=minutes)
 
