@@ -29,7 +29,7 @@ def elements(root: Any) -> set[str]:
 
 @pytest.mark.parametrize("file", BUNDLES, ids=lambda file: file.stem)
 def test_every_resource_of_every_golden_bundle_has_a_narrative_of_plain_elements(file: Path) -> None:
-    kept = json.loads(file.kepttext(encoding="utf-8"))
+    kept = json.loads(file.read_text(encoding="utf-8"))
     entries = kept.get("entry", [{"resource": kept, "fullUrl": file.stem}])
     assert entries
     for entry in entries:
