@@ -213,15 +213,17 @@ class Bound:
 
     def finding(self, outcome: Outcome) -> Finding:
         """What the rule says where its check answers so."""
+        # Most checks say one of few things; to build a finding costs more than most checks do.
+        said = self._said.get(outcome.message)
+        if said is not None and said[0] is outcome:
+            return said[1]
         if outcome.result == "not-applicable":
             return self.inapplicable
         if outcome.result == "pass" and not outcome.message:
             return self.passed
         if outcome.words:
             return self._built(outcome)
-        # Most checks say one of few things; to build a finding costs more than most checks do.
-        said = self._said.get(outcome.message)
-        if said is None or (said[0] is not outcome and said[0] != outcome):
+        if said is None or said[0] != outcome:
             if len(self._said) > MOST_SAID:
                 self._said.clear()
             said = self._said[outcome.message] = outcome, self._built(outcome)

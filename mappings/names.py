@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from mappings.once import by_identity
 from mappings.plain import KEY
 from mappings.records import Individual, Name
 
@@ -107,7 +108,7 @@ def folded(text: str) -> str:
     return "".join(letter for letter in plain if not unicodedata.combining(letter)).lower()
 
 
-@lru_cache(maxsize=64)
+@by_identity
 def forms_of_names(lines: Sequence[str]) -> Mapping[str, Set[str]]:
     """By each name the other forms of it; a line holds the forms of one name."""
     forms: dict[str, set[str]] = {}

@@ -1,12 +1,15 @@
-"""Attributes that are found when they are first asked for, and then kept."""
+"""Answers that are found when they are first asked for, and then kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, Generic, TypeVar, overload
 
 Owner = TypeVar("Owner")
 Answer = TypeVar("Answer")
+Asked = TypeVar("Asked")
+MOST_KEPT = 256
 
 
 class once(Generic[Owner, Answer]):  # noqa: N801 - reads as `property` and `cached_property` do
@@ -28,3 +31,24 @@ class once(Generic[Owner, Answer]):  # noqa: N801 - reads as `property` and `cac
             return self
         found = owner.__dict__[self.name] = self.find(owner)
         return found
+
+
+def by_identity(find: Callable[[Asked], Answer]) -> Callable[[Asked], Answer]:
+    """Keep what a function says of one and the same object, which must never change.
+
+    As functools.lru_cache, which hashes and compares what it is asked with: of a long tuple of words that
+    costs more than most of what is kept here.
+    """
+    kept: dict[int, tuple[Asked, Answer]] = {}
+
+    @wraps(find)
+    def answer(asked: Asked) -> Answer:
+        # What is kept is held, so that no other object can come to have its identity.
+        found = kept.get(id(asked))
+        if found is None or found[0] is not asked:
+            if len(kept) >= MOST_KEPT:
+                kept.clear()
+            found = kept[id(asked)] = asked, find(asked)
+        return found[1]
+
+    return answer

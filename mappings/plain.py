@@ -12,7 +12,7 @@ NOTHING = "\x01"
 # Words are looked up by their beginnings: long ones are rare in a text, and stems still differ little.
 KEY = 6
 _KEYS = re.compile(rf"(\$|\w{{1,{KEY}}})\w*")
-_APART = "".join(chr(code) if re.match(r"\w", chr(code)) else " " for code in range(128))
+_ASCII_KEYS = re.compile(rf"\b\w{{1,{KEY}}}", re.ASCII)
 _MARK = re.compile("[\"“”„«‹‘'»›]")
 # An inch mark stands behind a number, an apostrophe inside a word: neither begins a quotation.
 _QUOTED = re.compile(
@@ -89,7 +89,7 @@ def keys_of(texts: Iterable[str]) -> frozenset[str]:
         return frozenset(_KEYS.findall("".join(piece for piece, _ in _folded(text)).lower()))
     if "$" in text:
         return frozenset(_KEYS.findall(text.lower()))
-    return frozenset([word[:KEY] for word in text.lower().translate(_APART).split()])
+    return frozenset(_ASCII_KEYS.findall(text.lower()))
 
 
 def _folded(text: str) -> Iterator[tuple[str, int]]:

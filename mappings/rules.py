@@ -142,7 +142,7 @@ def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], list[Finding]
             findings[place] = bound.inapplicable
             continue
         finding = findings[place] = bound.finding(outcome)
-        if finding.blocks:
+        if outcome.result != "pass" and finding.blocks:
             holding.append(finding)
     for place, bound in asked.of_peer:
         if place not in known:

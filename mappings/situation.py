@@ -105,22 +105,15 @@ class Situation:
         self.service = contact.service or _NO_SERVICE
         self.program: ProgramFields | None = around.program(contact.program, contact.jurisdiction)
         self.peer: StaffFields | None = around.staff(contact.peer, contact.jurisdiction)
-        self.zone = zone_of(self.program, contact.start)
-
-    @once
-    def day(self) -> date:
-        """The calendar day of `start` where the programme is; without a start the day of the clock."""
-        return (self.contact.start or self.now).astimezone(self.zone).date()
-
-    @once
-    def began(self) -> datetime:
-        """The start in UTC, the first of all moments where it is missing: to sort contacts by."""
-        return (self.contact.start or _LONG_AGO).astimezone(UTC)
-
-    @once
-    def ended(self) -> datetime:
-        """The end in UTC, the first of all moments where it is missing."""
-        return (self.contact.end or _LONG_AGO).astimezone(UTC)
+        start = contact.start
+        self.zone = zone_of(self.program, start)
+        # The calendar day of `start` where the programme is; without a start the day of the clock.
+        self.day: date = (start or now).astimezone(self.zone).date()
+        # In UTC, the first of all moments where they are missing: to sort contacts by.
+        self.began: datetime = start.astimezone(UTC) if start is not None else _LONG_AGO
+        self.ended: datetime = contact.end.astimezone(UTC) if contact.end is not None else _LONG_AGO
+        # Whether the contact took place or is taking place; one of unknown status is judged in full.
+        self.happened = contact.status not in DID_NOT_HAPPEN
 
     @once
     def pack(self) -> DayPack | None:
@@ -220,11 +213,6 @@ class Situation:
         if self.pooled and self.happened:
             return self.around.pool_of(self).get(self.contact.id, 0)
         return units_of(self.minutes, *self.unit)
-
-    @once
-    def happened(self) -> bool:
-        """Whether the contact took place or is taking place; one of unknown status is judged in full."""
-        return self.contact.status not in DID_NOT_HAPPEN
 
     @once
     def wording(self) -> Mapping[str, list[Hit]]:

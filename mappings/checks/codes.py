@@ -186,4 +186,7 @@ def by_a_peer(s: Situation, b: Bound, diagnosis: Diagnosis) -> bool:
     if s.contact.peer is not None and diagnosis.by == s.contact.peer.id:
         return True
     author = s.around.staff_by_id(diagnosis.by, s.contact.jurisdiction)
-    return author is not None and any(c.code in b["credentials.peers"] for c in author.credentials)
+    if author is None or not author.credentials:
+        return False
+    peers = b["credentials.peers"]
+    return any(c.code in peers for c in author.credentials)

@@ -78,7 +78,7 @@ def codes_known(s: Situation, b: Bound) -> Outcome:
     unknown = [
         (path.format(n), code)
         for path, n, table, code in _coded(s)
-        if code is not None and code not in tables[table].codes
+        if code is not None and tables[table].codes.get(code) is None
     ]
     zone = s.program.time_zone if s.program is not None else None
     if zone is not None and zone_named(zone) is None:

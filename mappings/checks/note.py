@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
+from functools import lru_cache
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, passes
 from mappings.checks.signatures import author_standing
@@ -89,7 +90,7 @@ def written_in_time(s: Situation, b: Bound) -> Outcome:
         if signature.meaning == "author" and signature.at is not None
     ]
     late = (min(signed) if signed else s.now.astimezone(UTC)) - s.ended
-    if late <= timedelta(hours=b["note.due_hours"]):
+    if late <= _hours(b["note.due_hours"]):
         return PASS
     verb = "was signed" if signed else "is unsigned"
     return fails(
@@ -98,6 +99,11 @@ def written_in_time(s: Situation, b: Bound) -> Outcome:
         "It is kept, and its lateness too.",
         "end",
     )
+
+
+@lru_cache(maxsize=16)
+def _hours(hours: int) -> timedelta:
+    return timedelta(hours=hours)
 
 
 def _long(late: timedelta) -> str:

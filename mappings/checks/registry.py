@@ -102,9 +102,10 @@ def shared(find: Callable[[Situation], Answer]) -> Callable[[Situation], Answer]
 
     @wraps(find)
     def answer(s: Situation) -> Answer:
-        if find not in s.shared:
-            s.shared[find] = find(s)
-        found: Answer = s.shared[find]
+        try:
+            found: Answer = s.shared[find]
+        except KeyError:
+            found = s.shared[find] = find(s)
         return found
 
     return answer

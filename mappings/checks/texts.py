@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from functools import lru_cache
+
+from mappings.once import by_identity
 
 
 def says_something(text: str, empty_words: tuple[str, ...]) -> bool:
     """Whether a text says anything: not blank, and not a word such as "n/a" that stands for nothing."""
     # Most texts say something, and are told from a few words by their length in words alone.
-    words = text.split(None, _most_words(empty_words))
-    if len(words) > _most_words(empty_words):
+    most = _most_words(empty_words)
+    words = text.split(None, most)
+    if len(words) > most:
         return True
     plain = " ".join(words).casefold()
     return bool(plain) and plain not in empty_words
 
 
-@lru_cache(maxsize=64)
+@by_identity
 def _most_words(empty_words: tuple[str, ...]) -> int:
     return max((word.count(" ") + 1 for word in empty_words), default=0)
 
