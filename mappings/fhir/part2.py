@@ -14,7 +14,7 @@ PART2 = coding(f"{THO}/v3-ActCode", "42CFRPart2", "42 CFR Part2")
 LABELS = (
     PART2,
     coding(f"{THO}/v3-Confidentiality", "R", "restricted"),
-    coding(f"{THO}/v3-ActCode", "NORDSLCD", "no redisclosure without consent directive"),
+    coding(f"{THO}/v3-ActCode", "NORDSCLCD", "no redisclosure without consent directive"),
 )
 _LIST_END, _END = "</ul></div>", "</div>"
 

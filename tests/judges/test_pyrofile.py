@@ -1,4 +1,4 @@
-"""pyrofile-validator, with the definitions of R4, US Core and our own, finds nothing wrong in what we write."""
+"""pyrofile-validator finds nothing wrong by the definitions of R4, of each version of US Core, and our own."""
 
 from __future__ import annotations
 
