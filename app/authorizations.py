@@ -14,7 +14,7 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import audit, authorization_check, billing, individuals, staff
+from app import assignments, audit, authorization_check, billing, individuals, staff
 from app.actor import (
     ADMINISTRATOR,
     BILLER,
@@ -37,6 +37,8 @@ from mappings.library import Library
 from mappings.situation import zone_of
 
 KEEPERS = (BILLER, ADMINISTRATOR, SUPERVISOR, CLINICIAN, LPHA)
+# Their work is with everybody's units; others begin one for whom they are assigned to.
+OF_ALL = (BILLER, ADMINISTRATOR, SUPERVISOR)
 
 
 def new_authorization_id() -> str:
@@ -52,13 +54,14 @@ def record(
     now: datetime,
     new_id: Callable[[], str] = new_authorization_id,
     extends: str | None = None,
+    patient: str | None = None,
 ) -> AuthorizationView:
-    """Record a request or a payer's authorization for this launch's person, or with `extends` (an id) the
-    extension of one. The person's claims are drafted anew. Raises NotAllowed, NotFound, and MendInput naming
-    each field."""
+    """Record a request or a payer's authorization for this launch's person, from the office's list for the
+    `patient` named (one of `people`), or with `extends` (an id) the extension of one. The person's claims are
+    drafted anew. Raises NotAllowed, NotFound, and MendInput naming each field."""
     require(actor, *KEEPERS, to="record authorizations")
     before = _row(session, actor, extends) if extends is not None else None
-    patient = before.patient if before is not None else person_of(actor)
+    patient = before.patient if before is not None else _whose(session, actor, patient, now)
     clean = _checked(session, actor, patient, None, before, details, now)
     row = AuthorizationRow(issuer=actor.issuer, id=new_id(), version=1, patient=patient, extends=extends)
     _keep(session, actor, row, clean, None, now)
@@ -133,11 +136,38 @@ def extension_of(session: Session, actor: Actor, authorization_id: str, now: dat
     )
 
 
-def first_of(session: Session, actor: Actor, library: Library, now: datetime) -> Details:
-    """What a new request begins with: the code of peer support, the person's member id, today. Raises
-    NotAllowed, NotFound."""
+def people(session: Session, actor: Actor, now: datetime) -> dict[str, str]:
+    """For whom one may be begun from the office's list: the EHR's id and the name with the record number, by
+    name. Raises NotAllowed."""
     require(actor, *KEEPERS, to="record authorizations")
-    person = individuals.find(session, actor.issuer, person_of(actor)).record
+    reach = None if actor.is_any(*OF_ALL) else assignments.reach(session, actor, now)
+    numbers = {
+        patient: number for number, patient in individuals.by_record_number(session, actor.issuer).items()
+    }
+    named = sorted(individuals.names(session, actor.issuer).items(), key=lambda pair: (pair[1], pair[0]))
+    return {
+        patient: f"{name}, {numbers[patient]}"
+        for patient, name in named
+        if reach is None or reach.covers(patient)
+    }
+
+
+def _whose(session: Session, actor: Actor, patient: str | None, now: datetime) -> str:
+    """The person of the launch; where it has none, the one named, if the actor may begin one for them."""
+    if actor.patient is not None or patient is None:
+        return person_of(actor)
+    if patient not in people(session, actor, now):
+        raise not_here("individual")
+    return patient
+
+
+def first_of(
+    session: Session, actor: Actor, library: Library, now: datetime, patient: str | None = None
+) -> Details:
+    """What a new request begins with: the code of peer support, the person's member id, today. `patient` as
+    for `record`. Raises NotAllowed, NotFound."""
+    require(actor, *KEEPERS, to="record authorizations")
+    person = individuals.find(session, actor.issuer, _whose(session, actor, patient, now)).record
     today = _today(session, actor, now)
     code = library.parameter("code.individual", today, jurisdiction_of(session, actor.issuer))
     members = [each.member_id for each in person.coverages if each.member_id]

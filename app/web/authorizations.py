@@ -97,6 +97,39 @@ def add() -> ResponseReturnValue:
     return redirect(url_for("authorizations.one", authorization_id=made.id, said="authorized"), 303)
 
 
+@authorizations.get("/begin")
+@allow(*KEEPERS, person=False)
+def begin() -> ResponseReturnValue:
+    """From the office's list: first for whom, then the form of a new request."""
+    patient = request.args.get("person", "")
+    with kit().store.read() as session:
+        people = office.people(session, actor(), kit().now())
+        if patient not in people:
+            return render_template("authorizations/begin.html", people=people, asked="person" in request.args)
+        begun = office.first_of(session, actor(), kit().library, kit().now(), patient)
+    return _page(None, begun, {}, {}, 200, of=(patient, people[patient]))
+
+
+@authorizations.post("/begin")
+@allow(*KEEPERS, person=False)
+def add_for() -> ResponseReturnValue:
+    """Record it for the person that the address names."""
+    patient = request.args.get("person", "")
+    with kit().store.read() as session:
+        people = office.people(session, actor(), kit().now())
+    if patient not in people:
+        return redirect(url_for("authorizations.begin", person=""), 303)
+    values = values_of(request.form.to_dict(flat=False))
+    try:
+        details = _read(values, Details())
+        with kit().store.write() as session:
+            made = office.record(session, actor(), details, kit().library, kit().now(), patient=patient)
+    except MendInput as problem:
+        of = (patient, people[patient])
+        return _page(None, Details(), values, _errors(problem), 422, of=of)
+    return redirect(url_for("authorizations.one", authorization_id=made.id, said="authorized"), 303)
+
+
 @authorizations.get("/<authorization_id>")
 @allow(*KEEPERS)
 def one(authorization_id: str) -> ResponseReturnValue:
@@ -239,6 +272,7 @@ def _page(
     errors: Errors,
     status: int,
     extends: AuthorizationView | None = None,
+    of: tuple[str, str] | None = None,
 ) -> ResponseReturnValue:
     today = kit().now().astimezone(zone()).date()
     shown = {**show(FIELDS, _data(details)), "ended_on": [today.isoformat()], **values}
@@ -254,6 +288,7 @@ def _page(
         "authorizations/edit.html",
         known=known,
         before=before,
+        of=of,
         form=FormView(shown, LABELS, errors),
         answers=ANSWERS,
         roles=ROLES,

@@ -247,3 +247,36 @@ def test_another_persons_authorization_is_not_here(pages: Office, behind: use_ca
         assert desk.get(path).status_code == 404
     assert desk.post(f"/authorizations/{known.id}", {**APPROVED, "seen": "1"}).status_code == 404
     assert desk.get("/authorizations/AUTH-none").status_code == 404
+
+
+def test_from_the_offices_list_one_is_begun_for_a_person(pages: Office) -> None:
+    desk = pages.sit("moreno")
+    assert "Record or request one" in desk.get("/authorizations").text
+    chooser = desk.get("/authorizations/begin").text
+    assert '<option value="pat-moss">Alex Moss, ' in chooser
+    page = desk.get("/authorizations/begin?person=pat-moss").text
+    assert "New authorization for Alex Moss" in page
+    form = sent(page)
+    assert (form["service"], form["member"]) == (["H0038"], ["AA00001A"])
+    bad = desk.post("/authorizations/begin?person=pat-moss", {**APPROVED, "units": "many"})
+    assert bad.status_code == 422 and "New authorization for Alex Moss" in bad.text
+    done = desk.post("/authorizations/begin?person=pat-moss", {**APPROVED})
+    assert done.status_code == 303
+    assert "Alex Moss: H0038" in desk.get("/authorizations").text
+
+
+def test_nobody_is_begun_for_who_was_not_chosen(pages: Office) -> None:
+    desk = pages.sit("moreno")
+    assert "Choose a person of the list." in desk.get("/authorizations/begin?person=pat-none").text
+    assert desk.post("/authorizations/begin?person=pat-none", {**APPROVED}).status_code == 303
+    assert "Choose a person of the list." in desk.follow().text
+    assert "No authorization is recorded yet." in desk.get("/authorizations").text
+
+
+def test_a_clinician_begins_one_only_for_whom_they_are_assigned_to(pages: Office) -> None:
+    chen = pages.sit("chen")
+    chooser = chen.get("/authorizations/begin").text
+    assert "There is nobody for whom you may begin one." in chooser
+    assert "Alex Moss" not in chooser
+    assert "Choose a person" not in chen.get("/authorizations/begin").text
+    assert "Alex Moss" not in chen.get("/authorizations/begin?person=pat-moss").text
