@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,6 +20,7 @@ from app.actor import Actor
 from app.columns import compact
 from app.tables import AuditRow
 from app.tables.base import Table
+from mappings.audit_trace import Trace
 
 BEGINNING = "0" * 64
 
@@ -155,6 +156,16 @@ def of_subject(session: Session, issuer: str, subject: str) -> tuple[AuditLine, 
     return tuple(
         AuditLine(r.seq, r.at, r.actor, r.action, r.patient, r.subject, r.version, r.detail) for r in rows
     )
+
+
+def traces(session: Session, issuer: str, patient: str | None = None) -> Iterator[Trace]:
+    """The lines of an issuer, or of one person there, oldest first, to be written as AuditEvents."""
+    query = select(AuditRow).where(AuditRow.issuer == issuer).order_by(AuditRow.seq)
+    if patient is not None:
+        query = query.where(AuditRow.patient == patient)
+    for row in session.scalars(query.execution_options(yield_per=1000)):
+        about = (row.patient, row.subject, row.version)
+        yield Trace(row.seq, row.at, row.actor, row.action, *about, row.detail, row.hash)
 
 
 # As it is kept and not as records, so that no change can make a line unreadable to this check.

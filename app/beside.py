@@ -103,9 +103,10 @@ def note_preference(
 
 def note_referral(
     session: Session, actor: Actor, outcome: str, to: str, on: date | None, now: datetime
-) -> None:
+) -> int:
     """Note that a referral was made on a day (`outcome` MADE) and to whom, or that it was offered and not
-    wanted (NOT_WANTED), after a decline (NY.PRE.REFERRAL). Raises NotAllowed, MendInput."""
+    wanted (NOT_WANTED), after a decline (NY.PRE.REFERRAL); answers the line's number. Raises NotAllowed,
+    MendInput."""
     if outcome not in (MADE, NOT_WANTED):
         raise _mend("outcome", "Choose what came of the offer")
     whom = sendable(to, "to")
@@ -118,7 +119,7 @@ def note_referral(
             "Record the decline under Engagement first.",
             {"outcome": "No decline is recorded; record it under Engagement first"},
         )
-    _note(session, actor, REFERRAL, on, {"outcome": outcome} | ({"to": whom} if whom else {}), now)
+    return _note(session, actor, REFERRAL, on, {"outcome": outcome} | ({"to": whom} if whom else {}), now)
 
 
 def strike(session: Session, actor: Actor, number: int, reason: str, now: datetime) -> None:
@@ -206,18 +207,18 @@ def _open(session: Session, issuer: str, patient: str) -> OpenReferral | None:
 
 def _note(
     session: Session, actor: Actor, kind: str, on: date | None, said: dict[str, Any], now: datetime
-) -> None:
+) -> int:
     require(actor, *PEOPLE, to="write beside the notes")
     patient = person_of(actor)
     individuals.find(session, actor.issuer, patient)
     day = happened(session, actor, on, now)
-    session.add(
-        BesideRow(
-            issuer=actor.issuer, patient=patient, kind=kind, on=day, said=said, by=actor.staff_id, at=now
-        )
+    row = BesideRow(
+        issuer=actor.issuer, patient=patient, kind=kind, on=day, said=said, by=actor.staff_id, at=now
     )
+    session.add(row)
     session.flush()
     audit.did(session, actor, f"{kind} noted", now, subject=patient, since=day.isoformat())
+    return row.id
 
 
 def happened(session: Session, actor: Actor, on: date | None, now: datetime) -> date:

@@ -71,7 +71,7 @@ def start(
         jurisdiction=jurisdiction_of(session, actor.issuer),
         individual=individuals.find(session, actor.issuer, patient).record,
         basis=basis,
-        plan=_plan_in_force(session, actor, patient, now) or Plan(id=f"T-{entry_id}", author=actor.staff_id),
+        plan=_plan_in_force(session, actor, patient, now) or _next_plan(session, actor, patient, entry_id),
     )
     record = _as_decided(session, actor, patient, entry_id, 1, blank)
     row = _add(session, actor, patient, record, now)
@@ -245,21 +245,34 @@ def _as_decided(
 ) -> PlanEntry:
     """What the writer wrote, with all that is not the writer's to say as it stands here."""
     program = staff.program_of(session, actor.issuer)
-    plan = given.plan or Plan()
+    plan, person = given.plan or Plan(), individuals.find(session, actor.issuer, patient)
     return given.model_copy(
         update={
             "id": entry_id,
             "version": version,
             "jurisdiction": jurisdiction_of(session, actor.issuer),
             "status": "active",
-            "individual": individuals.find(session, actor.issuer, patient).record,
+            "individual": person.record,
             "program": None if program is None else ProgramFields(id=program.id),
             "plan": plan.model_copy(
-                update={"id": plan.id or f"T-{entry_id}", "author": plan.author or actor.staff_id}
+                update={
+                    "id": plan.id or f"T-{entry_id}",
+                    "author": plan.author or actor.staff_id,
+                    "diagnoses": tuple(each for each in person.diagnoses if each.by),
+                }
             ),
             "signatures": (),
         }
     )
+
+
+def _next_plan(session: Session, actor: Actor, patient: str, entry_id: str) -> Plan:
+    """A new plan; it follows the one that ended last."""
+    around = judging.around(session, actor.issuer, patient)
+    plans = [each.plan for each in around.plan_entries if each.plan is not None and each.plan.id]
+    ended = sorted((each.to, str(each.id)) for each in plans if each.to is not None)
+    before = ended[-1][1] if ended else None
+    return Plan(id=f"T-{entry_id}", author=actor.staff_id, replaces=before)
 
 
 def _plan_in_force(session: Session, actor: Actor, patient: str, now: datetime) -> Plan | None:

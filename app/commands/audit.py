@@ -1,4 +1,4 @@
-"""`peerchart audit`: proof that the audit trail is whole."""
+"""`peerchart audit`: proof that the audit trail is whole, the trail as FHIR, and who was told what."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.commands.installation import data_option, opened, settings_of, utc_now
+from app.commands.installation import data_option, opened, operator, settings_of, utc_now
 from app.commands.options import HELD, finish
 
 if TYPE_CHECKING:
@@ -29,12 +29,22 @@ HEAD_EXAMPLE = """\b
 Example:
   peerchart audit head --out /mnt/elsewhere/heads-2026-03-04.json
 """
+EXPORT_EXAMPLE = """\b
+Examples:
+  peerchart audit export --issuer sandbox --out trail.ndjson
+  peerchart audit export --issuer sandbox --patient pat-moss
+"""
+DISCLOSURES_EXAMPLE = """\b
+Example:
+  peerchart audit disclosures --issuer sandbox --patient pat-moss --out accounting.csv
+"""
 BOUND: dict[str, str] = {"table": "audit heads", "row": "heads", "issuer": ""}
 
 
 @click.group()
 def audit() -> None:
-    """The audit trail: check that it is whole; put its heads where nobody who changes it can reach them."""
+    """The audit trail: check that it is whole; put its heads where nobody who changes it can reach them; write
+    it as FHIR; tell what was disclosed of a person."""
 
 
 @audit.command(epilog=HEAD_EXAMPLE)
@@ -82,6 +92,47 @@ def check(files: tuple[Path, ...], data: Path | None) -> None:
         finish(HELD)
     against = f" and goes on from {len(files)} kept heads" if files else ""
     click.echo(f"Every line holds{against}.")
+
+
+@audit.command(epilog=EXPORT_EXAMPLE)
+@click.option("--issuer", required=True, help="The EHR whose lines they are.")
+@click.option("--patient", help="Lines about one person (the EHR's id) alone.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file, else standard output.")
+@data_option
+def export(issuer: str, patient: str | None, out: Path | None, data: Path | None) -> None:
+    """The trail as FHIR AuditEvents, one a line (NDJSON), oldest first: who did what to which record of whom
+    and when, and nothing of what a record says."""
+    from app.audit import traces
+    from mappings.fhir.audit_event import audit_event
+    from mappings.fhir.elements import to_bytes
+
+    with opened(settings_of(data)) as installation, installation.store.read() as session:
+        lines = [to_bytes(audit_event(each, issuer)) for each in traces(session, issuer, patient)]
+    _write(b"".join(line + b"\n" for line in lines), out)
+
+
+@audit.command(epilog=DISCLOSURES_EXAMPLE)
+@click.option("--issuer", required=True, help="The EHR in which the person is known.")
+@click.option("--patient", required=True, help="The person, by the EHR's id.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file, else standard output.")
+@data_option
+def disclosures(issuer: str, patient: str, out: Path | None, data: Path | None) -> None:
+    """The accounting of disclosures of one person as CSV: what left for whom, when, why, by which consent."""
+    from app.audit import did
+    from app.disclosures import as_csv, of_patient
+
+    with opened(settings_of(data)) as installation, installation.store.write() as session:
+        text = as_csv(of_patient(session, issuer, patient))
+        who = operator(issuer)
+        did(session, who, "accounting of disclosures exported", utc_now(), subject=patient, patient=patient)
+    _write(text.encode("utf-8"), out)
+
+
+def _write(content: bytes, out: Path | None) -> None:
+    if out is None:
+        click.echo(content, nl=False)
+    else:
+        out.write_bytes(content)
 
 
 def _broken(session: Session, kept: list[Mapping[str, tuple[int, str]]]) -> Iterator[Broken]:

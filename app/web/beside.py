@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from app import beside as office
-from app import history
+from app import history, referrals
 from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR
 from app.problems import MendInput
 from app.web.access import actor, allow
@@ -78,7 +78,7 @@ def referral() -> ResponseReturnValue:
 
     def note(session: Session, values: Values, on: date | None) -> None:
         outcome, to = first(values, "referral-outcome"), first(values, "referral-to")
-        office.note_referral(session, actor(), outcome, to, on, kit().now())
+        referrals.note(session, actor(), outcome, to, on, kit().now())
 
     return _save("referral", note)
 

@@ -6,11 +6,7 @@ number and the hash of its line go along, so that it can be found again in the t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
+from mappings.audit_trace import Trace
 from mappings.fhir import gate
 from mappings.fhir.elements import (
     NPI,
@@ -52,22 +48,6 @@ _ACTIONS = (
     ("E", ("delivery", "delivered", "session", "launch", "refused", "verified", "disclosed")),
 )
 OTHERWISE = "U"
-
-
-@dataclass(frozen=True)
-class Trace:
-    """One line of the trail: its number, when (aware), who (staff id, blank for the application), what, the
-    EHR's id of the person, the record and its version, plain details and the line's hash."""
-
-    number: int
-    at: datetime
-    actor: str
-    action: str
-    patient: str | None
-    subject: str | None
-    version: int | None
-    detail: Mapping[str, Any]
-    digest: str
 
 
 def audit_event(trace: Trace, site: str) -> Json:
@@ -155,3 +135,6 @@ def _request(trace: Trace) -> list[Json]:
     return (
         [{"what": {"identifier": identifier("x-request-id", str(given))}, "type": _OBJECT}] if given else []
     )
+
+
+__all__ = ["Trace", "audit_event"]

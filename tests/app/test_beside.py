@@ -1,12 +1,14 @@
 """What is written of a person beside the notes counts at once: for people who look, and for the rules."""
 
+import json
 from datetime import date
 
 import pytest
+from sqlalchemy import select
 
-from app import audit, beside, engagement, judging
+from app import audit, beside, engagement, judging, outbox, referrals
 from app.problems import MendInput, NotAllowed, NotFound, Stale
-from app.tables import VersionRow
+from app.tables import OutboxRow, VersionRow
 from mappings.engagement import DECLINED, UNDECIDED
 from tests.app.office import (
     CHEN,
@@ -177,3 +179,18 @@ def test_nothing_of_it_enters_the_text_or_the_record_of_a_signed_note(office):
     with office.store.read() as session:
         version = session.get(VersionRow, (ISSUER, contact, 1))
         assert version.record.consents == ()
+
+
+def test_a_referral_that_was_made_goes_to_the_ehr_and_one_that_was_not_wanted_does_not(office):
+    decide(office, DECLINED, TODAY)
+    who = actor(CHEN, MOSS)
+    with office.store.write() as session:
+        referrals.note(session, who, beside.NOT_WANTED, "", NOW.date(), NOW)
+        referrals.note(session, who, beside.MADE, "Harbor CORE", NOW.date(), NOW)
+        sent = [line for line in outbox.listing(session, None) if line.kind == outbox.REFERRAL]
+        payload = session.scalars(select(OutboxRow.payload).where(OutboxRow.kind == outbox.REFERRAL)).one()
+    assert len(sent) == 1
+    request, task = (each["resource"] for each in json.loads(payload)["entry"])
+    assert request["code"]["coding"][0]["code"] == "461481000124109"
+    assert request["performer"] == [{"type": "Organization", "display": "Harbor CORE"}]
+    assert task["focus"]["type"] == "ServiceRequest"
