@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app import audit
 from app.keyring import Keyring
 from app.store import Store
-from app.tables import IssuerRow, KeyRow, Launch, PendingLaunch
+from app.tables import EndingToken, IssuerRow, KeyRow, Launch, PendingLaunch
 
 AT_A_TIME = 200
 # Every table that holds a secret, with the column that the secret is bound to as its row.
@@ -25,6 +25,7 @@ SECRETS: tuple[tuple[type[Any], str], ...] = (
     (KeyRow, "id"),
     (PendingLaunch, "state_hash"),
     (Launch, "id"),
+    (EndingToken, "launch"),
 )
 
 

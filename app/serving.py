@@ -135,7 +135,7 @@ def _start_delivering(app: Any) -> Callable[[], None]:
 
 def _deliver_alone(kit: Any, stop: threading.Event) -> None:
     """Deliver as soon as no other process of this installation does; the lock ends with its process."""
-    from app.delivery.loop import keep_delivering, worker_of
+    from app.delivery.loop import keep_delivering, token_ends_of, worker_of
 
     every = kit.settings.deliver_every_seconds
     lock = FileLock(_lock_file(kit.settings))
@@ -143,9 +143,9 @@ def _deliver_alone(kit: Any, stop: threading.Event) -> None:
         try:
             with lock.acquire(blocking=False):
                 structlog.get_logger("peerchart").info("delivery starts")
-                keep_delivering(
-                    worker_of(kit.settings, kit.store, kit.keyring, kit.http, kit.clock), stop, every
-                )
+                pieces = (kit.settings, kit.store, kit.keyring, kit.http, kit.clock)
+                ends = token_ends_of(*pieces)
+                keep_delivering(worker_of(*pieces), stop, every, beside=ends.round)
         except Timeout:
             stop.wait(every)
 

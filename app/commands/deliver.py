@@ -55,13 +55,16 @@ def _worker(installation: Installation) -> Worker:
 
 
 def _watch(installation: Installation, worker: Worker, as_json: bool) -> None:
-    from app.delivery.loop import keep_delivering
+    from app.delivery.loop import keep_delivering, token_ends_of
+    from smart_launch.fhir_client import http_session
 
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
     every = installation.settings.deliver_every_seconds
-    keep_delivering(worker, stop, every, lambda report: _tell(report, as_json))
+    of = installation
+    ends = token_ends_of(of.settings, of.store, of.keyring, http_session(), utc_now)
+    keep_delivering(worker, stop, every, lambda report: _tell(report, as_json), ends.round)
 
 
 def _tell(report: Report, as_json: bool) -> None:

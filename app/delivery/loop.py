@@ -7,13 +7,14 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import requests
 import structlog
 
 from app.delivery.ehr import BackendEhrs
 from app.delivery.overrides import override_of
+from app.delivery.token_ends import TokenEnds
 from app.delivery.work import Pace, Report, Worker
 from app.keyring import Keyring
 from app.registry import registered
@@ -48,11 +49,27 @@ def worker_of(
     return Worker(store, ehrs, name, clock, pace=pace or Pace())
 
 
+def token_ends_of(
+    settings: Settings,
+    store: Store,
+    keyring: Keyring,
+    http: requests.Session,
+    clock: Callable[[], datetime],
+) -> TokenEnds:
+    """Who ends launches that nobody comes back to, and their tokens at the EHRs."""
+    return TokenEnds(store, keyring, http, clock, timedelta(minutes=settings.idle_minutes))
+
+
 def keep_delivering(
-    worker: Worker, stop: threading.Event, every: float, told: Callable[[Report], None] | None = None
+    worker: Worker,
+    stop: threading.Event,
+    every: float,
+    told: Callable[[Report], None] | None = None,
+    beside: Callable[[], object] | None = None,
 ) -> None:
-    """Drain the outbox every `every` seconds until `stop` is set. What goes wrong with the worker itself is
-    logged and tried again: a delivery must never end because one attempt did."""
+    """Drain the outbox every `every` seconds until `stop` is set, and do each time what is `beside` it. What
+    goes wrong with the worker itself is logged and tried again: a delivery must never end because one attempt
+    did."""
     while not stop.is_set():
         try:
             for report in worker.drain(most=100):
@@ -61,6 +78,8 @@ def keep_delivering(
                     told(report)
                 if stop.is_set():
                     return
+            if beside is not None:
+                beside()
         except Exception as error:  # noqa: BLE001 - no failure of one round may end the deliveries
             # Without the values of variables: they hold notes and tokens.
             where = "".join(traceback.format_tb(error.__traceback__))

@@ -14,7 +14,7 @@ from app.tables.decisions import DecisionRow, LibraryRow
 from app.tables.deliveries import OutboxRow, OutboxStepRow
 from app.tables.disclosures import ConsentEndRow, ConsentRow, DisclosureRow, WrongChartRow
 from app.tables.engagement import EngagementGoalRow, EngagementRow
-from app.tables.issuers import IssuerRow, KeyRow, Launch, PendingLaunch
+from app.tables.issuers import EndingToken, IssuerRow, KeyRow, Launch, PendingLaunch
 from app.tables.office import IndividualRow, ProgramRow, StaffRow
 from app.tables.plans import PlanEntryRow
 from app.tables.second_step import SecondStepRow, SecondStepRuleRow, SigningPinRow
@@ -37,6 +37,7 @@ __all__ = [
     "DecisionRow",
     "DisclosureRow",
     "DutyRow",
+    "EndingToken",
     "EngagementGoalRow",
     "EngagementRow",
     "IndividualRow",

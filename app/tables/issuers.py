@@ -79,3 +79,15 @@ class Launch(Table):
     closed_why: Mapped[str | None]
     refresh_state: Mapped[str | None]
     refresh_at: Mapped[datetime | None]
+
+
+class EndingToken(Table):
+    """The tokens of a launch that has ended, encrypted, until its EHR was told; then the row goes."""
+
+    __tablename__ = "ending_tokens"
+    launch: Mapped[str] = mapped_column(primary_key=True)
+    issuer: Mapped[str]
+    secret: Mapped[bytes]
+    ended_at: Mapped[datetime]
+    again_at: Mapped[datetime] = mapped_column(index=True)
+    tries: Mapped[int]

@@ -18,7 +18,7 @@ from flask.typing import ResponseReturnValue
 from itsdangerous import BadData, URLSafeSerializer
 from markupsafe import Markup
 
-from app import audit, staff
+from app import ending, staff
 from app.actor import KNOW_PEOPLE, ROLES, Actor
 from app.problems import NotAllowed, OtherChart
 from app.web import launches
@@ -248,17 +248,7 @@ def _open(launch_id: str) -> None:
 def _note_end(found: OpenLaunch, why: str) -> None:
     now = kit().now()
     with kit().store.write() as session:
-        if launches.close(session, found.id, why, now):
-            audit.write(
-                session,
-                found.issuer,
-                "session ended",
-                now,
-                actor=found.staff_id,
-                launch=found.id,
-                patient=found.patient,
-                why=why,
-            )
+        ending.end(session, kit().keyring, found.id, why, now)
 
 
 def _stay_open(found: OpenLaunch) -> None:

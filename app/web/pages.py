@@ -20,7 +20,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from app import audit, individuals, staff
+from app import audit, ending, individuals, staff
 from app.actor import ADMINISTRATOR, BILLER, CLINICIAN, ENGINEER, LPHA, SUPERVISOR
 from app.chart.granted import reasons_on
 from app.web import launches, lists, tokens
@@ -28,9 +28,6 @@ from app.web.access import EVERYBODY, actor, allow, cookie_name, drop_secret, la
 from app.web.errors import plain
 from app.web.kit import kit
 from app.web.knowing import worth_knowing
-from app.web.registry import issuer_of
-from smart_launch.context import LaunchContext
-from smart_launch.refusal import UnknownIssuer
 
 pages = Blueprint("pages", __name__)
 
@@ -107,24 +104,16 @@ def home() -> ResponseReturnValue:
 @pages.post("/l/<launch_id>/sign-out")
 @allow(*EVERYBODY)
 def sign_out() -> ResponseReturnValue:
-    """Close this launch and those of the same worklist; tokens are forgotten, the cookie is taken back."""
+    """Close this launch and those of the same worklist; tokens are put aside for the EHR to end, and the
+    cookie is taken back."""
     now = kit().now()
     with kit().store.write() as session:
-        held = tokens.of_launches(kit(), session, launch())
+        ending.put_aside(session, kit().keyring, tokens.of_launches(session, launch()), now)
         launches.close_all(session, launch(), "signed-out", now)
         audit.did(session, actor(), "signed out", now)
-    _end_at_ehr(held)
     response = make_response(render_template("signed_out.html", actor=None))
     drop_secret(response, cookie_name(launch().id))
     return response
-
-
-def _end_at_ehr(held: list[LaunchContext]) -> None:
-    """Revoke at the EHR what was just forgotten here; an EHR that was taken off the registry is not asked."""
-    try:
-        tokens.end_at_ehr(kit(), issuer_of(launch().issuer), held)
-    except UnknownIssuer:
-        return
 
 
 def install(app: Flask) -> None:

@@ -8,6 +8,7 @@ can know: it is not tried again, and the person opens Peerchart again.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -68,16 +69,15 @@ def good(kit: Kit, issuer: Issuer, launch_id: str) -> LaunchContext:
     raise _busy()
 
 
-def of_launches(kit: Kit, session: Session, launch: OpenLaunch) -> list[LaunchContext]:
-    """The tokens of a launch that is about to be closed, with those of the worklist it belongs to."""
-    rows = session.scalars(
+def of_launches(session: Session, launch: OpenLaunch) -> Sequence[Launch]:
+    """A launch that is about to be closed, with the worklist it belongs to: who holds tokens of the EHR."""
+    return session.scalars(
         select(Launch).where(
             Launch.issuer == launch.issuer,
             Launch.id.in_([launch.id, str(launch.context.get("list") or launch.id)]),
             Launch.closed_at.is_(None),
         )
-    )
-    return [_open(kit, row) for row in rows if row.secret is not None]
+    ).all()
 
 
 def end_at_ehr(kit: Kit, issuer: Issuer, contexts: list[LaunchContext]) -> int:

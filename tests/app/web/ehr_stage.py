@@ -107,7 +107,7 @@ class House:
         browser = Browser()
         opened = self.callback(browser, **asked)
         assert opened.status_code == 303, opened.text
-        landed = browser.go(self.app + opened.headers["Location"]).headers["Location"]
+        landed = opened.headers["Location"]
         launch_id = landed.split("/")[2]
         return Visit(self, browser, f"{self.app}/l/{launch_id}", landed, browser.go(self.app + landed))
 

@@ -8,11 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from app import registry
+from app.delivery.loop import token_ends_of
+from app.delivery.token_ends import TokenEnds
 from app.service import create_app
 from app.settings import Settings
-from app.tables import Launch
+from app.tables import EndingToken, Launch
 from app.web import tokens
 from app.web.kit import Kit
 from smart_launch.context import LaunchContext
@@ -30,6 +33,9 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @pytest.fixture
 def house(standing: House) -> House:
     standing.clock.at = max(standing.clock.at, AT) + timedelta(hours=1)
+    for _ in range(50):  # what other tests left open ends first
+        if not _ends(standing).round() and not _waiting(standing):
+            break
     return standing
 
 
@@ -41,6 +47,16 @@ def _context(visit: Visit) -> LaunchContext:
     kit, row = visit.house.office.kit, visit.row()
     text = kit.keyring.decrypt(row.secret or b"", table="launches", row=row.id, issuer=row.issuer)
     return LaunchContext.from_json(text.decode())
+
+
+def _ends(house: House) -> TokenEnds:
+    kit = house.office.kit
+    return token_ends_of(kit.settings, kit.store, kit.keyring, kit.http, house.clock)
+
+
+def _waiting(house: House) -> list[str]:
+    with house.office.kit.store.read() as session:
+        return list(session.scalars(select(EndingToken.launch)))
 
 
 def test_while_the_token_is_good_the_chart_is_read_again_without_renewing_it(house: House) -> None:
@@ -168,8 +184,12 @@ def test_signing_out_ends_the_tokens_at_the_ehr(house: House) -> None:
     client = FhirClient(house.office.kit.http, f"{house.ehr}/fhir", lambda: token)
     assert client.read("Patient/pat-moss", request_id="r").status == 200
     assert visit.post("/sign-out").status_code == 200
+    assert visit.row().secret is None
+    assert _ends(house).round() == 1
     with pytest.raises(NotAllowed):
         client.read("Patient/pat-moss", request_id="r")
+    assert _waiting(house) == []
+    assert _ends(house).round() == 0
 
 
 def test_signing_out_does_not_depend_on_the_ehr(house: House) -> None:
@@ -178,6 +198,46 @@ def test_signing_out_does_not_depend_on_the_ehr(house: House) -> None:
     answer = visit.post("/sign-out")
     assert "You are signed out" in answer.text
     assert visit.row().secret is None
+    assert _ends(house).round() == 0
+    assert _waiting(house) == [visit.row().id]
+    house.clock.forward(minutes=2)
+    assert _ends(house).round() == 1
+    assert _waiting(house) == []
+
+
+@pytest.mark.parametrize(("forward", "why"), [({"minutes": 15}, "idle"), ({"hours": 10}, "absolute")])
+def test_a_launch_that_nobody_comes_back_to_ends_and_its_tokens_with_it(
+    house: House, forward: dict[str, float], why: str
+) -> None:
+    visit, before = house.open(), _count(house, "tokens revoked")
+    assert _ends(house).round() == 0
+    assert visit.row().closed_why is None
+    house.clock.forward(**forward)
+    _ends(house).round()
+    assert (visit.row().closed_why, visit.row().secret) == (why, None)
+    assert _ends(house).round() == 1
+    assert _count(house, "tokens revoked") == before + 1
+    assert visit.get("/").status_code == 401
+
+
+def test_who_comes_back_too_late_ends_the_tokens_too(house: House) -> None:
+    visit = house.open()
+    house.clock.forward(minutes=15)
+    assert visit.get("/").status_code == 401
+    assert (visit.row().closed_why, visit.row().secret) == ("idle", None)
+    assert _ends(house).round() == 1
+
+
+def test_an_ehr_that_stays_out_of_reach_is_given_up_and_nothing_is_kept(house: House) -> None:
+    visit = house.open()
+    house.fault("no-answer", at="revocation", count=4)
+    visit.post("/sign-out")
+    _ends(house).round()
+    assert _waiting(house) == [visit.row().id]
+    house.clock.forward(hours=1)
+    _ends(house).round()
+    assert _waiting(house) == []
+    assert _count(house, "tokens forgotten") == 1
 
 
 def test_a_launch_opened_from_a_list_has_no_token_and_offers_no_reading(house: House) -> None:
