@@ -43,8 +43,8 @@ BOUND: dict[str, str] = {"table": "audit heads", "row": "heads", "issuer": ""}
 
 @click.group()
 def audit() -> None:
-    """The audit trail: check that it is whole; put its heads where nobody who changes it can reach them; write
-    it as FHIR; tell what was disclosed of a person."""
+    """The audit trail: check that it is whole; put its heads where nobody who changes it can reach them;
+    write it as FHIR; tell what was disclosed of a person."""
 
 
 @audit.command(epilog=HEAD_EXAMPLE)
