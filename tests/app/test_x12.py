@@ -21,6 +21,7 @@ from app.tables import ClaimRow, DisclosureRow, X12NumberRow
 from app.x12_batches import Batch, Export
 from mappings.library import load
 from mappings.x12.judging import faults
+from tests.app import idaho
 from tests.app.office import (
     CHEN,
     FARRELL,
@@ -314,3 +315,31 @@ def test_a_site_that_says_nothing_of_itself_is_told_what_is_missing(sole: Office
     told = run(sole, "export", "--x12", str(tmp_path))
     assert told.exit_code == 2
     assert "claim.x12 is missing" in told.output
+
+
+def test_an_agency_in_idaho_sends_837p_with_place_of_service_and_authorization(
+    agency: Office, tmp_path: Path
+) -> None:
+    ours = SITE.read_text(encoding="utf-8")
+    told = ours[ours.index('[parameters."claim.x12"]') :].replace("NYMEDICAID", idaho_payer(agency))
+    priced = '"claim.handoff" = "sole-biller"\n"claim.charges" = { H0038 = "14.85" }\n\n'
+    overlay = tmp_path / "idaho.toml"
+    overlay.write_text(idaho.SITE.read_text(encoding="utf-8") + priced + told, encoding="utf-8")
+    agency.library = load(overlay)
+    idaho.authorized(agency)
+    idaho.contact(agency, 2)
+    (ready,) = idaho.claims(agency)
+    assert idaho.release(agency, ready).released
+    done = export(agency)
+    assert done.waiting == ()
+    (batch,) = done.batches
+    assert batch.form == "professional"
+    assert faults(batch.text) == []
+    for segment in ("CLM*", "REF*G1*A123~", "SV1*HC:H0038*29.7*UN*2", "NM1*82*1*", "PRV*PE*PXC*175T00000X~"):
+        assert segment in batch.text
+    assert "HI*BE" not in batch.text
+
+
+def idaho_payer(agency: Office) -> str:
+    with agency.store.read() as session:
+        return str(individuals.find(session, ISSUER, MOSS).record.coverages[0].payer)
