@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mappings.intake import read_record, record_from
 from mappings.library import load
@@ -20,17 +22,32 @@ from tests.intake_makers import NOW
 CLOCK = datetime.fromisoformat(NOW)
 HISTORIES = (10, 10_000)
 LAST = datetime.fromisoformat("2026-06-29T08:00:00-04:00")
+# What pydantic and our own files cost to import stands apart from what it costs to read the rules.
 LOADING = (
-    "import time; began = time.perf_counter(); from mappings.library import load; load();"
-    "print(time.perf_counter() - began)"
+    "import time; began = time.process_time(); from mappings import library_files;"
+    "from mappings.library import load; read = time.process_time(); load(); done = time.process_time();"
+    "print(read - began, done - read)"
 )
+STARTING = (
+    "import sys, time\n"
+    "from app.cli import main\n"
+    "sys.argv[0] = 'peerchart'\n"
+    "try:\n"
+    "    main()\n"
+    "finally:\n"
+    "    print(time.process_time(), file=sys.stderr)\n"
+)
+STARTS = ("map --help", "check {file}", "map {file} --out {out}", "rules explain NY.UNIT.MIN15")
 
 
 def rule_figures(seconds: float) -> Iterator[tuple[str, str]]:
     """Each figure with its name; the best of several runs, since others may use the machine."""
     lines = [one.line for one in generate(seed=7, records=400, bad=0)]
     known, library = [read_record(line) for line in lines], load()
-    yield "library loaded in a new process", f"{min(_loading() for _ in range(5)) * 1e3:>10,.0f} ms"
+    imported, loaded = map(min, zip(*(_loading() for _ in range(5)), strict=True))
+    yield "library loaded in a new process", _milli(loaded)
+    yield "  beside it, what it needs imported", _milli(imported)
+    yield from _starts()
     parsed = _best(seconds, lambda: [json.loads(line) for line in lines]) / len(lines)
     yield "JSON of one record parsed", _micro(parsed)
     judged = _best(seconds, lambda: judge(known, library, CLOCK)) / len(known)
@@ -68,9 +85,28 @@ def _after_released(length: int, seconds: float) -> float:
     return _best(seconds, lambda: judge([entry, contacts[0]], load(), CLOCK, gone))
 
 
-def _loading() -> float:
+def _loading() -> tuple[float, float]:
     ran = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, check=True)
-    return float(ran.stdout)
+    imported, loaded = map(float, ran.stdout.split())
+    return imported, loaded
+
+
+def _starts() -> Iterator[tuple[str, str]]:
+    """Seconds of the processor for whole commands, on a file of one contact where they read one."""
+    with TemporaryDirectory() as folder:
+        file, out = Path(folder, "one.ndjson"), Path(folder, "bundle.ndjson")
+        file.write_text(json.dumps(contact_and_entry("ad-hoc")[0]))
+        for command in STARTS:
+            words = command.format(file=file, out=out).split()
+            yield f"peerchart {command.format(file='FILE', out='FILE')}", _milli(_started(words))
+
+
+def _started(words: list[str]) -> float:
+    command = [sys.executable, "-c", STARTING, *words]
+    return min(
+        float(subprocess.run(command, capture_output=True, text=True, check=False).stderr.split()[-1])
+        for _ in range(5)
+    )
 
 
 def _best(seconds: float, job: Callable[[], object]) -> float:
@@ -81,6 +117,10 @@ def _best(seconds: float, job: Callable[[], object]) -> float:
         job()
         best = min(best, time.process_time() - began)
     return best
+
+
+def _milli(seconds: float) -> str:
+    return f"{seconds * 1e3:>10,.0f} ms"
 
 
 def _micro(seconds: float) -> str:

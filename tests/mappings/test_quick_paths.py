@@ -1,0 +1,70 @@
+"""What is done quickly is what would be done plainly: short ways through a text change no answer."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mappings.language import WordLists
+from mappings.library import load
+from mappings.once import MOST_KEPT, by_identity
+from mappings.phrases import Phrase
+from mappings.plain import KEY, keys_of, plain
+from mappings.repeats import LEAST, keys
+
+DAY = load().on("us-ny", date(2026, 3, 4))
+LISTS: WordLists = DAY.word_lists() if DAY is not None else WordLists({})
+PHRASES: list[tuple[str, Phrase]] = LISTS._phrases
+_SIGNS = str.maketrans(dict.fromkeys("*=~!_#@", " "))
+SPOKEN = [" ".join(token.translate(_SIGNS) for token in each.tokens) for _, each in PHRASES]
+
+words = st.sampled_from(
+    [*SPOKEN, "addict's", "F20.1", "$25", "n/a", "“so”", "the", "non-", "He said that he", "café", "ﬁne", "İ"]
+)
+notes = st.lists(st.one_of(words, st.text(max_size=12)), max_size=12).map(" ".join)
+
+
+@given(notes)
+def test_the_beginnings_of_all_words_are_found_in_plain_letters_as_in_any_others(text: str) -> None:
+    # A letter beyond ASCII sends the whole text the general way; it adds its own beginning alone.
+    ascii_text = text.encode("ascii", "ignore").decode()
+    assert keys_of([ascii_text]) | {"é"} == keys_of([ascii_text, "é"])
+    assert all(len(key) <= KEY for key in keys_of([text]))
+
+
+# The first of all texts compiles every phrase.
+@settings(deadline=None)
+@given(notes)
+def test_every_phrase_that_stands_in_a_text_is_among_those_that_are_tried(text: str) -> None:
+    near = {id(phrase) for _, phrase in LISTS._near(keys_of([text]))}
+    read = plain(text).text
+    for _, phrase in PHRASES:
+        if id(phrase) not in near:
+            assert phrase.pattern.search(read) is None, phrase.tokens
+
+
+def test_each_phrase_of_the_lists_is_tried_on_the_very_words_it_asks_for() -> None:
+    for (_, phrase), spoken in zip(PHRASES, SPOKEN, strict=True):
+        if phrase.pattern.search(spoken) is not None:
+            assert any(phrase is each for _, each in LISTS._near(keys_of([spoken])))
+
+
+@given(st.text(st.sampled_from("aäß bİ.!?\n-K"), max_size=200))
+def test_the_sentences_of_a_text_are_cut_at_every_stop_and_the_short_ones_left_out(text: str) -> None:
+    parts = (part.strip() for part in re.split(r"[.!?\n]+", text.casefold()))
+    assert keys(text) == [part for part in parts if len(part) >= LEAST]
+
+
+@given(st.lists(st.lists(st.integers(0, 3), max_size=3).map(tuple), max_size=8))
+def test_what_is_kept_of_an_object_is_what_is_said_of_it(asked: list[tuple[int, ...]]) -> None:
+    kept = by_identity(sum)
+    assert [kept(each) for each in asked * 2] == [sum(each) for each in asked * 2]
+
+
+def test_more_objects_than_are_kept_are_answered_all_the_same() -> None:
+    kept = by_identity(len)
+    many = [[0] * number for number in range(MOST_KEPT + 40)]
+    assert [kept(each) for each in many + many] == [len(each) for each in many + many]
