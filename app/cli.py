@@ -22,6 +22,7 @@ COMMANDS = {
     "issuers": "issuers:issuers",
     "keys": "keys:keys",
     "map": "map_:map_records",
+    "package": "package:package",
     "rules": "rules:rules",
     "serve": "serve:serve",
     "staff": "staff:staff",

@@ -37,6 +37,7 @@ SYSTEMS: Mapping[str, LocalSystem] = {
 IDENTIFIER_KINDS: Mapping[str, str] = {
     "audit-line": "A line of the audit trail, by its number",
     "claim": "A claim, by its control number",
+    "condition": "A diagnosis of an individual",
     "consent": "A written consent of an individual",
     "coverage": "A coverage, by payer and member",
     "encounter": "A contact, by the id of its record",
@@ -50,6 +51,8 @@ IDENTIFIER_KINDS: Mapping[str, str] = {
     "plan": "A treatment plan",
     "program": "A programme without an NPI",
     "record": "A record that a line of the audit trail is about",
+    "referral": "A referral onward",
+    "referral-task": "The task that a referral gives",
     "related-person": "A family member or collateral",
     "service": "A peer service in a treatment plan",
     "staff": "A staff member without an NPI",

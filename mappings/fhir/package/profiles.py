@@ -184,7 +184,8 @@ def _structure(name: str, kind: str, base: str, says: str, elements: list[Json])
 
 # What Peerchart writes, and in which profile of ours where there is one.
 WRITTEN = (
-    *("CarePlan", "Claim", "Consent", "Coverage", "DocumentReference", "Encounter", "EpisodeOfCare", "Goal"),
+    *("CarePlan", "Claim", "Condition", "Consent", "Coverage", "DocumentReference", "Encounter"),
+    *("EpisodeOfCare", "Goal"),
     *("Organization", "Patient", "Practitioner", "Provenance", "RelatedPerson", "ServiceRequest", "Task"),
 )
 _READ = ("CarePlan", "Condition", "Coverage", "Encounter", "Patient", "Practitioner", "PractitionerRole")
