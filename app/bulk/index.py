@@ -64,12 +64,10 @@ class Index:
     """The index in a file. `fill` each block in order, then `plan` once; after that it is only read."""
 
     def __init__(self, path: Path, durable: bool = False) -> None:
-        fresh = not path.exists()
         self.db = sqlite3.connect(path, isolation_level=None)
         self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         self.db.execute("PRAGMA cache_size = -16000")
-        if fresh:
-            self.db.executescript("BEGIN;" + _SCHEMA + "COMMIT;")
+        begin(self.db, _SCHEMA)
 
     def close(self) -> None:
         """Close the file."""
@@ -213,6 +211,13 @@ class Index:
         return int(self.db.execute("SELECT count(*) FROM refused").fetchone()[0])
 
 
+def begin(db: sqlite3.Connection, schema: str) -> None:
+    """Make the tables, all or none of them, where there are none yet."""
+    # A file that stands there may be that of a run that was killed before it had any table.
+    if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        db.executescript(f"BEGIN;{schema}COMMIT;")
+
+
 class _Transaction:
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
@@ -294,20 +299,22 @@ def _lying_together(
 ) -> Iterator[tuple[int, int]]:
     """Pairs of contacts of one peer at the same time, as numbers."""
     for _, own in groupby(rows, key=lambda row: row[0]):
-        run: list[_Lying] = []
+        run: list[tuple[int, str, int, int, str | None, str]] = []
         until = 0
         for _, number, id, began, ended, session, person in own:
             if run and began >= until:
                 yield from _pairs(run)
                 run = []
             until = max(until, ended) if run else ended
-            run.append(_Lying(number, began, ended, _lying(id, session, person)))
+            run.append((number, id, began, ended, session, person))
         yield from _pairs(run)
 
 
-def _pairs(run: Sequence[_Lying]) -> Iterator[tuple[int, int]]:
+def _pairs(run: Sequence[tuple[int, str, int, int, str | None, str]]) -> Iterator[tuple[int, int]]:
+    # Hardly any contact overlaps another; only where one does are they looked at as contacts.
     if len(run) > 1:
-        yield from ((one.number, other.number) for one, other in overlapping(run))
+        lying = (_Lying(n, began, ended, _lying(id, s, who)) for n, id, began, ended, s, who in run)
+        yield from ((one.number, other.number) for one, other in overlapping(lying))
 
 
 def _lying(id: str, session: str | None, person: str) -> Contact:

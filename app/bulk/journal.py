@@ -14,11 +14,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from app.bulk.index import Index
+from app.bulk.index import Index, begin
 from app.bulk.work import Outcome
 
 _SCHEMA = """
-BEGIN;
 CREATE TABLE chunk (chunk INTEGER PRIMARY KEY);
 CREATE TABLE tally (name TEXT PRIMARY KEY, value INTEGER);
 CREATE TABLE spool (size INTEGER);
@@ -26,7 +25,6 @@ CREATE TABLE piece (
   stream, section, program, person, day, code, number INTEGER, place INTEGER, length INTEGER
 );
 INSERT INTO spool VALUES (0);
-COMMIT;
 """
 
 
@@ -51,11 +49,9 @@ class Journal:
         whole.write_text(json.dumps(asked))
         whole.replace(folder / "asked.json")
         self.index = Index(self.index_path, durable)
-        fresh = not (folder / "done.sqlite").exists()
         self.db = sqlite3.connect(folder / "done.sqlite", isolation_level=None)
         self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
-        if fresh:
-            self.db.executescript(_SCHEMA)
+        begin(self.db, _SCHEMA)
         self._spool = (folder / "pieces").open("r+b" if (folder / "pieces").exists() else "w+b")
         (size,) = self.db.execute("SELECT size FROM spool").fetchone()
         # What was written after the last word that it is done is written again.

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -292,10 +291,22 @@ def texts_of(sources: Sequence[Source], numbers: Sequence[int]) -> dict[int, byt
     return found
 
 
-@lru_cache(maxsize=1)
+_workers: dict[tuple[Order, Path], Worker] = {}
+
+
 def worker_of(order: Order, index: Path) -> Worker:
     """The worker of this process for an order, made when it is first asked for."""
-    return Worker(order, index)
+    if (order, index) not in _workers:
+        let_go()
+        _workers[order, index] = Worker(order, index)
+    return _workers[order, index]
+
+
+def let_go() -> None:
+    """Close the worker of this process."""
+    for worker in _workers.values():
+        worker.reader.db.close()
+    _workers.clear()
 
 
 def json_bytes(data: Mapping[str, Any]) -> bytes:

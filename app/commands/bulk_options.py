@@ -52,7 +52,7 @@ def working(jobs: int, cluster: str | None) -> Iterator[tuple[Pool, Pool]]:
     """Who reads, and who judges: processes of this machine, or the workers of a cluster."""
     from concurrent.futures.process import BrokenProcessPool
 
-    from app.bulk import pool
+    from app.bulk import pool, work
 
     try:
         with pool.pool(jobs) as here:
@@ -66,6 +66,8 @@ def working(jobs: int, cluster: str | None) -> Iterator[tuple[Pool, Pool]]:
     except BrokenProcessPool as error:
         words = "a process ended before its time (out of memory?); try again with fewer --jobs"
         raise click.ClickException(words) from error
+    finally:
+        work.let_go()
 
 
 def site_in_force(site: Path | None) -> Path | None:

@@ -19,7 +19,7 @@ def tangled(seed: int, count: int) -> list[bytes]:
     """Lines of so many contacts with all that lies around them, a few refused ones among them."""
     pick = random.Random(seed)  # noqa: S311 - test data
     maker = seeded(seed)
-    made = [_tangle(contact(maker), pick) for _ in range(count)]
+    made = [_tangle(contact(maker), pick, count) for _ in range(count)]
     made += [_entry(maker, pick) for _ in range(count // 6)]
     made += [_again(pick.choice(made), pick) for _ in range(count // 8)]
     made += [_authorization(number, pick) for number in range(6)]
@@ -30,15 +30,16 @@ def tangled(seed: int, count: int) -> list[bytes]:
     return lines
 
 
-def _tangle(made: Json, pick: random.Random) -> Json:
-    number = pick.randrange(12)
+def _tangle(made: Json, pick: random.Random, count: int) -> Json:
+    number = pick.randrange(max(12, count // 5))
     made["individual"]["id"] = f"MRN-{number}"
     made["individual"]["name"] = {"given": [GIVEN[number % 10]], "family": FAMILY[(number * 3) % 10]}
     made["peer"] = {"id": pick.choice(_PEERS)}
     made["signatures"][0]["by"] = made["peer"]["id"]
     _at(
         made,
-        datetime.fromisoformat("2026-03-02T09:00:00-05:00") + timedelta(minutes=15 * pick.randrange(160)),
+        datetime.fromisoformat("2026-03-02T09:00:00-05:00")
+        + timedelta(minutes=15 * pick.randrange(max(160, 3 * count))),
     )
     for change in pick.sample(_CHANGES, pick.randrange(4)):
         change(made, pick)

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +26,8 @@ from mappings.records import Record
 from mappings.rules import judge, judge_office
 from tests.app.all_together import Together
 from tests.app.tangled import tangled
-from tests.intake_makers import NOW
+from tests.generator import generate
+from tests.intake_makers import NOW, as_line, contact, office, seeded
 
 CLOCK = datetime.fromisoformat(NOW)
 
@@ -76,3 +83,231 @@ def test_what_is_mapped_in_groups_is_what_is_mapped_together(seed: int, tmp_path
     told = [json.loads(line) for line in (tmp_path / "report").read_bytes().splitlines()]
     assert told == dumped([line.to_json() for line in wanted.lines])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["claims", "in.ndjson", "out", "report"]
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in ("out", "claims", "report", "refused")}
+
+
+def asked(folder: Path, source: Path, *more: str) -> list[str]:
+    options = [
+        word for name in ("out", "claims", "report", "refused") for word in (f"--{name}", str(folder / name))
+    ]
+    return ["map", str(source), *options, "--json", "--now", NOW, *more]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("given") / "in.ndjson"
+    file.write_bytes(b"\n".join(tangled(1, 500)))
+    return file
+
+
+@pytest.fixture(scope="module")
+def in_one_go(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("whole")
+    CliRunner().invoke(cli, asked(folder, source))
+    return written(folder)
+
+
+def test_several_processes_write_what_one_writes(
+    source: Path, in_one_go: dict[str, bytes], tmp_path: Path
+) -> None:
+    run(["-c", "from app.cli import main; main()", *asked(tmp_path, source, "--jobs", "2")], timeout=240)
+    assert written(tmp_path) == in_one_go
+    assert in_one_go["out"]
+    assert in_one_go["claims"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_output(
+    source: Path, in_one_go: dict[str, bytes], tmp_path: Path, jobs: int
+) -> None:
+    pick = random.Random(jobs)  # noqa: S311 - moments to kill at
+    whole = sum(map(len, in_one_go.values()))
+    moments = [("index.sqlite", pick.randrange(1, 200_000))]
+    moments += [("pieces", size) for size in sorted(pick.randrange(1, whole // 2) for _ in range(4))]
+    words = asked(tmp_path, source, "--resume", "--jobs", str(jobs))
+    for name, size in moments:
+        process = subprocess.Popen([sys.executable, "-c", _SMALL, *words], stderr=subprocess.PIPE)
+        _wait_until(lambda: _size(tmp_path / ".out.unfinished" / name) >= size, process)  # noqa: B023 - asked here
+        process.kill()
+        # The end of its standard error is only seen once the processes that it started are gone too.
+        process.communicate(timeout=30)
+        assert process.returncode == -signal.SIGKILL
+        assert not (tmp_path / "out").exists()
+    done = subprocess.run([sys.executable, "-c", _SMALL, *words], timeout=240, check=False)
+    assert done.returncode == 2
+    assert written(tmp_path) == in_one_go
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["claims", "out", "refused", "report"]
+
+
+# Small groups, so that there is much to be stopped between.
+_SMALL = """
+from app.bulk import index, lines
+index.CHUNK, lines.BLOCK = 25, 50_000
+from app.cli import main
+main()
+"""
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1
+
+
+def _wait_until(so: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 240
+    while not so():
+        assert process.poll() is None, process.communicate()[1].decode()[-3000:]
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def test_an_unfinished_run_of_other_inputs_is_not_gone_on_with(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.ndjson", tmp_path / "out"
+    source.write_bytes(b"\n".join(tangled(1, 10)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.bulk.run.judged", _out_of_order)
+        peerchart("map", str(source), "--out", str(out))
+    assert (tmp_path / ".out.unfinished").is_dir()
+    source.write_bytes(b"\n".join(tangled(2, 10)))
+    refused = peerchart("map", str(source), "--out", str(out), "--resume")
+    assert refused.exit_code == 2
+    assert "was of other inputs, rules or options; leave --resume out to start anew" in refused.stderr
+    assert peerchart("map", str(source), "--out", str(out)).exit_code == 1
+    assert not (tmp_path / ".out.unfinished").exists()
+
+
+def _out_of_order(*_: object) -> None:
+    raise RuntimeError("the machine is out of order")
+
+
+def test_what_comes_through_a_pipe_cannot_be_gone_on_with(tmp_path: Path) -> None:
+    done = peerchart("map", "--out", str(tmp_path / "out"), "--resume", given=b"")
+    assert done.exit_code == 2
+    assert "--resume needs inputs and --out that are files" in done.stderr
+
+
+def test_refused_lines_stand_apart_with_their_reasons_and_nothing_else_is_disturbed(tmp_path: Path) -> None:
+    many = tangled(5, 30)
+    bad = [b"{not json}", b'{"kind": "contact", "id": "X", "jurisdiction": "us-ny"}', b"\xff\xfe"]
+    given_ = b"\n".join([many[0], bad[0], *many[1:20], bad[1], b"", bad[2], *many[20:]])
+    peerchart("check", "--refused", str(tmp_path / "bad"), given=given_)
+    told = [json.loads(line) for line in (tmp_path / "bad").read_bytes().splitlines()]
+    mine = [each for each in told if each["line"] in (2, 22, 24)]
+    assert [each["problem"][:8] for each in mine] == ["not JSON", "is missi", "the line"]
+    assert [each["text"] for each in mine][:2] == [line.decode() for line in bad[:2]]
+    assert mine[1]["field"] == "individual"
+    without = peerchart("check", given=b"\n".join(many))
+    assert peerchart("check", given=given_).stdout == without.stdout
+
+
+def test_a_dry_run_says_what_map_would_do_and_writes_nothing(tmp_path: Path) -> None:
+    source = tmp_path / "in.ndjson"
+    source.write_bytes(b"\n".join(tangled(3, 60)))
+    dry = peerchart("map", str(source), "--dry-run", "--json")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.ndjson"]
+    said = [json.loads(line) for line in dry.stdout.splitlines()]
+    options = [word for name in ("out", "claims", "report") for word in (f"--{name}", str(tmp_path / name))]
+    done = peerchart("map", str(source), *options, "--json")
+    assert done.exit_code == dry.exit_code
+    report = [json.loads(line) for line in (tmp_path / "report").read_bytes().splitlines()]
+    assert [each for each in said if each["outcome"] not in ("leaves", "claimed")] == report
+    leaving = [each["id"] for each in said if each["outcome"] == "leaves"]
+    assert len(leaving) == len((tmp_path / "out").read_bytes().splitlines())
+    claimed = [each["id"] for each in said if each["outcome"] == "claimed"]
+    assert claimed == [_control_number(line) for line in (tmp_path / "claims").read_bytes().splitlines()]
+
+
+def _control_number(line: bytes) -> str:
+    claims = [
+        one["resource"] for one in json.loads(line)["entry"] if one["resource"]["resourceType"] == "Claim"
+    ]
+    return str(claims[0]["identifier"][0]["value"])
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "--diff"])
+def test_what_writes_nothing_takes_no_place_to_write_to(option: str, tmp_path: Path) -> None:
+    (tmp_path / "old").write_bytes(b"")
+    words = [option, str(tmp_path / "old")] if option == "--diff" else [option]
+    done = peerchart("map", *words, "--out", str(tmp_path / "out"), given=b"")
+    assert done.exit_code == 2
+    assert f"{option} writes nothing; leave --out out" in done.stderr
+
+
+def test_differences_are_told_by_identifier_with_the_paths_that_differ(tmp_path: Path) -> None:
+    maker = seeded(4)
+    first, second, third = (contact(maker) for _ in range(3))
+    old, new = tmp_path / "old.ndjson", tmp_path / "new.ndjson"
+    old.write_bytes(b"\n".join(as_line(one) for one in [*office(), first, second]))
+    peerchart("map", str(old), "--out", str(tmp_path / "sent"), "--claims", str(tmp_path / "filed"))
+    second["end"] = (datetime.fromisoformat(second["end"]) + timedelta(minutes=15)).isoformat()
+    new.write_bytes(b"\n".join(as_line(one) for one in [*office(), second, third]))
+    before = ("--diff", str(tmp_path / "sent"), "--diff", str(tmp_path / "filed"))
+    done = peerchart("map", str(new), *before, "--json")
+    ways = {
+        (each["type"], each["identifier"].split("|")[-1]): each
+        for each in map(json.loads, done.stdout.splitlines())
+    }
+    assert ways["Encounter", first["id"]]["way"] == "gone"
+    assert ways["Encounter", third["id"]]["way"] == "new"
+    assert ways["Encounter", second["id"]]["way"] == "changed"
+    assert "Encounter.period.end" in ways["Encounter", second["id"]]["paths"]
+    assert ways["Patient", second["individual"]["id"]]["way"] == "same"
+    same = peerchart("map", str(old), *before)
+    assert same.stdout == ""
+    assert same.stderr.startswith("0 new, 0 changed, 0 gone, ")
+
+
+def test_a_file_that_holds_no_bundles_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "old").write_bytes(b'{"resourceType": "Patient"}\n')
+    done = peerchart("map", "--diff", str(tmp_path / "old"), given=as_line(office()[0]))
+    assert done.exit_code == 2
+    assert f"{tmp_path / 'old'}:1: no Bundle in JSON" in done.stderr
+
+
+def test_memory_stays_flat_however_long_the_input_is(tmp_path: Path) -> None:
+    peaks = [_peak(tmp_path, count) for count in (300, 2_000)]
+    assert peaks[1] < 1.5 * peaks[0]
+    assert peaks[1] < 400 * 1024
+
+
+def _peak(folder: Path, count: int) -> int:
+    """The most memory in kB that mapping so many records takes."""
+    source = folder / f"{count}.ndjson"
+    source.write_bytes(b"\n".join(one.line for one in generate(seed=7, records=count, bad=0)))
+    words = [
+        "map",
+        str(source),
+        "--out",
+        str(folder / f"{count}.out"),
+        "--report",
+        str(folder / f"{count}.txt"),
+    ]
+    done = run(["-c", _MEASURED, *words, "--now", NOW], timeout=240)
+    return int(done.stdout.split()[-1])
+
+
+_MEASURED = """
+import resource, sys
+from app.cli import main
+try:
+    main()
+finally:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def run(words: list[str], timeout: float) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *words], capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def test_a_cluster_that_does_not_answer_is_wrong_usage() -> None:
+    done = peerchart("check", "--cluster", "tcp://127.0.0.1:1", given=as_line(office()[0]))
+    assert done.exit_code == 2
+    assert "tcp://127.0.0.1:1" in done.stderr or "pip install 'peerchart[dask]'" in done.stderr
