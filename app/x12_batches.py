@@ -167,9 +167,8 @@ def _with_address(session: Session, row: ClaimRow, claim: ClaimDraft) -> ClaimDr
 def _peers(session: Session, issuer: str, claim: ClaimDraft) -> dict[tuple[str, int], str]:
     """Who rendered each signed version, for the lines that several did."""
     found = {}
-    for contact, version, _ in (
-        part for line in claim.lines if len(line.rendering) > 1 for part in line.contacts
-    ):
+    shared = [each for each in claim.lines if len(each.rendering) > 1]
+    for contact, version, _ in (part for each in shared for part in each.contacts):
         row = session.get(VersionRow, (issuer, contact, version))
         if row is not None and row.record.peer is not None:
             found[contact, version] = row.record.peer.id
