@@ -168,6 +168,11 @@ def allowing(
     return next((each for each in found if each.allows(destination, day)), None)
 
 
+def written(session: Session, issuer: str, patient: str) -> list[tuple[WrittenConsent, datetime]]:
+    """A person's consents and when each was recorded (aware), the latest first."""
+    return [(_consent(row, end), row.at) for row, end in _rows(session, issuer, patient)]
+
+
 def by_which(
     session: Session, issuer: str, patient: str, destination: str, now: datetime, payload: bytes = b""
 ) -> WrittenConsent | None:

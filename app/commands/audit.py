@@ -38,6 +38,10 @@ DISCLOSURES_EXAMPLE = """\b
 Example:
   peerchart audit disclosures --issuer sandbox --patient pat-moss --out accounting.csv
 """
+CONSENTS_EXAMPLE = """\b
+Example:
+  peerchart audit consents --issuer sandbox --patient pat-moss --out consents.ndjson
+"""
 BOUND: dict[str, str] = {"table": "audit heads", "row": "heads", "issuer": ""}
 
 
@@ -126,6 +130,28 @@ def disclosures(issuer: str, patient: str, out: Path | None, data: Path | None) 
         who = operator(issuer)
         did(session, who, "accounting of disclosures exported", utc_now(), subject=patient, patient=patient)
     _write(text.encode("utf-8"), out)
+
+
+@audit.command(epilog=CONSENTS_EXAMPLE)
+@click.option("--issuer", required=True, help="The EHR in which the person is known.")
+@click.option("--patient", required=True, help="The person, by the EHR's id.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file, else standard output.")
+@data_option
+def consents(issuer: str, patient: str, out: Path | None, data: Path | None) -> None:
+    """The written consents of one person as FHIR Consents, one a line (NDJSON), the latest first."""
+    from app.audit import did
+    from app.consents_fhir import of_patient
+    from app.problems import Problem
+    from mappings.fhir.elements import to_bytes
+
+    try:
+        with opened(settings_of(data)) as installation, installation.store.write() as session:
+            lines = [to_bytes(each) for each in of_patient(session, issuer, patient)]
+            who = operator(issuer)
+            did(session, who, "consents exported", utc_now(), subject=patient, patient=patient)
+    except Problem as problem:
+        raise click.UsageError(str(problem)) from problem
+    _write(b"".join(line + b"\n" for line in lines), out)
 
 
 def _write(content: bytes, out: Path | None) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from app import disclosures
+from app import consents, disclosures
 from app.cli import cli
 from mappings.disclosure import CHART
 from mappings.fhir import gate
-from tests.app.office import ISSUER, LINDQVIST, MOSS, Office, final, undecided
+from tests.app.office import ISSUER, LINDQVIST, MOSS, RIVERA, Office, actor, final, undecided
 
 
 @pytest.fixture
@@ -65,3 +66,19 @@ def test_the_accounting_of_a_person_is_a_table_and_asking_for_it_is_in_the_trail
     told = run(lived_in, "export", "--issuer", ISSUER).output
     assert "accounting of disclosures exported" in told
     assert run(lived_in, "disclosures", "--issuer", ISSUER, "--patient", LINDQVIST).output.count("\n") == 1
+
+
+def test_the_consents_of_a_person_are_written_as_consents_that_fit(office: Office) -> None:
+    who = actor(RIVERA, MOSS)
+    given = consents.Given("tpo", (CHART,), "My providers", date(2026, 3, 1), None, "Binder 1", "")
+    with office.store.write() as session:
+        first = consents.record(session, who, given, office.now)
+        consents.record(session, who, given, office.now)
+        consents.revoke(session, who, first, "On the phone", office.later(minutes=5))
+    text = run(office, "consents", "--issuer", ISSUER, "--patient", MOSS).output
+    found = [json.loads(line) for line in text.splitlines()]
+    for each in found:
+        gate.check(each, full=True)
+    assert [each["status"] for each in found] == ["active", "inactive"]
+    assert {each["patient"]["reference"] for each in found} == {f"Patient/{MOSS}"}
+    assert run(office, "consents", "--issuer", ISSUER, "--patient", "pat-nobody").exit_code == 2
