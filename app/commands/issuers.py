@@ -53,6 +53,11 @@ Examples:
   peerchart issuers forms sandbox text xhtml
   peerchart issuers forms sandbox text
 """
+US_CORE_EXAMPLE = """\b
+Examples:
+  peerchart issuers us-core sandbox 7.0.0
+  peerchart issuers us-core sandbox any
+"""
 OVERLAY_EXAMPLE = """\b
 Examples:
   peerchart issuers overlay riverbend site.toml
@@ -176,6 +181,36 @@ def forms(issuer: str, forms: tuple[str, ...], data: Path | None) -> None:
     click.echo(
         f"Signed notes go to {issuer} as: {', '.join(forms)}. What is under way already stays as it is."
     )
+
+
+@issuers.command("us-core", epilog=US_CORE_EXAMPLE)
+@click.argument("issuer")
+@click.argument("version")
+@data_option
+def us_core(issuer: str, version: str, data: Path | None) -> None:
+    """Which version of US Core an EHR holds: what goes there has that version's form and names its profiles.
+    With `any`, which is the default, a record is right for 6.1.0 to 8.0.0 at once and names none."""
+    from dataclasses import replace
+
+    from app import audit
+    from app.delivery.overrides import keep_override, override_of
+    from mappings.fhir.us_core import shipped, versions
+
+    known = versions(shipped())
+    if version not in ("any", *known):
+        raise click.UsageError(f"the versions of US Core that are known are {', '.join(known)}; or say any")
+    settings = settings_of(data)
+    with opened(settings) as installation:
+        _known(installation, issuer)
+        before = override_of(settings.data_dir, issuer)
+        changed = "" if version == "any" else version
+        with installation.store.write() as session:
+            audit.did(
+                session, operator(issuer), "us core version changed", utc_now(), subject=issuer,
+                versions=[before.us_core or "any", version],
+            )  # fmt: skip
+        keep_override(settings.data_dir, issuer, replace(before, us_core=changed))
+    click.echo(f"Records go to {issuer} for US Core: {version}. What is under way already stays as it is.")
 
 
 @issuers.command(epilog=SHEET_EXAMPLE)

@@ -17,7 +17,8 @@ ACTIONS = {"c": "create", "u": "update"}
 class Override:
     """What the operator says of an EHR whatever it declares; None says nothing. It only ever takes away.
     `note_forms` are the forms of a note that it takes (mappings.note_forms), in their order; none means the
-    signed text alone."""
+    signed text alone. `us_core` is the one version of US Core that it holds (mappings.fhir.us_core); blank
+    means records that are right for all at once."""
 
     transaction: bool | None = None
     conditional_create: bool | None = None
@@ -25,6 +26,7 @@ class Override:
     updates: frozenset[str] | None = None
     name: str = ""
     note_forms: tuple[str, ...] = ()
+    us_core: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The override as it is kept beside the issuer."""
@@ -35,6 +37,7 @@ class Override:
             "creates": None if self.creates is None else sorted(self.creates),
             "updates": None if self.updates is None else sorted(self.updates),
             "note_forms": list(self.note_forms),
+            "us_core": self.us_core,
         }
 
     @staticmethod
@@ -48,6 +51,7 @@ class Override:
             updates=None if given.get("updates") is None else frozenset(given["updates"]),
             name=str(given.get("name", "")),
             note_forms=tuple(given.get("note_forms", ())),
+            us_core=str(given.get("us_core", "")),
         )
 
 

@@ -28,6 +28,7 @@ from app.problems import Problem
 from app.store import Store
 from mappings.disclosure import WrittenConsent
 from mappings.fhir.part2 import accompanied
+from mappings.fhir.us_core import fitted, shipped
 from smart_launch.fhir_client import FhirTrouble, ForeignReference, Wait
 from smart_launch.refusal import LaunchRefused
 
@@ -130,14 +131,18 @@ class Worker:
         return plan_delivery(leased.kind, self._payload(leased, capability), capability)
 
     def _payload(self, leased: Leased, capability: Capability) -> Json:
-        """The frozen record; a note in the forms that the operator says the EHR takes."""
+        """The frozen record in the version of US Core that the operator says the EHR holds; a note in the
+        forms that it takes."""
         payload: Json = json.loads(leased.payload)
         forms = capability.override.note_forms
         if leased.kind == outbox.NOTE and forms:
-            version = int(leased.key.rpartition("/")[2])
+            number = int(leased.key.rpartition("/")[2])
             with self.store.read() as session:
-                copy = copy_of(session, leased.issuer, leased.subject, version)
+                copy = copy_of(session, leased.issuer, leased.subject, number)
             payload = in_forms(payload, forms, copy)
+        version = capability.override.us_core
+        if version and leased.kind != outbox.WITHDRAWAL:
+            payload = fitted(payload, version, shipped())
         consent = self._may_leave(leased)
         return payload if consent is None else accompanied(payload, consent.words)
 

@@ -33,12 +33,12 @@ from mappings.fhir.elements import (
 from mappings.fhir.people import People
 from mappings.fhir.repeated import Repeated
 from mappings.fhir.scene import scoped_key, whose
+from mappings.fhir.us_core import CATEGORIES
 from mappings.library import Library
 from mappings.records import Collaboration, Diagnosis, Engagement, Frequency, Goal, Plan, PlanEntry
 from mappings.seal import Seal
 
 UNIT_MINUTES = 15
-_ASSESS_PLAN = "http://hl7.org/fhir/us/core/CodeSystem/careplan-category"
 _PERTAINS_TO_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
 _PLAN_STATUS = ("draft", "active", "on-hold", "revoked", "completed", "entered-in-error")
 _GOAL_STATUS = (
@@ -256,7 +256,7 @@ def _plan(entries: Sequence[PlanEntry], who: Json, people: People, library: Libr
         intent="plan",
         # The slice is asked for to US Core 8; US Core 9 retires its code system for the SNOMED CT code.
         category=[
-            concept(coding(_ASSESS_PLAN, "assess-plan")),
+            concept(coding(CATEGORIES, "assess-plan")),
             concept(coding(SNOMED, "734163000", "Care plan")),
         ],
         title="Treatment plan",
