@@ -28,6 +28,7 @@ from mappings.library import load
 from mappings.office import Surroundings
 from mappings.records import Contact, PlanEntry, Program, Record, Staff
 from mappings.rules import judge
+from tests.bench_bulk import bulk_figures
 from tests.bench_launches import burst
 from tests.bench_rules import rule_figures
 from tests.generator import generate
@@ -52,7 +53,8 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {platform.machine()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     own = (Figure(what, value) for what, value in rule_figures(seconds))
     morning = (Figure(what, value) for what, value in burst())
-    for figure in chain(own, records(seconds), pages(seconds), morning):
+    whole = (Figure(what, value) for what, value in bulk_figures())
+    for figure in chain(own, records(seconds), whole, pages(seconds), morning):
         print(f"{figure.what:<58} {figure.value}", flush=True)
 
 
