@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from app.cli import cli
+from tests.generator import generate
 from tests.hapi import java
-from tests.hapi.fhir_server import FhirServer
+from tests.hapi.fhir_server import FhirServer, Json
+from tests.intake_makers import NOW
+
+GENERATED = 100
 
 
 @pytest.fixture(scope="session")
@@ -42,5 +49,21 @@ def hapi(hapi_process: str) -> Iterator[FhirServer]:
 
 
 @pytest.fixture(scope="session")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("judges")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> list[Json]:
+    """Transactions of generated records and of their claims, as `peerchart map` writes them."""
+    folder = tmp_path_factory.mktemp("generated")
+    records = generate(seed=23, records=150, bad=0)
+    (folder / "in.ndjson").write_bytes(b"\n".join(one.line for one in records))
+    files = {name: str(folder / f"{name}.ndjson") for name in ("out", "claims", "report")}
+    words = ["map", str(folder / "in.ndjson"), "--now", NOW]
+    for name, file in files.items():
+        words += [f"--{name}", file]
+    CliRunner().invoke(cli, words)
+    notes, claims = (_lines(files[name]) for name in ("out", "claims"))
+    assert len(notes) > 70
+    assert len(claims) > 20
+    return [*notes[:80], *claims][:GENERATED]
+
+
+def _lines(file: str) -> list[Json]:
+    return [json.loads(line) for line in Path(file).read_bytes().splitlines()]

@@ -54,7 +54,7 @@ class FhirServer:
     def put(self, reference: str, **elements: Any) -> None:
         """A record of the EHR's own at `Type/id`."""
         resource_type, own_id = reference.split("/")
-        body = {"resourceType": resource_type, "id": own_id, **elements}
+        body = {**elements, "resourceType": resource_type, "id": own_id}
         answer = self.raw("PUT", f"/{reference}", body)
         assert answer.status_code in {200, 201}, answer.text[:1500]
 

@@ -64,9 +64,11 @@ def place_of(answer: Json) -> str:
 
 def without_meta(resource: Json) -> Json:
     """The resource without what servers write about it themselves: version, time, and where it came from.
-    Labels and profiles stay."""
+    Labels stay; they are a set, and HAPI puts them into an order of its own."""
     own = {"versionId", "lastUpdated", "source"}
     kept = {name: value for name, value in resource.get("meta", {}).items() if name not in own}
+    if "security" in kept:
+        kept["security"] = sorted(kept["security"], key=lambda one: (one["system"], one["code"]))
     rest = {name: value for name, value in resource.items() if name != "meta"}
     return {**rest, "meta": kept} if kept else rest
 

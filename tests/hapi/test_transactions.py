@@ -8,38 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from app.cli import cli
 from app.delivery.plan import references_in
-from tests.generator import generate
 from tests.hapi.fhir_server import FhirServer, Json
 from tests.hapi.sent_and_stored import golden, place_of, stored, with_what_it_refers_to, without_meta
-from tests.intake_makers import NOW
 
-GENERATED = 100
 NO_IDENTIFIER = {"Provenance", "AuditEvent"}
-
-
-@pytest.fixture(scope="module")
-def generated(tmp_path_factory: pytest.TempPathFactory) -> list[Json]:
-    """Transactions of generated records and of their claims, as `peerchart map` writes them."""
-    folder = tmp_path_factory.mktemp("generated")
-    records = generate(seed=23, records=150, bad=0)
-    (folder / "in.ndjson").write_bytes(b"\n".join(one.line for one in records))
-    files = {name: str(folder / f"{name}.ndjson") for name in ("out", "claims", "report")}
-    words = ["map", str(folder / "in.ndjson"), "--now", NOW]
-    for name, file in files.items():
-        words += [f"--{name}", file]
-    CliRunner().invoke(cli, words)
-    notes, claims = (_lines(files[name]) for name in ("out", "claims"))
-    assert len(notes) > 70
-    assert len(claims) > 20
-    return [*notes[:80], *claims][:GENERATED]
-
-
-def _lines(file: str) -> list[Json]:
-    return [json.loads(line) for line in Path(file).read_bytes().splitlines()]
 
 
 @pytest.mark.parametrize("file", golden("Bundle"), ids=lambda file: file.stem)
