@@ -93,10 +93,12 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     http: requests.Session | None = None,
     store: Store | None = None,
+    processes: int = 1,
 ) -> Flask:
     """The application of one installation. `clock` gives an aware time; `http` is the line to the EHRs;
-    `store` an open memory, else the one of the settings is opened and its schema brought up. Raises
-    LibraryError when the guidance is not sound, KeyFileProblem when the master key cannot be used."""
+    `store` an open memory, else the one of the settings is opened and its schema brought up; `processes` is
+    how many serve this installation together. Raises LibraryError when the guidance is not sound,
+    KeyFileProblem when the master key cannot be used."""
     if store is None:
         migrations.upgrade(settings)
         store = open_store(settings)
@@ -117,6 +119,7 @@ def create_app(
         rules=SiteRules(settings),
         http=http or http_session(),
         clock=clock,
+        processes=processes,
     )
     _hang_in(app)
     return app

@@ -101,7 +101,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
         to_standard_error()
         turns = Turns()
-        app = create_app(self._settings, http=http_session(waiting=turns.let_go))
+        http = http_session(waiting=turns.let_go)
+        app = create_app(self._settings, http=http, processes=self._processes)
         app.wsgi_app = turns.around(app.wsgi_app)  # type: ignore[method-assign, assignment]  # WSGI of Flask
         if self._deliver:
             self._stop = _start_delivering(app)

@@ -111,7 +111,7 @@ def _locked(locked: Locked) -> Response:
     if locked.launch is not None:
         g.frame_issuer = locked.launch.issuer
     if locked.reason == "no-cookie" and locked.launch is not None and _never_kept(locked.launch):
-        return no_cookie(locked.launch.issuer)
+        return no_cookie(locked.launch.issuer, 401)
     if locked.reason == "no-cookie":
         return plain(
             "This page belongs to another browser, or your browser gave up its session",
@@ -123,14 +123,14 @@ def _locked(locked: Locked) -> Response:
     return plain(heading, "Nobody is signed in here now.", what_to_do, 401)
 
 
-def no_cookie(issuer_id: str) -> Response:
+def no_cookie(issuer_id: str, status: int = 200) -> Response:
     """The way out where the browser keeps no cookie in the frame: the same EHR in a window of its own."""
     return plain(
         "Your browser does not let Peerchart keep a session inside this frame",
         "The browser refused the cookie that tells your launch from others. Nobody is signed in here.",
         "Open Peerchart in a window of its own; the EHR will ask you which chart to open. Check the name at "
         "the top of the page before you write.",
-        200,
+        status,
         new_window=url_for("launch.begin", iss=issuer_of(issuer_id).iss),
     )
 

@@ -22,7 +22,8 @@ from smart_launch.style import StyleCache
 
 @dataclass(frozen=True)
 class Kit:
-    """The pieces that `create_app` joined; `clock` gives an aware time."""
+    """The pieces that `create_app` joined; `clock` gives an aware time, `processes` is how many serve
+    together."""
 
     settings: Settings
     store: Store
@@ -30,13 +31,14 @@ class Kit:
     rules: SiteRules
     http: requests.Session
     clock: Callable[[], datetime]
+    processes: int = 1
     profiles: ProfileCache = field(default_factory=ProfileCache)
     key_sets: KeySets = field(default_factory=KeySets)
     limits: Limits = field(init=False)
     styles: StyleCache = field(default_factory=StyleCache)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "limits", Limits(self.settings))
+        object.__setattr__(self, "limits", Limits(self.settings, self.processes))
 
     @property
     def library(self) -> Library:

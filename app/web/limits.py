@@ -1,7 +1,7 @@
 """How many requests one person, and one address, may make: more is answered 429, before anything is written.
 
-Counted is in the memory of each process: with several processes each counts what reaches it, so that a limit
-may be passed by as many times as there are processes, and never by more.
+Counted is in the memory of each process. With several processes each lets through its part of a limit, so
+that all together never let through more than the limit.
 """
 
 from __future__ import annotations
@@ -48,13 +48,14 @@ class _Counters(MemoryStorage):
 
 
 class Limits:
-    """The counters of one process."""
+    """The counters of one process, one of `processes` that share each limit in equal parts."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, processes: int = 1) -> None:
         self._settings = settings
         self._limiter = FixedWindowRateLimiter(_Counters())
-        self._person, self._address = parse(settings.person_limit), parse(settings.address_limit)
-        self._own = {issuer: parse(limit) for issuer, limit in settings.person_limits.items()}
+        self._person = _part(settings.person_limit, processes)
+        self._address = _part(settings.address_limit, processes)
+        self._own = {issuer: _part(limit, processes) for issuer, limit in settings.person_limits.items()}
 
     def person(self, issuer: str, staff_id: str, address: str) -> int | None:
         """Count a request of somebody signed in; the seconds to wait, None while it is within the limit of
@@ -70,3 +71,8 @@ class Limits:
             return None
         until = self._limiter.get_window_stats(limit, *who).reset_time
         return max(1, ceil(until - time()))
+
+
+def _part(limit: str, processes: int) -> RateLimitItem:
+    whole = parse(limit)
+    return type(whole)(max(1, whole.amount // processes), whole.multiples, whole.namespace)

@@ -15,6 +15,7 @@ from app import (
     assignments,
     authorizations,
     beside,
+    charges,
     consents,
     engagement,
     history,
@@ -25,7 +26,7 @@ from app import (
 )
 from app.actor import Actor
 from app.store import sqlite_module
-from app.tables import AuthorizationRow, ClaimRow, OutboxRow
+from app.tables import AuthorizationRow, ChargeExportRow, ClaimRow, OutboxRow
 from app.web.access import cookie_name
 from mappings.records import Name, SupervisionSession
 from tests.app.web.office import (
@@ -312,11 +313,23 @@ def _office_records(world: World) -> None:
             ids["member"] = {"staff_id": member}
             ids["ledger"] = {"staff_id": member, "ledger": "supervision"}
             ids["ledger entry"] = {"staff_id": member, "ledger": "supervision", "row_id": 0}
+        world.elsewhere["charge file"] = {"batch": _charged(session, world)}
     world.own["new member"] = {"staff_id": "S-HERE"}
     world.own["step"] = {"step_id": "none-was-begun"}
     world.own["charge file"] = {"batch": "none-was-made"}
     world.own["rule"] = {"rule": "NY.PROG.ROLES"}
     world.own["preference"] = {"name": "deliveries.listing"}
+
+
+def _charged(session: Any, world: World) -> str:
+    """A charge file of the other EHR, which its biller can have again."""
+    biller = Actor(ELSEWHERE, WHO["biller"], "Robin Biller", frozenset({"biller"}), "setup")
+    row = ChargeExportRow(issuer=ELSEWHERE, control_number=world.elsewhere["claim"]["reference"])
+    row.batch, row.by, row.at = "C-THERE", biller.staff_id, world.office.clock()
+    session.add(row)
+    session.flush()
+    assert [batch for batch, _, _ in charges.batches(session, biller)] == [row.batch]
+    return row.batch
 
 
 __all__ = ["ELSEWHERE", "MOSS", "WHO", "Ids", "World", "cookie_of", "open_world", "with_cookie"]

@@ -87,6 +87,7 @@ FORMS = {
     "billing.release": Sent("biller", None, "billing.one"),
     "billing.hold": Sent("biller", None, "billing.one", {"reason": ["The coverage is asked for."]}),
     "billing.unhold": Sent("biller", None, "billing.one", after="billing.hold"),
+    "billing.make_charges": Sent("biller", None, "billing.charges", after="billing.release"),
     "billing.answer": Sent(
         "biller",
         None,
@@ -199,7 +200,8 @@ def _send(
     fields = {name: values for name, values in Forms(form).fields.items() if name != "csrf"} | typed
     others = {name: values for name, values in foreign.items() if name not in names}
     answer = desk.post(target, {**others, **fields})
-    assert answer.status_code == 303, re.findall(r'usa-error-message"[^>]*>([^<]*)', answer.text)
+    kept = answer.status_code == 303 or "Content-Disposition" in answer.headers
+    assert kept, re.findall(r'usa-error-message"[^>]*>([^<]*)', answer.text)
 
 
 def _form_of(page: str, target: str) -> str:

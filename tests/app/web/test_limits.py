@@ -104,6 +104,15 @@ def test_an_ehr_without_a_limit_of_its_own_has_the_one_of_the_installation(tmp_p
     assert [limits.person("b", "x", "y") is None for _ in range(2)] == [True, False]
 
 
+@pytest.mark.parametrize("processes", [1, 2, 3, 7])
+def test_all_processes_together_let_through_no_more_than_the_limit(tmp_path: Path, processes: int) -> None:
+    settings = Settings(data_dir=tmp_path, person_limit="20 per hour", address_limit="50 per hour")
+    parts = [Limits(settings, processes) for _ in range(processes)]
+    asked = [part for part in parts for _ in range(60)]
+    assert 0 < sum(part.person("a", "rivera", "10.0.0.1") is None for part in asked) <= 20
+    assert 0 < sum(part.address("10.0.0.1") is None for part in asked) <= 50
+
+
 @pytest.mark.parametrize("rate", ["", "0 per hour", "many", "10 per hour; 3 per second", "10/hour"])
 def test_a_rate_that_cannot_be_read_is_refused_with_the_right_form(tmp_path: Path, rate: str) -> None:
     with pytest.raises(ValueError, match="600 per minute"):
