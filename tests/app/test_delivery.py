@@ -257,6 +257,26 @@ def test_an_episode_that_changes_is_updated_in_place(ehr: House) -> None:
     assert there["meta"]["versionId"] == "3"
 
 
+def test_an_episode_that_says_the_same_again_is_not_written_again_for_the_order_of_its_labels(
+    ehr: House,
+) -> None:
+    episode = entries_of_type(1, "EpisodeOfCare")
+    labels = [{"system": "urn:example:labels", "code": code} for code in ("b", "a")]
+    for number, listed in enumerate((labels, labels[::-1])):
+        told = {**episode, "meta": {"security": listed}}
+        ehr.add(told, outbox.EPISODE, f"episode/{number}", "pat-moss", "pat-moss")
+    ehr.deliver()
+    assert states(ehr) == [outbox.IN_CHART] * 2
+    [there] = [one for one in ehr.all_of("EpisodeOfCare") if one.get("identifier")]
+    assert there["meta"]["versionId"] == "1"
+
+
+def entries_of_type(number: int, resource_type: str) -> dict[str, Any]:
+    resources = [entry["resource"] for entry in note_bundle(number)["entry"]]
+    found: dict[str, Any] = next(one for one in resources if one["resourceType"] == resource_type)
+    return found
+
+
 def test_a_record_that_cannot_be_handled_is_held_in_the_end_and_stops_no_other(ehr: House) -> None:
     broken = {
         "resourceType": "Bundle",
