@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint types floors unit judges bench bench-launches lock format clean
+.PHONY: help demo test lint types floors unit judges hapi bench bench-launches lock format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -47,6 +47,9 @@ unit: .venv/.dev-ready  ## pytest, with real HTTP, a real database and a real br
 judges:  ## two independent FHIR validators, each in an environment of its own, for the tests to ask
 	@tests/judges/set_up.sh $(PYTHON)
 
+hapi: .venv/.dev-ready  ## a real HAPI FHIR server from Maven Central takes what we send; needs Java 17 and Maven
+	HAPI=1 $(BIN)/pytest tests/hapi
+
 bench: .venv/.dev-ready  ## figures beside each other in one run
 	@$(BIN)/python -m tests.bench
 
@@ -62,4 +65,4 @@ lock:  ## write the two lock files anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q --extra build --extra dev -c requirements.lock -o requirements-dev.lock
 
 clean:  ## remove the virtual environment and what tools left behind
-	rm -rf .venv .judges .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf .venv .judges .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist tests/hapi/server/target
