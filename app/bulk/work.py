@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 from app.bulk.beside import Beside, Looked, MeetingsOf, Reader
 from app.bulk.leaving import Departure, Reason, claim_reasons, departure
@@ -18,10 +18,13 @@ from mappings.claim_forms import unready
 from mappings.claims import ClaimDraft, draft_claims, filed_elsewhere
 from mappings.findings import Judgement
 from mappings.intake import read_again
-from mappings.library import load
+from mappings.library import Library, load
 from mappings.office import Surroundings, known_individuals, named
 from mappings.records import AuthorizationFields, Contact, PlanEntry, Program, ProgramFields, StaffFields
 from mappings.rules import judge, judge_office
+
+if TYPE_CHECKING:
+    from mappings.fhir.writing import Writer
 
 Written = dict[str, Any]
 Judged = Contact | PlanEntry
@@ -94,17 +97,22 @@ class OtherRules(RuntimeError):
     """A worker has other rules than whoever asks it."""
 
 
+def _writer(library: Library, now: datetime) -> Writer:
+    # To check imports nothing of FHIR.
+    from mappings.fhir.writing import Writer
+
+    return Writer(library, now)
+
+
 class Worker:
     """Judges groups of one input; one for each process."""
 
     def __init__(self, order: Order, index: Path) -> None:
-        from mappings.fhir.writing import Writer
-
         self.order, self.library = order, load(order.site)
         if self.library.digest != order.digest:
             raise OtherRules("a worker has other rules than this machine; install the same Peerchart there")
         self.reader = Reader(index)
-        self.writer = Writer(self.library, order.now) if order.mapping else None
+        self.writer = _writer(self.library, order.now) if order.mapping else None
 
     def group(self, chunk: int, texts: Mapping[int, bytes] | None = None) -> Outcome:
         """The outcome of one group; `texts` are its lines where the inputs cannot be read here."""

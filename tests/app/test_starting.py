@@ -17,7 +17,7 @@ from tests.generator import generate
 PAGES = ("flask", "jinja2", "gunicorn", "limits")
 DATABASE = ("sqlalchemy", "alembic", "pysqlite3")
 NETWORK = ("requests", "authlib", "urllib3", "asyncio")
-UNUSED = (*PAGES, *DATABASE, *NETWORK, "pydantic_settings", "argon2", "typst", "filelock")
+UNUSED = (*PAGES, *DATABASE, *NETWORK, "pydantic_settings", "argon2", "typst")
 NOT_MAPPED = ("fhir", "lxml", "cryptography", "joserfc")
 COMMANDS = {
     "--version": (*UNUSED, *NOT_MAPPED, "pydantic", "rich", "tomli"),
