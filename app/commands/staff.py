@@ -41,9 +41,9 @@ def staff() -> None:
 @json_option
 def import_staff(file: Path, issuer: str, data: Path | None, as_json: bool) -> None:
     """Import staff from CSV, one row for each fact (member, credential, supervisor, earlier-supervisor,
-    attestation, education, session, telecom). The columns are those of the export; a cell that its fact does not use
-    is refused. The file says the whole of each member in it, and what that takes away is told. A wrong
-    member is refused with a reason for each line, the others are saved."""
+    attestation, education, session, telecom). The columns are those of the export; a cell that its fact does
+    not use is refused. The file says the whole of each member in it, and what that takes away is told. A
+    wrong member is refused with a reason for each line, the others are saved."""
     from app import staff as registry
     from app.problems import Problem
 
