@@ -15,8 +15,8 @@ from typing import Any
 
 from mappings.intake import MAX_LINE_BYTES, json_schema
 
-_PART = re.compile(r"([A-Za-z_]+)|\[(\d{1,3})\]")
-_COLUMN = re.compile(r"[A-Za-z_]+(?:\[\d{1,3}\])?(?:\.[A-Za-z_]+(?:\[\d{1,3}\])?)*")
+_PART = re.compile(r"([A-Za-z_]\w*)|\[(\d{1,3})\]", re.ASCII)
+_COLUMN = re.compile(r"[A-Za-z_]\w*(?:\[\d{1,3}\])?(?:\.[A-Za-z_]\w*(?:\[\d{1,3}\])?)*", re.ASCII)
 _WHOLE, _NUMBER = re.compile(r"[+-]?\d{1,18}"), re.compile(r"[+-]?\d{1,9}(\.\d{1,6})?")
 _FLAGS = {"true": True, "false": False}
 Path = tuple[str | int, ...]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from app.bulk.leaving import claim_reasons, departure
-from app.bulk.work import Line, Reason
+from app.bulk.leaving import Reason, claim_reasons, departure
+from app.bulk.work import Line
 from mappings.claim_forms import unready
 from mappings.claims import draft_claims, filed_elsewhere
 from mappings.fhir.bundle import ChartLinks, NotFit, contact_bundle, plan_bundle
