@@ -74,6 +74,7 @@ class _Waits:
     """A connection that says when it only waits for the other side."""
 
     sock: Any
+    timeout: float | None
     waiting: Waiting
 
     def connect(self) -> None:
@@ -85,7 +86,8 @@ class _Waits:
         ahead = self.sock is None or getattr(self.sock, "pending", lambda: 0)()
         if not ahead:
             with self.waiting():
-                came = wait_for_read(self.sock, self.sock.gettimeout())
+                # The socket still has the time to connect; that for the answer is the connection's by now.
+                came = wait_for_read(self.sock, self.timeout)
             if not came:
                 raise TimeoutError("no answer came in time")
         found: HTTPResponse = super().getresponse()  # type: ignore[misc]  # as above
