@@ -39,8 +39,10 @@ def shipped() -> Library:
 
 
 def fitted(bundle: Mapping[str, Any], version: str, library: Library) -> Json:
-    """A Bundle of ours in the form of one version of US Core; KeyError for a version that is not known."""
+    """A Bundle or resource of ours in the form of one version of US Core; KeyError for one not known."""
     asks = library.table(TABLE).codes[version]
+    if bundle["resourceType"] != "Bundle":
+        return _fitted(dict(bundle), asks)
     entries = [
         {**each, "resource": _fitted(each["resource"], asks)} if "resource" in each else each
         for each in bundle.get("entry", ())

@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -81,10 +81,15 @@ class House:
     http: requests.Session
     clock: Clock
     takes: str = "full"
+    us_core: str = ""
 
     def __post_init__(self) -> None:
         self.ehrs = BackendEhrs(
-            self.http, self._issuer, self._key, lambda _: PRESETS[self.takes], timeout=(2, 0.5)
+            self.http,
+            self._issuer,
+            self._key,
+            lambda _: replace(PRESETS[self.takes], us_core=self.us_core),
+            timeout=(2, 0.5),
         )
 
     @property

@@ -47,6 +47,17 @@ def test_a_note_arrives_once_and_the_ehr_s_ids_come_back(ehr: House, takes: str)
     assert f"DocumentReference/{ehr.all_of('DocumentReference')[0]['id']}" in references
 
 
+@pytest.mark.parametrize("takes", ["full", "oracle", "epic"])
+def test_a_note_arrives_in_the_form_of_the_us_core_that_the_ehr_holds(ehr: House, takes: str) -> None:
+    ehr.takes, ehr.us_core = takes, "7.0.0"
+    ehr.add_note()
+    [report] = ehr.deliver()
+    assert report.state == outbox.IN_CHART
+    (document,) = ehr.all_of("DocumentReference")
+    wanted = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-documentreference|7.0.0"
+    assert document["meta"]["profile"] == [wanted]
+
+
 def test_what_an_ehr_does_not_take_is_listed_with_the_reason(ehr: House) -> None:
     ehr.takes = "epic"
     ehr.add_note()

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from app import audit
 from app.cli import cli
+from app.delivery.overrides import override_of
 from app.keyring import Keyring
 from app.registration_sheet import CONTACTS, open_points, sheet
 from app.registry import registered
@@ -110,3 +111,16 @@ def test_once_all_is_settled_the_sheet_names_nothing_that_is_open(tmp_path):
     assert open_points(issuer, settings) == ()
     assert sheet(issuer, settings)["addresses"]["redirect"] == "https://peerchart.example/cb/riverbend"
     assert len(open_points(issuer, Settings(data_dir=tmp_path))) == len(contacts) + 1
+
+
+def test_the_us_core_that_an_ehr_holds_is_kept_written_down_and_taken_back(tmp_path):
+    add(tmp_path, GOOD)
+    assert peerchart(tmp_path, "issuers", "us-core", "riverbend", "7.0.0").exit_code == 0
+    assert override_of(tmp_path / "data", "riverbend").us_core == "7.0.0"
+    assert trail(tmp_path)[-1].detail["versions"] == ["any", "7.0.0"]
+    refused = peerchart(tmp_path, "issuers", "us-core", "riverbend", "5.0.1")
+    assert refused.exit_code == 2
+    assert "6.1.0, 7.0.0, 8.0.0, 9.0.0; or say any" in refused.stderr
+    assert override_of(tmp_path / "data", "riverbend").us_core == "7.0.0"
+    assert peerchart(tmp_path, "issuers", "us-core", "riverbend", "any").exit_code == 0
+    assert override_of(tmp_path / "data", "riverbend").us_core == ""

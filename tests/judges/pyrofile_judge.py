@@ -1,10 +1,11 @@
-"""pyrofile-validator as a judge, in its own virtual environment, with the definitions of R4, of one version
-of US Core and of Peerchart: Bundles and resources as NDJSON on standard input, what is wrong with them as
+"""pyrofile-validator as a judge, in its own virtual environment, with the definitions of R4, of US Core
+and of Peerchart: Bundles and resources as NDJSON on standard input, what is wrong with them as
 NDJSON on standard output, at the end how many lines it has judged.
 
     pyrofile_judge.py PROFILES PACKAGE... < bundles.ndjson
 
-PROFILES is a JSON object of resource type to the profile that it is judged by; `{}` for R4 alone.
+PROFILES is a JSON object of resource type to the profiles that it is judged by, each with its version;
+`{}` for R4 alone.
 """
 
 import contextlib
@@ -117,8 +118,7 @@ def main():
             count, line = number, json.loads(text)
             for each in resources(line):
                 if isinstance(each, dict) and each.get("resourceType") in profiles:
-                    profile = profiles[each["resourceType"]]
-                    each["meta"] = {**each.get("meta", {}), "profile": [profile]}
+                    each["meta"] = {**each.get("meta", {}), "profile": profiles[each["resourceType"]]}
             issues = judge.validate_resource(line).errors
             augmented.made.clear()
             said.seek(0)

@@ -1,4 +1,4 @@
-"""pyrofile-validator finds nothing wrong by the definitions of R4, of each version of US Core, and our own."""
+"""pyrofile-validator finds nothing wrong by the definitions of R4, of every version of US Core, or ours."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from pathlib import Path
 import pytest
 
 from mappings.fhir.package import package_bytes
+from mappings.fhir.us_core import PROFILES, fitted
 from mappings.library import load
 from tests.judges.judging import asked, generated, golden, r4_definitions, us_core_package
 
 VERSIONS = ("6.1.0", "7.0.0", "8.0.0")
-US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
-PROFILES = {
-    each: US_CORE + each.lower()
-    for each in (
-        *("CarePlan", "Coverage", "DocumentReference", "Encounter", "Goal", "Organization", "Patient"),
-        *("Practitioner", "Provenance", "RelatedPerson", "ServiceRequest"),
-    )
-}
+
+
+def profiles(*versions: str) -> str:
+    """The profiles of these versions, by type."""
+    return json.dumps({kind: [f"{url}|{each}" for each in versions] for kind, url in PROFILES.items()})
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +33,24 @@ def test_nothing_is_wrong_by_r4_and_our_own_definitions(own: str) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_nothing_is_wrong_by_us_core(version: str, own: str) -> None:
+def test_nothing_is_wrong_with_golden_files_by_us_core(version: str, own: str) -> None:
     packages = (r4_definitions(), us_core_package(version), own)
-    assert asked("pyrofile", [*golden().values(), *generated()], json.dumps(PROFILES), *packages) == []
+    fits = [json.dumps(fitted(json.loads(each), version, load())).encode() for each in golden().values()]
+    assert asked("pyrofile", [*golden().values(), *fits], profiles(version), *packages) == []
+
+
+def test_nothing_is_wrong_with_2000_generated_records_by_any_us_core(own: str) -> None:
+    # All versions at once: what they share, which is most, is judged once.
+    packages = (r4_definitions(), *(us_core_package(each) for each in VERSIONS), own)
+    assert asked("pyrofile", generated(), profiles(*VERSIONS), *packages) == []
+
+
+def test_it_refuses_what_us_core_does(own: str) -> None:
+    bundle = json.loads(golden()["contact-planned"])
+    for each in bundle["entry"]:
+        if each["resource"]["resourceType"] in ("Encounter", "CarePlan"):
+            del each["resource"]["type" if each["resource"]["resourceType"] == "Encounter" else "category"]
+    packages = (r4_definitions(), *(us_core_package(each) for each in VERSIONS), own)
+    found = " ".join(asked("pyrofile", [json.dumps(bundle).encode()], profiles(*VERSIONS), *packages))
+    assert "Encounter.type" in found
+    assert "CarePlan.category" in found
