@@ -126,7 +126,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_output(
     pick = random.Random(jobs)  # noqa: S311 - moments to kill at
     whole = sum(map(len, in_one_go.values()))
     moments = [("index.sqlite", pick.randrange(1, 200_000))]
-    moments += [("pieces", size) for size in sorted(pick.randrange(1, whole // 2) for _ in range(4))]
+    moments += [("pieces", size) for size in sorted(pick.randrange(1, whole // 2) for _ in range(2))]
     words = asked(tmp_path, source, "--resume", "--jobs", str(jobs))
     for name, size in moments:
         process = subprocess.Popen([sys.executable, "-c", _SMALL, *words], stderr=subprocess.PIPE)
