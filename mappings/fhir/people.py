@@ -148,8 +148,8 @@ class People:
     def coverage(self, cover: Coverage) -> Json:
         """One coverage of the individual."""
         linked = self.links.coverages.get(cover.payer or "")
-        own = full_url("coverage", _coverage_key(cover)) if self.links.empty else None
-        return _refer("Coverage", linked or own, _coverage_identifier(cover))
+        own = full_url("coverage", self._coverage_key(cover)) if self.links.empty else None
+        return _refer("Coverage", linked or own, self._coverage_identifier(cover))
 
     def related(self, recipient: Recipient) -> Json:
         """A family member or collateral, whose record is ours."""
@@ -185,7 +185,7 @@ class People:
             if filled(cover.payer):
                 payer = str(cover.payer)
                 found[full_url("payer", payer)] = payer, partial(_payer_entry, payer)
-                url = full_url("coverage", _coverage_key(cover))
+                url = full_url("coverage", self._coverage_key(cover))
                 found[url] = (person, cover), partial(self._coverage_entry, cover)
         return found
 
@@ -211,6 +211,13 @@ class People:
         name = recipient.name.full if recipient.name else ""
         words = (recipient.relationship or recipient.role or "", name)
         return "/".join([self.individual.id, *(part.strip().lower() for part in words)])
+
+    def _coverage_key(self, cover: Coverage) -> str:
+        # A family has one member number: without the person, the first one's coverage would stand for all.
+        return f"{self.individual.id}/{cover.payer or ''}/{cover.member_id or ''}"
+
+    def _coverage_identifier(self, cover: Coverage) -> Json:
+        return identifier("coverage", self._coverage_key(cover))
 
     def _patient_key(self) -> str:
         return f"{self.individual.identifier_system or ''}|{self.individual.id}"
@@ -264,7 +271,7 @@ class People:
         return entry(full_url("program", program.id), resource, who)
 
     def _coverage_entry(self, cover: Coverage) -> Json:
-        who = _coverage_identifier(cover)
+        who = self._coverage_identifier(cover)
         payer, member = str(filled(cover.payer)), filled(cover.member_id)
         resource = present(
             resourceType="Coverage",
@@ -279,7 +286,7 @@ class People:
             payor=[self.payer(payer)],
             order=cover.order if cover.order and cover.order > 0 else None,
         )
-        return entry(full_url("coverage", _coverage_key(cover)), resource, who)
+        return entry(full_url("coverage", self._coverage_key(cover)), resource, who)
 
 
 def _refer(kind: str, literal: str | None, who: Json) -> Json:
@@ -311,14 +318,6 @@ def _payer_entry(code: str) -> Json:
         name=code,
     )
     return entry(full_url("payer", code), resource, who)
-
-
-def _coverage_key(cover: Coverage) -> str:
-    return f"{cover.payer or ''}/{cover.member_id or ''}"
-
-
-def _coverage_identifier(cover: Coverage) -> Json:
-    return identifier("coverage", _coverage_key(cover))
 
 
 def _has_family(name: Name | None) -> bool:

@@ -80,6 +80,25 @@ def _every_reference_resolves(server: FhirServer, places: Iterable[str]) -> None
             known.add(reference)
 
 
+def test_two_people_of_one_member_number_keep_a_coverage_each(hapi: FhirServer) -> None:
+    """Seen here first: the second person's claim was joined to the first one's coverage."""
+    claims = [_read(file) for file in golden("Bundle") if file.stem.startswith("claim-")]
+    for claim in claims:
+        hapi.send(claim)
+    coverages = hapi.search("Coverage")
+    people = {one["beneficiary"]["reference"] for one in coverages}
+    assert len({one["subscriberId"] for one in coverages}) < len(people) == len(coverages)
+    for claim in hapi.search("Claim"):
+        for each in claim["insurance"]:
+            coverage = hapi.read(each["coverage"]["reference"])
+            assert coverage["beneficiary"]["reference"] == claim["patient"]["reference"]
+
+
+def _read(file: Path) -> Json:
+    found: Json = json.loads(file.read_bytes())
+    return found
+
+
 def test_a_transaction_with_one_entry_that_is_refused_leaves_nothing_behind(hapi: FhirServer) -> None:
     bundle: dict[str, Any] = json.loads(golden("Bundle")[0].read_bytes())
     with_what_it_refers_to(hapi, bundle)
