@@ -14,6 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import cli
+from mappings.fhir.package import artefacts
+from mappings.library import load
 from tests.generator import generate
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +68,11 @@ def golden() -> Mapping[str, bytes]:
     files = sorted(file for file in GOLDEN.glob("*.json") if file.stem != "withdrawal")
     found = {file.stem: json.loads(file.read_bytes()) for file in files}
     return {name: _line(each) for name, each in found.items() if "resourceType" in each}
+
+
+def own_artefacts(*without: str) -> list[bytes]:
+    """The artefacts of our package, but for those of some types, a line each."""
+    return [_line(each) for each in artefacts(load()) if each["resourceType"] not in without]
 
 
 @lru_cache(maxsize=1)

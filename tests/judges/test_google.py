@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.judges.judging import asked, generated, golden
+from tests.judges.judging import asked, generated, golden, own_artefacts
 
 
 def test_no_golden_file_is_refused() -> None:
@@ -11,6 +11,10 @@ def test_no_golden_file_is_refused() -> None:
 
 def test_no_bundle_of_2000_generated_records_is_refused() -> None:
     assert asked("google", generated()) == []
+
+
+def test_no_artefact_of_our_package_is_refused() -> None:
+    assert asked("google", own_artefacts()) == []
 
 
 def test_it_refuses_what_is_broken() -> None:
