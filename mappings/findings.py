@@ -107,6 +107,7 @@ class Judgement:
     state: str = ""
     counts: bool = True
     _by_rule: dict[str, Finding] = field(default_factory=dict, repr=False, compare=False)
+    _blocking: list[tuple[Finding, ...]] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def shown(self) -> tuple[Finding, ...]:
@@ -121,7 +122,9 @@ class Judgement:
 
     def holding(self, *stages: Stage) -> tuple[Finding, ...]:
         """The findings that hold the stages given (all of them when none is given)."""
-        return tuple(f for f in self.findings if f.blocks and (not stages or f.stage in stages))
+        if not self._blocking:
+            self._blocking.append(tuple([f for f in self.findings if f.severity == "block" and f.blocks]))
+        return tuple([f for f in self._blocking[0] if not stages or f.stage in stages])
 
     def to_json(self, all: bool = False) -> Mapping[str, Any]:
         """The judgement as one line of `peerchart check`; `all` lists passing and inapplicable rules too."""
