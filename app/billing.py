@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -56,7 +56,8 @@ class ClaimView:
     for where the released claim stands; `authorization` is the id of the one its units are taken from, with
     the payer's number, both blank where none is; times aware. `frequency` is 1, 7 or 8, `prior` the claim it
     replaces or voids, `replaced_by` the claim (or draft) that does so to it, `answers` what the payer said,
-    `batch` the charge file it went into, `asked` what a biller asked to be done to it."""
+    `batch` the charge file it went into, `asked` what a biller asked to be done to it, `waits` why a released
+    claim goes into no file now."""
 
     control_number: str
     state: str
@@ -84,6 +85,7 @@ class ClaimView:
     answers: tuple[Answer, ...] = ()
     batch: str | None = None
     asked: str | None = None
+    waits: str = ""
 
     @property
     def standing(self) -> str:
@@ -146,11 +148,12 @@ def listing(session: Session, actor: Actor, state: str | None = None) -> list[Cl
     return sorted(wanted, key=lambda view: (view.day or date.max, view.reference), reverse=True)
 
 
-def view(session: Session, actor: Actor, reference: str) -> ClaimView:
-    """One claim by its control number, or one held contact by its id. Raises NotAllowed, NotFound."""
+def view(session: Session, actor: Actor, reference: str, now: datetime | None = None) -> ClaimView:
+    """One claim by its control number, or one held contact by its id; with a time it says whether it waits
+    for a consent. Raises NotAllowed, NotFound."""
     for each in listing(session, actor):
         if each.reference == reference:
-            return each
+            return each if now is None else replace(each, waits=_waits(session, actor.issuer, each, now))
     raise not_here("claim")
 
 
@@ -396,6 +399,16 @@ def _view(session: Session, row: ClaimRow, names: Mapping[str, str]) -> ClaimVie
         batch=_batch(session, row),
         asked=row.asked,
     )
+
+
+def _waits(session: Session, issuer: str, claim: ClaimView, now: datetime) -> str:
+    if claim.state != RELEASED or claim.batch is not None:
+        return ""
+    try:
+        consents.by_which(session, issuer, claim.patient, outbox.CLAIMS, now)
+    except consents.ConsentMissing as missing:
+        return str(missing)
+    return ""
 
 
 def _successor(session: Session, row: ClaimRow) -> str | None:

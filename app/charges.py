@@ -1,8 +1,12 @@
-"""The charge file: every released claim once, line by line, for the clinic's own billing system."""
+"""The charge file: every released claim once, line by line, for the clinic's own billing system.
+
+What a written consent is needed for is asked again as the file is made: it may be revoked since the release.
+"""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +15,17 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import audit, judging
+from app import audit, consents, judging, outbox
 from app.actor import ADMINISTRATOR, BILLER, Actor, not_here, require
 from app.claim_lineage import content_of
+from app.columns import compact
 from app.problems import NotAllowed
 from app.staff_cells import safe
 from app.tables import ChargeExportRow, ClaimRow, X12ExportRow
+from app.x12_lineage import Waiting
 from mappings.claim_forms import with_frequency
 from mappings.claims import ClaimDraft, ClaimLine
+from mappings.disclosure import NOTICE, WrittenConsent
 from mappings.fhir.elements import PEER_TAXONOMY
 from mappings.records import StaffFields
 
@@ -29,46 +36,62 @@ COLUMNS = (
     *("authorization_number", "program", "program_npi", "day", "line", "code"),
     *("modifier_1", "modifier_2", "modifier_3", "modifier_4", "units", "rate_code", "revenue_code"),
     *("place_of_service", "diagnoses", "rendering_npi", "rendering_taxonomy", "attending_npi"),
-    *("signed_versions",),
+    *("signed_versions", "part_2_notice", "consent_scope"),
 )
+# Who gets a charge file, in the accounting of disclosures.
+RECIPIENT = "The clinic's own billing system"
 _MODIFIERS = 4
 
 
 @dataclass(frozen=True)
 class ChargeFile:
-    """One charge file: its batch, the CSV text, the control numbers in it and how many went out before."""
+    """One charge file: its batch, the CSV text, the control numbers in it, how many went out before, and the
+    claims that wait for a consent, with what to do."""
 
     batch: str
     text: str
     claims: tuple[str, ...]
     before: int
+    waiting: tuple[Waiting, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Leaving:
+    """A claim that may leave now, and the consent by which it does, None where it needs none."""
+
+    row: ClaimRow
+    claim: ClaimDraft
+    consent: WrittenConsent | None
 
 
 def export(session: Session, actor: Actor, now: datetime) -> ChargeFile:
     """The charge file of every released claim that was in none yet, recorded in this transaction: a charge is
-    exported once. Without a new one the file holds the heading alone and `batch` is blank. For billers and
+    exported once, and the accounting of disclosures names it. A claim whose person's consent is missing or
+    revoked waits. Without a new one the file holds the heading alone and `batch` is blank. For billers and
     administrators (NotAllowed)."""
     _may(actor)
-    known = set(_exported(session, actor.issuer))
-    released = select(ClaimRow).where(ClaimRow.issuer == actor.issuer, ClaimRow.released_at.is_not(None))
-    rows = session.scalars(released.order_by(ClaimRow.released_at, ClaimRow.control_number)).all()
-    fresh = [row for row in rows if row.control_number not in known]
+    before = len(_exported(session, actor.issuer))
+    fresh, waits = _leaving(session, _fresh(session, actor.issuer), now)
     batch = f"CH{now:%Y%m%d%H%M%S%f}" if fresh else ""
-    for row in fresh:
+    for each in fresh:
+        number = each.row.control_number
         session.add(
             ChargeExportRow(
-                issuer=actor.issuer, control_number=row.control_number, batch=batch, by=actor.staff_id, at=now
+                issuer=actor.issuer, control_number=number, batch=batch, by=actor.staff_id, at=now
             )
         )
     session.flush()
+    text, written = _csv(session, fresh)
+    for each, lines in zip(fresh, written, strict=True):
+        _disclose(session, each, lines, now)
     if fresh:
         audit.did(session, actor, "charges exported", now, subject=batch, claims=len(fresh))
-    return ChargeFile(batch, _csv(session, fresh), tuple(row.control_number for row in fresh), len(known))
+    return ChargeFile(batch, text, _numbers(fresh), before, waits)
 
 
 def again(session: Session, actor: Actor, batch: str, now: datetime) -> ChargeFile:
-    """The charge file of an earlier batch once more, the same claims in the same order; the trail tells.
-    Raises NotAllowed, NotFound."""
+    """The charge file of an earlier batch once more, the same claims in the same order but for those whose
+    consent was revoked since; the trail tells. Raises NotAllowed, NotFound."""
     _may(actor)
     query = select(ClaimRow).join(
         ChargeExportRow,
@@ -82,8 +105,15 @@ def again(session: Session, actor: Actor, batch: str, now: datetime) -> ChargeFi
     ).all()
     if not rows:
         raise not_here("batch of charges")
-    audit.did(session, actor, "charges exported again", now, subject=batch, claims=len(rows))
-    return ChargeFile(batch, _csv(session, rows), tuple(row.control_number for row in rows), len(rows))
+    found, waits = _leaving(session, rows, now)
+    audit.did(session, actor, "charges exported again", now, subject=batch, claims=len(found))
+    return ChargeFile(batch, _csv(session, found)[0], _numbers(found), len(rows), waits)
+
+
+def waiting(session: Session, actor: Actor, now: datetime) -> tuple[Waiting, ...]:
+    """The released claims that go into no charge file now, and why. Raises NotAllowed."""
+    _may(actor)
+    return _leaving(session, _fresh(session, actor.issuer), now)[1]
 
 
 def batches(session: Session, actor: Actor) -> list[tuple[str, datetime, int]]:
@@ -110,24 +140,78 @@ def _exported(session: Session, issuer: str) -> Sequence[str]:
     return [*session.scalars(charged), *session.scalars(sent)]
 
 
-def _csv(session: Session, rows: Sequence[ClaimRow]) -> str:
+def _fresh(session: Session, issuer: str) -> list[ClaimRow]:
+    known = set(_exported(session, issuer))
+    released = select(ClaimRow).where(ClaimRow.issuer == issuer, ClaimRow.released_at.is_not(None))
+    rows = session.scalars(released.order_by(ClaimRow.released_at, ClaimRow.control_number))
+    return [row for row in rows if row.control_number not in known]
+
+
+def _leaving(
+    session: Session, rows: Sequence[ClaimRow], now: datetime
+) -> tuple[list[_Leaving], tuple[Waiting, ...]]:
+    leaving, waits = [], []
+    for row in rows:
+        claim = content_of(session, row)
+        under = consents.LABEL if claim.program.part2 else b""
+        try:
+            consent = consents.by_which(session, row.issuer, row.patient, outbox.CLAIMS, now, under)
+        except consents.ConsentMissing as missing:
+            waits.append(Waiting(row.control_number, str(missing)))
+        else:
+            leaving.append(_Leaving(row, claim, consent))
+    return leaving, tuple(waits)
+
+
+def _numbers(leaving: Sequence[_Leaving]) -> tuple[str, ...]:
+    return tuple(each.row.control_number for each in leaving)
+
+
+def _disclose(session: Session, leaving: _Leaving, lines: Sequence[Mapping[str, str]], now: datetime) -> None:
+    row, under = leaving.row, b"" if leaving.consent is None else consents.LABEL
+    consents.leaves(
+        session,
+        row.issuer,
+        row.patient,
+        outbox.CLAIMS,
+        "charge",
+        f"claim/{row.control_number}",
+        hashlib.sha256(compact(list(lines)).encode()).hexdigest(),
+        under,
+        now,
+        recipient=RECIPIENT,
+    )
+
+
+def _csv(session: Session, leaving: Sequence[_Leaving]) -> tuple[str, list[list[dict[str, str]]]]:
+    """The text, and for each claim the lines of it."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
     staff: dict[str, Mapping[str, StaffFields]] = {}
-    for row in rows:
+    written = []
+    for each in leaving:
+        row = each.row
         if row.patient not in staff:
             staff[row.patient] = judging.around(session, row.issuer, row.patient).surroundings().staff
-        for cells in _lines(session, row, staff[row.patient]):
-            writer.writerow({name: safe(cell) for name, cell in cells.items()})
-    return out.getvalue()
+        lines = [
+            {name: safe(cell) for name, cell in cells.items()} for cells in _lines(each, staff[row.patient])
+        ]
+        writer.writerows(lines)
+        written.append(lines)
+    return out.getvalue(), written
 
 
-def _lines(session: Session, row: ClaimRow, staff: Mapping[str, StaffFields]) -> Iterator[dict[str, str]]:
-    claim = content_of(session, row)
-    head = _head(row, claim, staff)
+def _lines(leaving: _Leaving, staff: Mapping[str, StaffFields]) -> Iterator[dict[str, str]]:
+    claim, consent = leaving.claim, leaving.consent
+    head = _head(leaving.row, claim, staff)
+    # 42 CFR 2.32: the notice and the consent's scope go with each disclosure made by a written consent.
+    told = {
+        "part_2_notice": "" if consent is None else NOTICE,
+        "consent_scope": "" if consent is None else consent.words,
+    }
     for number, line in enumerate(claim.lines, start=1):
-        yield {**head, "line": str(number), **_line(line, staff)}
+        yield {**head, "line": str(number), **_line(line, staff), **told}
 
 
 def _head(row: ClaimRow, claim: ClaimDraft, staff: Mapping[str, StaffFields]) -> dict[str, str]:

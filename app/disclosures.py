@@ -27,6 +27,7 @@ WHAT = {
     "plan": "Treatment plan",
     "episode": "State of the engagement",
     "claim": "Claim",
+    "charge": "Claim, in a charge file",
     "referral": "Referral",
 }
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app import audit, consents, individuals, judging, outbox, staff
 from app.actor import ADMINISTRATOR, BILLER, Actor, not_here, require
 from app.claim_lineage import content_of
-from app.problems import NotAllowed, Stale
+from app.problems import Held, NotAllowed, Stale
 from app.registry import jurisdiction_of
 from app.tables import ClaimRow, VersionRow, X12BatchRow, X12ExportRow, X12NumberRow
 from app.x12_lineage import Sending, Waiting, to_send, unsent
@@ -89,14 +89,34 @@ def export(session: Session, actor: Actor, library: Library, now: datetime) -> E
 
 
 def again(session: Session, actor: Actor, batch: str, now: datetime) -> Batch:
-    """An earlier file once more, the same bytes; the trail tells. Raises NotAllowed, NotFound."""
+    """An earlier file once more, the same bytes; the trail tells. Raises NotAllowed, NotFound, and Held where
+    a person in it has revoked the consent by which it left."""
     _may(actor)
     row = session.get(X12BatchRow, (actor.issuer, batch))
     if row is None:
         raise not_here("X12 batch")
     claims = _claims_of(session, row)
+    _still_may(session, actor.issuer, claims, now)
     audit.did(session, actor, "X12 batch written again", now, subject=batch, claims=len(claims))
     return Batch(batch, row.form, row.content, claims)
+
+
+def _still_may(session: Session, issuer: str, claims: Sequence[str], now: datetime) -> None:
+    stopped = []
+    for number in claims:
+        row = session.get_one(ClaimRow, (issuer, number))
+        try:
+            _ask_consent(session, row, content_of(session, row), now)
+        except consents.ConsentMissing:
+            stopped.append(number)
+    if stopped:
+        words = f"No written consent in force lets these claims of the file leave: {', '.join(stopped)}."
+        raise Held(words, "Record the consent, or ask the payer whether the first file came in.")
+
+
+def _ask_consent(session: Session, row: ClaimRow, claim: ClaimDraft, now: datetime) -> None:
+    under = consents.LABEL if claim.program.part2 else b""
+    consents.by_which(session, row.issuer, row.patient, outbox.CLAIMS, now, under)
 
 
 def batches(session: Session, actor: Actor) -> list[tuple[str, str, datetime, int]]:
@@ -143,7 +163,7 @@ def _add(
     row = way.row
     claim = _with_address(session, row, content_of(session, row))
     try:
-        consents.by_which(session, row.issuer, row.patient, outbox.CLAIMS, now)
+        _ask_consent(session, row, claim, now)
         prices = charges(library, jurisdiction, claim.day)
         people = judging.around(session, row.issuer, row.patient).surroundings().staff
         peers = _peers(session, row.issuer, claim)
@@ -220,7 +240,7 @@ def _disclose(session: Session, issuer: str, ready: _Ready, now: datetime) -> No
         "X12 claim",
         f"claim/{ready.billed.control_number}",
         hashlib.sha256(said.encode("ascii")).hexdigest(),
-        b"",
+        consents.LABEL if ready.claim.program.part2 else b"",
         now,
         recipient=cover.payer if cover is not None else None,
     )

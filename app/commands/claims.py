@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from app.commands.installation import data_option, opened, operator, settings_of, utc_now
-from app.commands.options import finish, json_line, json_option, load_library, printable, say
+from app.commands.options import HELD, WELL, finish, json_line, json_option, load_library, printable, say
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.billing import ClaimView
+    from app.charges import ChargeFile
     from mappings.library import Library
 
 EXAMPLE = """\b
@@ -96,7 +98,10 @@ def show(reference: str, issuer: str, data: Path | None, as_json: bool) -> None:
 def export(
     issuer: str, charges: Path | None, x12: Path | None, batch: str | None, data: Path | None, as_json: bool
 ) -> None:
-    """Write every released claim that left by no way yet. A claim is exported once."""
+    """Write every released claim that left by no way yet. A claim is exported once.
+
+    Exit codes: 0 all went, 1 a claim waits and why is told, 2 nothing was exported.
+    """
     if (charges is None) == (x12 is None):
         raise click.UsageError("say what to write: --charges FILE or --x12 DIR")
     if x12 is not None:
@@ -129,16 +134,28 @@ def _export_charges(issuer: str, charges: Path, batch: str | None, data: Path | 
         raise click.UsageError(f"{charges} exists already; nothing was exported") from error
     except (Problem, OSError) as problem:
         raise click.UsageError(str(problem)) from problem
-    done = {"batch": made.batch, "claims": list(made.claims), "file": str(charges) if made.claims else None}
+    _tell_charges(made, charges, earlier, as_json)
+    finish(HELD if made.waiting else WELL)
+
+
+def _tell_charges(
+    made: ChargeFile, charges: Path, earlier: list[tuple[str, datetime, int]], as_json: bool
+) -> None:
+    waiting = {one.control_number: one.why for one in made.waiting}
+    file = str(charges) if made.claims else None
     if as_json:
+        done = {"batch": made.batch, "claims": list(made.claims), "file": file, "waiting": waiting}
         click.echo(json_line(done))
-    elif made.claims:
+        return
+    if made.claims:
         click.echo(f"{len(made.claims)} claims in batch {made.batch}: {charges}")
     else:
-        click.echo("No claim was released since the last charge file; nothing was written.")
+        why = "can go into a charge file now" if waiting else "was released since the last charge file"
+        click.echo(f"No claim {why}; nothing was written.")
         for name, at, many in earlier[:5]:
             say(f"exported before: batch {name}, {at:%Y-%m-%d %H:%M} UTC, {many} claims (--again {name})")
-    finish(0)
+    for number, why in waiting.items():
+        say(printable(f"claim {number} waits: {why}"))
 
 
 @claims.command("read")

@@ -86,7 +86,8 @@ def charges() -> ResponseReturnValue:
     """The charge files that were made, and how to make the next."""
     with kit().store.read() as session:
         made = charge_files.batches(session, actor())
-    return render_template("claims/charges.html", batches=made)
+        waiting = charge_files.waiting(session, actor(), kit().now())
+    return render_template("claims/charges.html", batches=made, waiting=waiting)
 
 
 @claims.post("/charges")
@@ -98,7 +99,8 @@ def make_charges() -> ResponseReturnValue:
             words = "This site is the sole biller: its claims go to the payer, not into a charge file."
             raise NotAllowed(words, "Ask your administrator for the claims as X12.")
         made = charge_files.export(session, actor(), kit().now())
-    return _file(made) if made.claims else redirect(url_for("billing.charges", said="no-charges"), 303)
+    said = "charges-wait" if made.waiting else "no-charges"
+    return _file(made) if made.claims else redirect(url_for("billing.charges", said=said), 303)
 
 
 @claims.post("/charges/<batch>")
@@ -106,7 +108,8 @@ def make_charges() -> ResponseReturnValue:
 def charges_again(batch: str) -> ResponseReturnValue:
     """An earlier charge file once more."""
     with kit().store.write() as session:
-        return _file(charge_files.again(session, actor(), batch, kit().now()))
+        made = charge_files.again(session, actor(), batch, kit().now())
+    return _file(made) if made.claims else redirect(url_for("billing.charges", said="charges-revoked"), 303)
 
 
 def _file(made: ChargeFile) -> Response:
@@ -210,7 +213,7 @@ def answer(reference: str) -> ResponseReturnValue:
 
 def _claim(reference: str) -> ClaimView:
     with kit().store.read() as session:
-        return office.view(session, actor(), reference)
+        return office.view(session, actor(), reference, kit().now())
 
 
 def _page(

@@ -178,6 +178,8 @@ SAID = {
     "released": "Released. The claim goes out now.",
     "redrafted": "The rules were asked again for every claim.",
     "no-charges": "No claim was released since the last charge file.",
+    "charges-wait": "No claim can go into a charge file now. See below what waits, and for what.",
+    "charges-revoked": "No claim of that file may leave again: the consents to it are revoked or over.",
     "claim-drafted": "The claim is drafted. It leaves when you release it.",
     "answer-kept": "The payer's answer is written down.",
     "unheld": "The hold is lifted. The claim can be released.",
