@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from mappings.calendars import business_days_after
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, passes
-from mappings.checks.texts import listed
+from mappings.checks.texts import blank, listed
 from mappings.library import Bound, DayPack
 from mappings.records import AuthorizationFields, Credential
 from mappings.situation import Situation, covers, only_id
@@ -132,16 +132,11 @@ def authorization_of_member(s: Situation, b: Bound) -> Outcome:
     authorization = s.authorization
     if authorization is None or only_id(authorization):
         return NOT_APPLICABLE
-    if authorization.member is None:
+    if blank(authorization.member):
         return missing("the member of the authorization", "authorization.member")
-    person = s.contact.individual
-    if authorization.member in {person.id, *(c.member_id for c in person.coverages)}:
+    if authorization.member in _members(s):
         return PASS
-    return fails(
-        f"The authorization is attached to {authorization.member}, not to {person.id}.",
-        "authorization.member",
-        "individual.id",
-    )
+    return fails(_of_another(s, authorization), "authorization.member", "individual.id")
 
 
 @check("initiated-by-payer", "auth.initiators", settings=("codes",))
@@ -225,23 +220,54 @@ def _required(s: Situation) -> Outcome:
             severity="block",
             fix="Request the authorization and record it.",
         )
-    if only_id(authorization):
+    counted = s.pack is not None and counts_units(s.pack, s.code)
+    if counted and only_id(authorization):
         return PASS
-    outside = _outside_its_days(s, authorization)
-    if outside is None and not (authorization.number or "").strip():
+    other = None if counted else _another(s, authorization) or _outside_its_days(s, authorization)
+    if other is None and blank(authorization.number):
         return fails(
             "The authorization has no number; the claim would go without it.",
             "authorization.number",
             severity="warn",
             fix="Record the payer's number.",
         )
-    return outside or PASS
+    return other or PASS
+
+
+def _another(s: Situation, authorization: AuthorizationFields) -> Outcome | None:
+    """What shows that it is not known to be one of this service and this person."""
+    if only_id(authorization):
+        return missing(f"the record of authorization {authorization.id}", "authorization", severity="block")
+    for value, name, words in (
+        (authorization.service, "service", "the service that is authorized"),
+        (authorization.member, "member", "the member of the authorization"),
+    ):
+        if blank(value):
+            return missing(words, f"authorization.{name}", severity="block")
+    if authorization.units is None:
+        return missing("the units that are authorized", "authorization.units", severity="block", many=True)
+    if authorization.service != s.code:
+        return fails(
+            f"The authorization is for {authorization.service}; this service is {s.code}.",
+            "authorization.service",
+            severity="block",
+        )
+    if authorization.member not in _members(s):
+        return fails(_of_another(s, authorization), "authorization.member", severity="block")
+    return None
+
+
+def _members(s: Situation) -> set[str | None]:
+    person = s.contact.individual
+    return {person.id, *(c.member_id for c in person.coverages)}
+
+
+def _of_another(s: Situation, authorization: AuthorizationFields) -> str:
+    return f"The authorization is attached to {authorization.member}, not to {s.contact.individual.id}."
 
 
 def _outside_its_days(s: Situation, authorization: AuthorizationFields) -> Outcome | None:
-    """What is wrong with the day where no rule of its own counts the authorization's days and units."""
-    known = covers(authorization.from_, authorization.to, s.day)
-    if known is not False or (s.pack is not None and counts_units(s.pack, s.code)):
+    if covers(authorization.from_, authorization.to, s.day) is not False:
         return None
     begun = authorization.from_ is None or authorization.from_ <= s.day
     word = f"ended on {authorization.to}" if begun else f"begins on {authorization.from_}"

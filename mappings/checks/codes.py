@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mappings.checks.registry import PASS, Outcome, advises, check, fails, missing, passes
-from mappings.checks.texts import listed
+from mappings.checks.texts import blank, listed
 from mappings.library import Bound
 from mappings.records import Coverage, Diagnosis
 from mappings.situation import Situation, covers
@@ -66,7 +66,7 @@ def rate_code(s: Situation, b: Bound) -> Outcome:
     """The rate code of the place, configured and, on a filed claim, the same (R076, R077, AMB-06)."""
     name = b.version.parameters[0]
     code, filed = b[name], s.contact.claim
-    if s.program is None or s.program.program_kind is None:
+    if s.program is None or blank(s.program.program_kind):
         return missing("the kind of programme", "program.program_kind")
     if code is None:
         return fails(
@@ -170,7 +170,7 @@ def diagnosis_by_clinician(s: Situation, b: Bound) -> Outcome:
 
 
 def _problem(s: Situation, b: Bound, diagnosis: Diagnosis, at: str) -> Outcome | None:
-    if diagnosis.by is None:
+    if blank(diagnosis.by):
         return missing("who recorded the diagnosis", f"{at}.by")
     if by_a_peer(s, b, diagnosis):
         return fails(f"The diagnosis {diagnosis.code or ''} was recorded by a peer.", f"{at}.by")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, fails, missing
-from mappings.checks.texts import says_something
+from mappings.checks.texts import blank, says_something
 from mappings.library import Bound
 from mappings.records import PlanEntry, Signature
 from mappings.situation import Situation, covers
@@ -150,6 +150,8 @@ def plan_signed_by(s: Situation, b: Bound) -> Outcome:
     for place, signature in enumerate(s.entry.signatures):
         if signature.at is None or signature.version is None:
             return missing("when and what was signed of the plan", f"plan-entry.signatures[{place}]")
+        if blank(signature.by):
+            return missing("who signed the plan", f"plan-entry.signatures[{place}].by")
     counting = [
         x
         for x in s.entry.signatures

@@ -15,7 +15,7 @@ from mappings.checks.registry import (
     passes,
     peer_check,
 )
-from mappings.checks.texts import listed
+from mappings.checks.texts import blank, listed
 from mappings.library import Bound
 from mappings.records import Credential
 from mappings.situation import PeerOnDay, age_on, covers, plus_months
@@ -44,7 +44,7 @@ def held_on_day(s: PeerOnDay, b: Bound, accepted: Collection[str]) -> tuple[Cred
             datum = f"peer.credentials[{place}].from"
         elif not in_force:
             reason = f"{credential.code} was not in force on {s.day} ({_period(credential)})"
-        elif credential.issuer is None:
+        elif blank(credential.issuer):
             datum = f"peer.credentials[{place}].issuer"
         elif issuers is not None and credential.issuer not in issuers:
             reason = f"{credential.code} comes from {credential.issuer!r}, not from {listed(issuers, 'or')}"
@@ -236,6 +236,10 @@ def supervised(s: PeerOnDay, b: Bound) -> Outcome:
     supervisor = s.peer.supervisor_on(s.day) if s.peer else None
     if supervisor is None:
         return missing("the peer's supervisor", "peer.supervisor")
+    if blank(supervisor.id):
+        return missing("who supervises the peer", "peer.supervisor.id")
+    if s.peer is not None and supervisor.id == s.peer.id:
+        return fails("The peer is named as their own supervisor.", "peer.supervisor", "peer")
     assigned = covers(supervisor.from_, supervisor.to, s.day)
     if assigned is None:
         return missing("the period of the supervision", "peer.supervisor.from")

@@ -7,6 +7,7 @@ import re
 from mappings.checks.codes import by_a_peer
 from mappings.checks.language import shown, wording_advice
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, points_out
+from mappings.checks.texts import blank
 from mappings.language import Hit
 from mappings.library import Bound
 from mappings.situation import Situation
@@ -18,7 +19,7 @@ def no_diagnosis_by_peer(s: Situation, b: Bound) -> Outcome:
     for place, diagnosis in enumerate(s.contact.diagnoses):
         if by_a_peer(s, b, diagnosis):
             return fails("Peers do not diagnose: a clinician records it.", f"diagnoses[{place}].by")
-        if diagnosis.by is None:
+        if blank(diagnosis.by):
             return missing("who recorded the diagnosis", f"diagnoses[{place}].by")
     return wording_advice(s, b, "lint.diagnosing")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, fails, missing, shared
-from mappings.checks.texts import listed
+from mappings.checks.texts import blank, listed
 from mappings.library import Bound
 from mappings.records import Signature
 from mappings.situation import Situation, covers
@@ -50,7 +50,7 @@ def author_standing(s: Situation) -> Outcome:
     signature = s.latest(own) or s.signature("author")
     if signature is None:
         return fails("The note is not signed by the peer.", "signatures")
-    if signature.by is None:
+    if blank(signature.by):
         return missing("who signed as author", f"{_place(s, signature)}.by")
     if signature.by != s.contact.peer.id:
         return fails(
@@ -78,7 +78,7 @@ def _best_cosignature(s: Situation, b: Bound) -> Signature | None:
 
 
 def _cosignature_standing(s: Situation, b: Bound, signature: Signature) -> Outcome:
-    if signature.by is None:
+    if blank(signature.by):
         return missing("who co-signed", f"{_place(s, signature)}.by")
     role = lpha_role(s, b, signature)
     return role if role is not PASS else _standing(s, signature, "the co-signer")
@@ -174,16 +174,21 @@ def nothing_changed_after_signing(s: Situation, b: Bound) -> Outcome:
 @check("one-signed-version")
 def one_signed_version(s: Situation, b: Bound) -> Outcome:
     """A claim line points to exactly one signed version of one note (D-3)."""
+    version, signed = s.contact.version, False
     if s.doubled:
         return fails("Another record of the input has this id and version but says something else.", "id")
     for place, signature in enumerate(s.contact.signatures):
         if signature.version is None:
             return missing("the version that was signed", f"signatures[{place}].version")
-        if signature.version > s.contact.version:
-            return fails(
-                f"Version {signature.version} is signed; this is version {s.contact.version}.", "signatures"
-            )
-    return PASS
+        if blank(signature.by):
+            return missing("who signed", f"signatures[{place}].by")
+        if signature.version > version:
+            return fails(f"Version {signature.version} is signed; this is version {version}.", "signatures")
+        signed = signed or signature.version == version
+    if signed:
+        return PASS
+    unsigned = f"Nobody has signed version {version} of the note."
+    return fails(unsigned, "signatures", fix="The peer signs this version of the note.")
 
 
 @check("two-people-signed")
@@ -196,9 +201,9 @@ def two_people_signed(s: Situation, b: Bound) -> Outcome:
     authors = {x.by for x in own if x.meaning == "author"}
     if s.contact.peer is not None:
         authors.add(s.contact.peer.id)
+    for unnamed in [x for x in cosigners if blank(x.by)]:
+        return missing("who co-signed", f"{_place(s, unnamed)}.by")
     names = [x.by for x in cosigners]
-    if None in names:
-        return missing("who co-signed", f"{_place(s, cosigners[names.index(None)])}.by")
     if authors & set(names):
         return fails("One person cannot co-sign their own note.", "signatures")
     if len(set(names)) < len(names):

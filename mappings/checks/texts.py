@@ -24,6 +24,11 @@ def _most_words(empty_words: tuple[str, ...]) -> int:
     return max((word.count(" ") + 1 for word in empty_words), default=0)
 
 
+def blank(text: str | None) -> bool:
+    """Whether an id or a code is not there: absent, empty or nothing but spaces."""
+    return not text or text.isspace()
+
+
 def listed(words: Iterable[str], last: str = "and") -> str:
     """Words as people list them: a, b and c."""
     all_ = list(words)

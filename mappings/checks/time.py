@@ -13,6 +13,7 @@ from mappings.checks.registry import (
     passes,
     shared,
 )
+from mappings.checks.texts import blank
 from mappings.library import Bound
 from mappings.situation import Situation
 from mappings.units import units_sentence
@@ -97,6 +98,6 @@ def group_size(s: Situation, b: Bound) -> Outcome:
             "group.attendees",
             fix="Record it as an individual service.",
         )
-    if group.session is None:
+    if blank(group.session):
         return missing("the id of the group session", "group.session")
     return PASS

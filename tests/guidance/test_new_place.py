@@ -131,6 +131,7 @@ def test_good_record_of_the_new_place_is_ready_and_coded_by_its_pack() -> None:
         ({"entry:signatures": [PLAN[0], PLAN[2]]}, "ZZ.PLAN.SIGNED", "fail"),
         ({"entry:version": 2}, "ZZ.PLAN.SIGNED", "fail"),
         ({"entry:signatures": [{**PLAN[0], "at": None}]}, "ZZ.PLAN.SIGNED", "indeterminate"),
+        ({"entry:signatures": [*PLAN[:2], {**PLAN[2], "by": " "}]}, "ZZ.PLAN.SIGNED", "indeterminate"),
         ({"service.code": "Z1235"}, "ZZ.AUTH.UNITS", "indeterminate"),
         ({"service.code": "H0038"}, "ZZ.CODE.Z", "fail"),
     ],
