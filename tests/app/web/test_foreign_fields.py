@@ -67,13 +67,14 @@ APPROVED = {"answer": ["approved"], "answered_on": DAY, "number": ["A-1"], "unit
 @dataclass(frozen=True)
 class Sent:
     """One form: who sends it and where, the page that shows it, what is typed into it, and the form that has
-    to be sent before there is one."""
+    to be sent before there is one; `query` stands in both addresses."""
 
     role: str
     place: str | None
     page: str
     typed: dict[str, list[str]] = field(default_factory=dict)
     after: str = ""
+    query: str = ""
 
 
 FORMS = {
@@ -103,6 +104,9 @@ FORMS = {
         after="billing.release",
     ),
     "authorizations.add": Sent("biller", MOSS, "authorizations.new", {"asked": ["8"], "note": ["Second"]}),
+    "authorizations.add_for": Sent(
+        "biller", None, "authorizations.begin", {"asked": ["8"], "note": ["Second"]}, query=f"?person={MOSS}"
+    ),
     "authorizations.change": Sent("biller", MOSS, "authorizations.one", APPROVED),
     "authorizations.end": Sent(
         "biller", MOSS, "authorizations.one", {"ended_on": ["2026-03-20"]}, after="authorizations.change"
@@ -193,8 +197,10 @@ def _after(
 def _send(
     world: World, desk: Desk, endpoint: str, foreign: dict[str, list[str]], typed: dict[str, list[str]]
 ) -> None:
-    target = _below(world, desk, endpoint, "POST")
-    form = _form_of(desk.get(_below(world, desk, FORMS[endpoint].page, "GET", endpoint)).text, target)
+    query = FORMS[endpoint].query
+    target = _below(world, desk, endpoint, "POST") + query
+    page = _below(world, desk, FORMS[endpoint].page, "GET", endpoint) + query
+    form = _form_of(desk.get(page).text, target)
     names = set(re.findall(r'\bname="([^"]+)"', form))
     assert set(typed) <= names
     fields = {name: values for name, values in Forms(form).fields.items() if name != "csrf"} | typed
