@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import partial
 
 from mappings import terms
+from mappings.fhir.beyond import PlanScene, plan_extension
 from mappings.fhir.condition import condition_entries, condition_reference
 from mappings.fhir.elements import (
     HCPCS,
@@ -48,14 +49,26 @@ _GOAL_STATUS = (
 _PER = {"day": ("d", "day"), "week": ("wk", "week"), "month": ("mo", "month")}
 
 
-def plan_entries(entries: Sequence[PlanEntry], people: People, library: Library, on: date) -> list[Json]:
+def plan_entries(
+    entries: Sequence[PlanEntry],
+    people: People,
+    library: Library,
+    on: date,
+    recorded: Sequence[str | None] | None = None,
+) -> list[Json]:
     """CarePlan, Goals, ServiceRequests and what the plan addresses, each on condition that it is new.
 
-    `on` is the day whose pack names the service code.
+    `on` is the day whose pack names the service code; `recorded` are the statuses of the records where the
+    entries' own may be others.
     """
     addressed = condition_entries(_diagnoses(entries), people)
     goals = [goal_entry(each.goal, people) for each in entries if each.goal and filled(each.goal.text)]
-    services = [_service_entry(each, people, library, on) for each in entries]
+    first = entries[0].plan or Plan()
+    states = recorded if recorded is not None else [each.status for each in entries]
+    scenes = [
+        PlanScene(each, first, state, people, library) for each, state in zip(entries, states, strict=True)
+    ]
+    services = [_service_entry(each, on) for each in scenes]
     return [*goals, *services, _plan_entry(entries, people, library), *addressed]
 
 
@@ -78,10 +91,19 @@ def plan_parts_of(
 ) -> Repeated:
     """The entries of `plan_entries`, for many contacts that deliver the same plan. A service whose last day
     lies before `on`, or not after `over`, is completed, and so is a plan of which every service is."""
+    recorded = tuple([each.status for each in entries])
     entries = [_as_it_ends(each, on, over) for each in entries]
     codes = tuple([terms.pack_code(library, each.jurisdiction, on) for each in entries])
-    source = (tuple(entries), people.individual, people.program, people.peer, people.around.staff, codes)
-    make = partial(plan_entries, entries, people, library, on)
+    source = (
+        tuple(entries),
+        people.individual,
+        people.program,
+        people.peer,
+        people.around.staff,
+        codes,
+        recorded,
+    )
+    make = partial(plan_entries, entries, people, library, on, recorded)
     return Repeated(f"plan {plan_key(entries[0])}", source, make)
 
 
@@ -142,13 +164,15 @@ def _goal(
     )
 
 
-def _service_entry(one: PlanEntry, people: People, library: Library, on: date) -> Json:
+def _service_entry(scene: PlanScene, on: date) -> Json:
+    one = scene.entry
     key = scoped_key(one.individual.id, one.id)
     who = identifier("service", key)
-    return entry(full_url("service", key), _service(one, who, people, library, on), who)
+    return entry(full_url("service", key), _service(scene, who, on), who)
 
 
-def _service(one: PlanEntry, who: Json, people: People, library: Library, on: date) -> Json:
+def _service(scene: PlanScene, who: Json, on: date) -> Json:
+    one, people, library = scene.entry, scene.people, scene.library
     code = terms.pack_code(library, one.jurisdiction, on)
     social = concept(coding(SNOMED, "410606002", "Social service procedure"))
     kind = terms.term(library, "bases", one.basis)
@@ -157,12 +181,14 @@ def _service(one: PlanEntry, who: Json, people: People, library: Library, on: da
         {"url": _PERTAINS_TO_GOAL, "valueReference": goal_reference(goal_key(goal, people))} if goal else None
     )
     plan = one.plan
+    status = one.status if one.status in _PLAN_STATUS else "active"
+    beyond = plan_extension(scene, str(status), _lost(one))
     return present(
         resourceType="ServiceRequest",
         text=narrative("Peer support in the treatment plan", _service_rows(one, library)),
-        extension=[link] if link else None,
+        extension=[*([link] if link else []), *beyond],
         identifier=[who],
-        status=one.status if one.status in _PLAN_STATUS else "active",
+        status=status,
         intent="plan",
         category=[social, *([concept(coding(*kind))] if kind else [])],
         code=service_concept(library, code),
@@ -175,6 +201,15 @@ def _service(one: PlanEntry, who: Json, people: People, library: Library, on: da
         note=[{"text": one.response}] if filled(one.response) else None,
         **_amount(one),
     )
+
+
+def _lost(one: PlanEntry) -> Iterable[str]:
+    """Parts of the record that neither the Goal nor the amount of the service says."""
+    if one.goal and (not filled(one.goal.text) or (one.goal.status or "active") not in _GOAL_STATUS):
+        yield "goal"
+    how = one.frequency
+    if how and not ((how.per or "") in _PER and _counts(how.units) and _counts(how.times)):
+        yield "frequency"
 
 
 def service_concept(library: Library, code: str | None) -> Json:

@@ -169,6 +169,11 @@ def _xml_text(text: str) -> str:
     return escape(text)
 
 
+def xml_can_hold(text: str) -> bool:
+    """Whether XML can carry every character of a text, as FHIR asks of whatever is text."""
+    return text.isprintable() or _NOT_IN_XML.search(text) is None
+
+
 def full_url(kind: str, key: str) -> str:
     """The fullUrl of one of our entries: the same for the same kind and key, always."""
     return _urn(_FULL_URLS, f"{kind}|{key}")

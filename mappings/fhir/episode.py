@@ -59,7 +59,7 @@ def episode_entry(key: str, people: People, span: Span, otherwise: date, now: da
     an admission starts; its first day stands in the status history.
     """
     who = identifier("episode", key)
-    known = [each for each in span if _instant(each, UTC) <= now.timestamp()] or list(span[:1])
+    known = [each for each in span if begun_by(each, now)] or list(span[:1])
     return entry(full_url("episode", key), _episode(who, people, known, otherwise), who)
 
 
@@ -114,6 +114,15 @@ def _period(known: Sequence[EngagementEntry]) -> Json:
     admitted = next((one.at for one in known if one.status == ADMITTED), None)
     left = next((one.at for one in known if one.status == DISCHARGED), None)
     return present(start=stamp(admitted), end=stamp(left) if admitted else None)
+
+
+def begun_by(one: EngagementEntry, at: datetime) -> bool:
+    """Whether a state had begun at a time; one of a day alone begins with it in UTC."""
+    day = one.at.date() if isinstance(one.at, datetime) else one.at
+    # Two days before, no offset matters any more.
+    if day is not None and day.toordinal() + 2 <= at.toordinal():
+        return True
+    return _instant(one, UTC) <= at.timestamp()
 
 
 def _instant(one: EngagementEntry, zone: tzinfo) -> float:

@@ -2,7 +2,8 @@
 
 fhir.resources checks types, missing and unknown elements, but neither required codes, empty lists,
 invariants, reference targets nor references inside a Bundle. It is also many times slower than the rest, so a
-shape (which elements and repeats are there) goes through it once; each record then passes the checks here.
+shape (which elements an object of a type has) goes through it once, most of them before they came here: those
+that the tests prove stand in a data file. Each record then passes the checks here.
 """
 
 from __future__ import annotations
@@ -16,13 +17,10 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, cast
 
-from lxml import etree
-from pydantic import ValidationError
-
 from mappings.fhir import invariants
 from mappings.fhir.compiled import Compiler, Met
 from mappings.fhir.elements import XHTML, Json, NotFit
-from mappings.fhir.model import Element, elements, model_class
+from mappings.fhir.model import Element, elements, proven_shapes
 
 Problem = tuple[str, str]
 
@@ -90,8 +88,6 @@ _PLAIN_NARRATIVE = re.compile(
 )
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LEAST = {"positiveInt": 1, "unsignedInt": 0, "integer": -(2**31)}
-_seen: set[int] = set()
-_SEEN_LIMIT = 20_000
 
 
 def check(resource: Mapping[str, Any], *, full: bool = False) -> None:
@@ -105,10 +101,13 @@ def check(resource: Mapping[str, Any], *, full: bool = False) -> None:
         return
     found = findings(resource)
     if not found:
-        found += _by_model(dict(resource))
+        # Building the models takes a second or two, and hardly any record has a shape that they must see.
+        from mappings.fhir import from_models
+
+        found += from_models.refused(resource)
     if found:
         raise NotFit(found)
-    learn(shape for shape, _ in met.fresh)
+    _COMPILER.learn(met.fresh)
 
 
 def findings(resource: Mapping[str, Any]) -> list[Problem]:
@@ -126,6 +125,8 @@ def known_good(resource: Mapping[str, Any], met: Met) -> bool:
         return False
     if resource["resourceType"] != "Bundle":
         return True
+    if "entry" not in resource:
+        return False
     entries = resource["entry"]
     asks = resource["type"] in ("transaction", "batch")
     kinds = {item["fullUrl"]: item["resource"]["resourceType"] for item in entries if _ordinary(item)}
@@ -141,51 +142,14 @@ def known_good(resource: Mapping[str, Any], met: Met) -> bool:
 def passes_entry(item: Json, met: Met) -> bool:
     """Whether nothing is wrong with one entry of a transaction by itself, for a Bundle put together of such;
     False also where only `check` can tell. `met` takes references and shapes, the entry's own among them."""
-    shape: list[int] = []
     check_entry = _COMPILER.function("BundleEntry", item)
-    if check_entry is None or not check_entry(item, shape, met):
+    if check_entry is None or not check_entry(item, met):
         return False
-    number = hash(("BundleEntry", *shape))
-    if number not in _seen:
-        met.fresh.append((number, item))
     return _ordinary(item) and not any(True for _ in _entry(item, True, ""))
-
-
-def learn(shapes: Iterable[int]) -> None:
-    """Remember shapes of entries and resources of a Bundle that `check` has just passed."""
-    if len(_seen) >= _SEEN_LIMIT:
-        _seen.clear()
-    _seen.update(shapes)
 
 
 def _ordinary(item: Json) -> bool:
     return "fullUrl" in item and "resource" in item
-
-
-def _by_model(resource: Json) -> list[Problem]:
-    """What the R4B models say, each resource of a Bundle on its own."""
-    found: list[Problem] = []
-    for each in _parts(resource):
-        try:
-            model_class(str(each["resourceType"])).model_validate(each)
-        except ValidationError as error:
-            found += [(_dotted(each, bad["loc"]), bad["msg"]) for bad in error.errors(include_url=False)]
-    return found
-
-
-def _parts(resource: Json) -> Iterator[Json]:
-    if resource.get("resourceType") != "Bundle":
-        yield resource
-        return
-    for item in resource.get("entry", ()):
-        if "resource" in item:
-            yield item["resource"]
-    entries = [{k: v for k, v in item.items() if k != "resource"} for item in resource.get("entry", ())]
-    yield {**resource, "entry": entries}
-
-
-def _dotted(resource: Json, location: tuple[int | str, ...]) -> str:
-    return ".".join([str(resource.get("resourceType")), *(str(part) for part in location)])
 
 
 def _resource(value: Any, path: str) -> Iterator[Problem]:
@@ -335,6 +299,8 @@ def _xhtml(value: str) -> str | None:
     # Before any parser sees it: entities of a DOCTYPE may grow without end.
     if "<!DOCTYPE" in value.upper():
         return "is no XHTML div"
+    from lxml import etree
+
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         div = etree.fromstring(value.encode("utf-8"), parser)
@@ -410,12 +376,12 @@ def _resolves(value: Json, element: Element, kinds: Mapping[Any, Any], path: str
         yield path, f"refers to a {kinds[target]}; allowed: {', '.join(sorted(element.targets))}"
 
 
-_COMPILER = Compiler(_primitive, _demands, _ALSO_REQUIRED, _target, _seen)
+_COMPILER = Compiler(_primitive, _demands, _ALSO_REQUIRED, _target, proven_shapes)
 
 
 def known_shapes() -> int:
-    """How many shapes the models have passed since the start."""
-    return len(_seen)
+    """How many shapes the models have passed, those of the data file among them."""
+    return len(_COMPILER.passed)
 
 
-__all__ = ["NotFit", "check", "findings", "known_good", "known_shapes", "learn", "passes_entry"]
+__all__ = ["NotFit", "check", "findings", "known_good", "known_shapes", "passes_entry"]

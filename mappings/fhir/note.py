@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import datetime
 
+from mappings.fhir.beyond import contact_extension
 from mappings.fhir.elements import (
     LOINC,
     THO,
@@ -26,12 +28,12 @@ from mappings.fhir.scene import Scene
 from mappings.seal import TEXT_TYPE
 
 # No LOINC names a peer support note; the group counselling code belongs to psychiatry.
-_TYPE = concept(
+TYPE = concept(
     coding(LOINC, "34904-3", "Mental health Progress note"),
     coding(LOINC, "11506-3", "Progress note"),
     text="Peer support note",
 )
-_CATEGORY = concept(
+CATEGORY = concept(
     coding("http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category", "clinical-note")
 )
 RESTRICTED = concept(coding(f"{THO}/v3-Confidentiality", "R", "restricted"))
@@ -50,12 +52,13 @@ def _document(scene: Scene, who: Json) -> Json:
     return present(
         resourceType="DocumentReference",
         text=narrative("Peer support note", [("Date", str(scene.day)), ("Version", str(contact.version))]),
+        extension=contact_extension(scene),
         masterIdentifier=master_identifier(scene.note_key),
         identifier=[who, identifier("note-series", contact.id)],
         status="current",
         docStatus="final",
-        type=_TYPE,
-        category=[_CATEGORY],
+        type=TYPE,
+        category=[CATEGORY],
         subject=scene.people.patient(),
         date=stamp(max(one.at for one in signed)),
         author=[scene.people.practitioner(signed[0].by)],
@@ -64,7 +67,9 @@ def _document(scene: Scene, who: Json) -> Json:
         relatesTo=_relation(scene),
         description="Peer support note",
         securityLabel=[RESTRICTED],
-        content=[{"attachment": _attachment(scene)}],
+        content=[
+            {"attachment": attachment(scene.text, f"Peer support note of {scene.day}", scene.signed[0].at)}
+        ],
         context=present(
             encounter=[scene.visit], period=period(contact.start, contact.end), related=_minutes(scene)
         ),
@@ -80,8 +85,9 @@ def _minutes(scene: Scene) -> list[Json]:
     return [logical("DocumentReference", identifier("meeting", str(minutes.id)), f"Team minutes{on}")]
 
 
-def _attachment(scene: Scene) -> Json:
-    data = scene.text.encode("utf-8")
+def attachment(text: str, title: str, created: datetime) -> Json:
+    """A signed text as the bytes that were signed."""
+    data = text.encode("utf-8")
     # R4 says SHA-1 for Attachment.hash; what proves the text is the SHA-256 in the seal.
     digest = hashlib.sha1(data, usedforsecurity=False).digest()
     return {
@@ -90,8 +96,8 @@ def _attachment(scene: Scene) -> Json:
         "data": base64.b64encode(data).decode("ascii"),
         "size": len(data),
         "hash": base64.b64encode(digest).decode("ascii"),
-        "title": f"Peer support note of {scene.day}",
-        "creation": stamp(scene.signed[0].at),
+        "title": title,
+        "creation": stamp(created),
     }
 
 

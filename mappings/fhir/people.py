@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from mappings.fhir.carried import program_extension
 from mappings.fhir.elements import (
     IDENTIFIERS,
     NPI,
@@ -36,7 +37,7 @@ from mappings.records import Address, Coverage, Individual, Name, ProgramFields,
 
 NPI_FORM = re.compile(r"[12]\d{9}")
 Made = tuple[object, Callable[[], Json]]
-_GENDERS = ("male", "female", "other", "unknown")
+GENDERS = ("male", "female", "other", "unknown")
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _MEMBER = concept(coding(f"{THO}/v2-0203", "MB", "Member Number"))
 _RECORD = concept(coding(f"{THO}/v2-0203", "MR", "Medical record number"))
@@ -151,6 +152,18 @@ class People:
         own = full_url("coverage", self._coverage_key(cover)) if self.links.empty else None
         return _refer("Coverage", linked or own, self._coverage_identifier(cover))
 
+    def staff_lost(self, staff_id: str) -> bool:
+        """Whether the id of a staff member shows neither in references nor in an entry of their own."""
+        member = self.around.member(staff_id, self.peer)
+        named = self.links.empty and _has_family(member.name)
+        return not named and _staff_identifier(member)["value"] != staff_id
+
+    def program_lost(self) -> bool:
+        """Whether the id of the programme shows neither in references nor in an entry of its own."""
+        program = self.program
+        named = self.links.empty and program is not None and filled(program.name)
+        return program is not None and not named and _program_identifier(program)["value"] != program.id
+
     def related(self, recipient: Recipient) -> Json:
         """A family member or collateral, whose record is ours."""
         return reference(full_url("related-person", self._related_key(recipient)), to="RelatedPerson")
@@ -235,7 +248,7 @@ class People:
             text=narrative("Individual", [("Name", _full(person.name)), ("Record", person.id)]),
             identifier=[{"type": _RECORD, **who}],
             name=[_human_name(person.name) if person.name and named else absent],
-            gender=person.gender if person.gender in _GENDERS else "unknown",
+            gender=person.gender if person.gender in GENDERS else "unknown",
             birthDate=stamp(person.birth_date),
             address=[_address(person.address)] if person.address else None,
         )
@@ -252,7 +265,7 @@ class People:
         resource = present(
             resourceType="Practitioner",
             text=narrative("Staff member", [("Name", _full(member.name))]),
-            identifier=[who],
+            identifier=_with_own(who, "staff", member.id),
             active=True,
             name=[_human_name(member.name or Name())],
         )
@@ -263,7 +276,8 @@ class People:
         resource = present(
             resourceType="Organization",
             text=narrative(str(filled(program.name))),
-            identifier=[who],
+            extension=program_extension(program),
+            identifier=_with_own(who, "program", program.id),
             active=True,
             type=[concept(coding(f"{THO}/organization-type", "prov", "Healthcare Provider"))],
             name=filled(program.name),
@@ -301,6 +315,11 @@ def _staff_identifier(member: StaffFields) -> Json:
 def _program_identifier(program: ProgramFields) -> Json:
     npi = filled(program.npi) or (program.id if NPI_FORM.fullmatch(program.id) else None)
     return {"system": NPI, "value": npi} if npi else identifier("program", program.id)
+
+
+def _with_own(who: Json, kind: str, own: str) -> list[Json]:
+    """The identifier by which others know somebody, and the office's own where it is another."""
+    return [who] if who["value"] == own else [who, identifier(kind, own)]
 
 
 def _payer_identifier(code: str) -> Json:

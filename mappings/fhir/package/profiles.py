@@ -5,10 +5,11 @@ Snapshots need the definitions that a profile builds on, which whoever loads the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mappings.fhir.carried import ABSENT, RECORDS, Carried, fields_of
 from mappings.fhir.claim import TRACE
 from mappings.fhir.elements import BASE, IDENTIFIERS, THO, Json, present
 from mappings.fhir.package.heads import FHIR_VERSION, head
@@ -129,6 +130,8 @@ def extensions() -> Iterator[Json]:
         ["Signature"],
         [("Extension.value[x]", {"min": 1, "type": [{"code": "base64Binary"}]})],
     )
+    for url, (title, context, carried) in RECORDS.items():
+        yield _extension(url, title, [context], list(_carried(carried.values())), parts=1)
     yield _extension(
         TRACE,
         "Which version of which note units of a claim come from",
@@ -136,6 +139,29 @@ def extensions() -> Iterator[Json]:
         [*_part("note", "Identifier", f"{IDENTIFIERS}/note"), *_part("units", "positiveInt", "how many")],
         parts=2,
     )
+
+
+def _carried(table: Iterable[Carried]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The parts of an extension of a record, none of which must be there."""
+    for one in table:
+        path, field = f"Extension.extension:{one.name}", one.field
+        yield path, {"sliceName": one.name, "min": 0, "max": "*" if field.repeats else "1", "short": _of(one)}
+        yield f"{path}.url", {"fixedUri": one.name}
+        if field.value is None:
+            yield f"{path}.extension", {"min": 1}
+        else:
+            kind = field.value[0].lower() + field.value[1:]
+            yield f"{path}.value[x]", {"min": 1, "type": [{"code": kind}]}
+    path = f"Extension.extension:{ABSENT}"
+    yield path, {"sliceName": ABSENT, "min": 0, "max": "*", "short": "a part that the record does not say"}
+    yield f"{path}.url", {"fixedUri": ABSENT}
+    yield f"{path}.value[x]", {"min": 1, "type": [{"code": "code"}]}
+
+
+def _of(one: Carried) -> str:
+    model = one.field.model
+    inside = ", ".join(each.name for each in fields_of(model)) if model else ""
+    return f"{one.name.replace('-', ' ')} of the record" + (f": {inside}" if inside else "")
 
 
 def _part(name: str, kind: str, words: str) -> list[tuple[str, dict[str, Any]]]:
@@ -147,7 +173,11 @@ def _part(name: str, kind: str, words: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _extension(
-    url: str, title: str, contexts: list[str], parts_of: list[tuple[str, dict[str, Any]]], parts: int = 0
+    url: str,
+    title: str,
+    contexts: list[str],
+    parts_of: list[tuple[str, dict[str, Any]]],
+    parts: int = 0,
 ) -> Json:
     slicing = {"discriminator": [{"type": "value", "path": "url"}], "ordered": False, "rules": "open"}
     first = {"slicing": slicing, "min": parts} if parts else {"max": "0"}
