@@ -29,7 +29,8 @@ from werkzeug.test import TestResponse
 
 from app import registry, second_step, signing_pins
 from app.actor import Actor
-from app.tables import SignatureRow
+from app.delivery.loop import token_ends_of
+from app.tables import EndingToken, Launch, SignatureRow
 from app.web.access import guard_of
 from smart_launch.issuers import Issuer
 from tests.app.web.office import EHR, ORIGIN, STAFF, Desk, Forms
@@ -242,6 +243,22 @@ def test_no_secret_stands_in_a_file_of_the_database_or_beside_it(seen: Seen) -> 
         ]  # fmt: skip
         assert found == [], name
     assert NOTE.encode() in b"".join(files.values()), "the search finds what is there"
+
+
+def test_an_ended_launch_waits_for_its_ehr_and_no_token_of_it_can_be_read_there(seen: Seen) -> None:
+    kit = seen.scene.office.kit
+    with kit.store.read() as session:
+        waiting = session.scalars(select(EndingToken)).all()
+        assert [
+            name for each in waiting for name, it in seen.secrets.items() if it.encode() in each.secret
+        ] == []
+        (launch,) = [session.get_one(Launch, each.launch) for each in waiting]
+        assert (launch.closed_why, launch.secret) == ("signed-out", None)
+    told = len(seen.scene.asked)
+    assert token_ends_of(kit.settings, kit.store, kit.keyring, kit.http, kit.clock).round() == 1
+    assert [each for each in seen.scene.asked[told:] if each.endswith("/auth/revoke")]
+    with kit.store.read() as session:
+        assert session.scalars(select(EndingToken)).all() == []
 
 
 def test_names_and_words_of_people_stand_in_the_tables_of_the_record_alone(seen: Seen) -> None:
