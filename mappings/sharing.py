@@ -154,8 +154,8 @@ class Sharing:
             left = units - used
             if share > left and (bound.severity == "block" or bound.version.check == BENEFITS_CHECK):
                 message = (
-                    f"{share} units are asked of authorization {_name(s)}, which grants {units}: {used} are "
-                    f"used and {max(0, left)} of {units} are left{_until(s, bound)}."
+                    f"{share} {_units_are(share)} asked of authorization {_name(s)}, which grants {units}: "
+                    f"{used} are used and {max(0, left)} of {units} are left{_until(s, bound)}."
                 )
                 return place, message, bound
         return None
@@ -252,6 +252,10 @@ def _failed(finding: Finding, bound: Bound, message: str) -> Finding:
 def _with(judgement: Judgement, place: int, finding: Finding) -> Judgement:
     findings = (*judgement.findings[:place], finding, *judgement.findings[place + 1 :])
     return replace(judgement, findings=findings, _by_rule={})
+
+
+def _units_are(number: int) -> str:
+    return "unit is" if number == 1 else "units are"
 
 
 def _name(s: Situation) -> str:

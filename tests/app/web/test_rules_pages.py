@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from datetime import date
 
 import pytest
 
@@ -46,3 +47,21 @@ def test_a_rule_is_found_by_its_number_and_an_unknown_one_is_not_found(office: O
     desk = office.sit("rivera")
     assert "NY.UNIT.DAYCAP" in _text(desk, "/rules/R065")
     assert desk.get("/rules/NY.NONE").status_code == 404
+
+
+def test_each_rule_for_information_stands_on_the_page_of_those_who_need_it(office: Office) -> None:
+    peer, clinician = office.sit("rivera", "pat-moss"), office.sit("chen", "pat-lindqvist")
+    entry = clinician.post("/plan/new", {"basis": "planned"}).headers["Location"].split("/")[-2]
+    pages = [
+        _text(clinician, "/engagement"),
+        _text(clinician, f"/plan/{entry}/edit"),
+        _text(office.sit("whitfield"), "/staff/program"),
+        _text(office.sit("moreno"), "/claims"),
+    ]
+    contact = peer.post("/contacts/new").headers["Location"].split("/")[-2]
+    pages.append(_text(peer, f"/contacts/{contact}/edit"))
+    pack = load().on("us-ny", date(2026, 3, 4), "mhotrs")
+    assert pack is not None
+    told = [bound.rule.id for bound in pack.by_id.values() if bound.severity == "info"]
+    assert len(told) > 30
+    assert [id for id in told if not any(f">Rule {id}<" in page for page in pages)] == []
