@@ -424,8 +424,8 @@ def _line(
     )
 
 
-def note_key(contact_id: str, version: int) -> str:
-    """The outbox key of one version of a note."""
+def note_key(contact_id: str, version: int | str) -> str:
+    """The outbox key of one version of a note; with a blank version what the keys of all begin with."""
     return f"note/{contact_id}/{version}"
 
 

@@ -13,9 +13,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import migrations
 from app.keyring import Keyring
 from app.settings import Settings
+from app.shared_counts import SharedCounts
 from app.site_rules import SiteRules
 from app.store import Store, open_store
 from app.web import access, errors, headers, pages, view
+from app.web.addenda import addenda
 from app.web.authorizations import authorizations
 from app.web.beside import beside
 from app.web.billing import claims
@@ -62,6 +64,7 @@ BLUEPRINTS = (
     beside,
     consents,
     wrong_charts,
+    addenda,
     meetings,
     staff,
     staff_fhir,
@@ -93,11 +96,11 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     http: requests.Session | None = None,
     store: Store | None = None,
-    processes: int = 1,
+    counts: SharedCounts | None = None,
 ) -> Flask:
     """The application of one installation. `clock` gives an aware time; `http` is the line to the EHRs;
-    `store` an open memory, else the one of the settings is opened and its schema brought up; `processes` is
-    how many serve this installation together. Raises LibraryError when the guidance is not sound,
+    `store` an open memory, else the one of the settings is opened and its schema brought up; `counts` is
+    where all processes that serve this installation count requests. Raises LibraryError when the guidance is not sound,
     KeyFileProblem when the master key cannot be used."""
     if store is None:
         migrations.upgrade(settings)
@@ -119,7 +122,7 @@ def create_app(
         rules=SiteRules(settings),
         http=http or http_session(),
         clock=clock,
-        processes=processes,
+        counts=counts or SharedCounts(),
     )
     _hang_in(app)
     return app

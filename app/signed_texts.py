@@ -7,7 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.tables import PlanEntryRow, VersionRow
+from app.tables import AddendumRow, PlanEntryRow, VersionRow
 from mappings.seal import text_digest
 
 _AT_ONCE = 500
@@ -16,7 +16,7 @@ _AT_ONCE = 500
 def kept_texts(session: Session, digests: Collection[str]) -> set[str]:
     """Of these hex SHA-256 digests those whose text is kept here and still has that digest."""
     wanted, found = sorted(digests), set[str]()
-    for table in (VersionRow, PlanEntryRow):
+    for table in (VersionRow, PlanEntryRow, AddendumRow):
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
             found.update(

@@ -12,8 +12,9 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from mappings.note_text import HEADINGS, LABEL_WIDTH, WIDTH
 
@@ -64,10 +65,12 @@ class Signatory:
 
 @dataclass(frozen=True)
 class NoteCopy:
-    """The frozen text of one version of a note and the signatures on it."""
+    """The frozen text of one version of a note and the signatures on it, and what was added to the note
+    later: texts of their own, each with its signature."""
 
     text: str
     signatures: tuple[Signatory, ...]
+    addenda: tuple[NoteCopy, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -84,9 +87,10 @@ class NoteCopy:
 
     def packed(self) -> str:
         """Text and signatures as base64, from which `unpacked` makes the same copy."""
-        said = [[s.meaning, s.by, s.name, s.at.isoformat(), s.step] for s in self.signatures]
-        data = json.dumps({"edition": EDITION, "signatures": said, "text": self.text}, ensure_ascii=False)
-        return base64.b64encode(data.encode("utf-8")).decode("ascii")
+        said: dict[str, object] = {"edition": EDITION, **_said(self)}
+        if self.addenda:
+            said["addenda"] = [_said(each) for each in self.addenda]
+        return base64.b64encode(json.dumps(said, ensure_ascii=False).encode("utf-8")).decode("ascii")
 
 
 def unpacked(value: str) -> NoteCopy:
@@ -95,13 +99,23 @@ def unpacked(value: str) -> NoteCopy:
         said = json.loads(base64.b64decode(value, validate=True))
         if said["edition"] != EDITION:
             raise ValueError(f"it is of edition {said['edition']}, this is edition {EDITION}")
-        signed = tuple(
-            Signatory(str(m), str(by), str(name), datetime.fromisoformat(at), step)
-            for m, by, name, at, step in said["signatures"]
-        )
-        return NoteCopy(str(said["text"]), signed)
+        added = tuple(_unsaid(each) for each in said.get("addenda", ()))
+        return replace(_unsaid(said), addenda=added)
     except (KeyError, TypeError, binascii.Error) as error:
         raise ValueError(f"what it carries of the signed note cannot be read ({error})") from None
+
+
+def _said(copy: NoteCopy) -> dict[str, object]:
+    signed = [[s.meaning, s.by, s.name, s.at.isoformat(), s.step] for s in copy.signatures]
+    return {"signatures": signed, "text": copy.text}
+
+
+def _unsaid(said: dict[str, Any]) -> NoteCopy:
+    signed = tuple(
+        Signatory(str(m), str(by), str(name), datetime.fromisoformat(at), step)
+        for m, by, name, at, step in said["signatures"]
+    )
+    return NoteCopy(str(said["text"]), signed)
 
 
 @dataclass(frozen=True)
@@ -153,11 +167,13 @@ def sheet_of(text: str) -> Sheet:
 
 
 def plain_copy(copy: NoteCopy) -> str:
-    """The signed text, letter for letter, and below it the signatures; it ends with a line break."""
+    """The signed text, letter for letter, and below it the signatures, then what was added to the note in the
+    same way; it ends with a line break."""
     lines = ["-" * WIDTH, "ELECTRONIC SIGNATURES ON THE TEXT ABOVE THIS LINE"]
     for one in copy.signatures:
         lines += ["", *(f"{label + ':':<{LABEL_WIDTH}}{value}" for label, value in one.rows)]
-    return copy.text + "\n".join([*lines, "", f"SHA-256 of the text above: {copy.digest}", ""])
+    own = copy.text + "\n".join([*lines, "", f"SHA-256 of the text above: {copy.digest}", ""])
+    return "\n".join([own, *(f"{'=' * WIDTH}\n{plain_copy(each)}" for each in copy.addenda)])
 
 
 def right_to_left(text: str) -> bool:

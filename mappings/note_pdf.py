@@ -49,18 +49,29 @@ def note_pdf(copy: NoteCopy) -> bytes:
 
 def _content(copy: NoteCopy) -> dict[str, Any]:
     """What the template sets, each text with its direction; never markup of the typesetter's."""
-    sheet = sheet_of(copy.text)
-    spelled = spell(copy.text) != copy.text or any(spell(one.who) != one.who for one in copy.signatures)
+    spelled = any(_spelled(each) for each in (copy, *copy.addenda))
     return {
         "language": LANGUAGE.partition("-")[0],
         "region": LANGUAGE.partition("-")[2],
+        **_signed_text(copy),
+        "addenda": [{**_signed_text(each), "about": _run(each.about)} for each in copy.addenda],
+        "about": [_run(copy.about), *([_run(_SPELLED)] if spelled else [])],
+    }
+
+
+def _signed_text(copy: NoteCopy) -> dict[str, Any]:
+    sheet = sheet_of(copy.text)
+    return {
         "title": _run(sheet.title),
         "key": _run(sheet.key),
         "facts": _rows(sheet.facts),
         "parts": [_part(part) for part in sheet.parts],
         "signatures": [_rows(one.rows) for one in copy.signatures],
-        "about": [_run(copy.about), *([_run(_SPELLED)] if spelled else [])],
     }
+
+
+def _spelled(copy: NoteCopy) -> bool:
+    return spell(copy.text) != copy.text or any(spell(one.who) != one.who for one in copy.signatures)
 
 
 def spell(text: str) -> str:

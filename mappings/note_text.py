@@ -23,7 +23,8 @@ WIDTH = 100
 LABEL_WIDTH = _LABEL = 18
 _TITLES = (
     "Purpose", "Response", "Progress", "Outcome", "In the person's own words", "Goals", "Service components",
-    "Rationale outside the plan", "Event and response in the plan", "Risk", "Collaboration", "Notice",
+    "Rationale outside the plan", "Event and response in the plan", "Risk", "Collaboration", "Addendum",
+    "Notice",
 )  # fmt: skip
 # The line that stands over each part of the text, and the heading that it is.
 HEADINGS = {title.upper(): title for title in _TITLES}
@@ -40,6 +41,25 @@ def note_text(contact: Contact, judgement: Judgement, surroundings: Surroundings
     """
     scene = _Sheet(contact, judgement, surroundings, library)
     blocks = [scene.head(), *scene.sections()]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def addendum_text(addendum: str, contact: Contact, said: str, by: str, surroundings: Surroundings) -> str:
+    """What somebody (`by`, a staff id) adds to a final version of a note, as plain text of its own, in lines
+    as `note_text` has them; `addendum` is its id. It ends with a line break."""
+    program = surroundings.program_of(contact.program)
+    zone = surroundings.zone_of(contact.program, contact.start) or UTC
+    of = f" of {contact.start.astimezone(zone).date()}" if contact.start is not None else ""
+    rows: tuple[Row, ...] = (
+        ("Individual", _person(contact.individual)),
+        ("Program", _named(program.name, program.id) if program else None),
+        ("To the note", f"{contact.id}, version {contact.version}{of}"),
+        ("Written by", _staff(surroundings.member(by))),
+    )
+    lines = ["ADDENDUM TO A PEER SUPPORT NOTE", f"{addendum}, version 1", ""]
+    head = "\n".join([*lines, *(line for row in rows for line in _row(*row))])
+    notice = _section("Notice", PART2_NOTICE if program and program.part2 else None)
+    blocks = [head, _section("Addendum", said), notice]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 

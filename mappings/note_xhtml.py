@@ -52,11 +52,8 @@ def note_xhtml(copy: NoteCopy) -> bytes:
         *_rows(sheet.facts),
         *(line for part in sheet.parts for line in _part(part)),
         "<h2>Electronic signatures</h2>",
-        *(
-            line
-            for one in copy.signatures
-            for line in ('<div class="signature">', *_rows(one.rows), "</div>")
-        ),
+        *_signed(copy),
+        *(line for each in copy.addenda for line in _addendum(each)),
         "</main>",
         f"<footer><p>{_text(copy.about)}</p></footer>",
         "</body>",
@@ -81,9 +78,22 @@ def copy_in_xhtml(data: bytes) -> NoteCopy:
     return copy
 
 
-def _part(part: Part) -> Iterable[str]:
+def _signed(copy: NoteCopy) -> Iterable[str]:
+    for one in copy.signatures:
+        yield from ('<div class="signature">', *_rows(one.rows), "</div>")
+
+
+def _addendum(copy: NoteCopy) -> Iterable[str]:
+    sheet = sheet_of(copy.text)
+    yield from (f"<h2>{_text(sheet.title)}</h2>", f"<p>{_text(sheet.key)}</p>", *_rows(sheet.facts))
+    for part in sheet.parts:
+        yield from _part(part, "h3")
+    yield from ("<h3>Electronic signatures</h3>", *_signed(copy), f"<p>{_text(copy.about)}</p>")
+
+
+def _part(part: Part, level: str = "h2") -> Iterable[str]:
     if part.heading:
-        yield f"<h2>{_text(part.heading)}</h2>"
+        yield f"<{level}>{_text(part.heading)}</{level}>"
     for item, texts in part.runs:
         tag = "li" if item else "p"
         lines = [f'<{tag} dir="auto">{_text(text)}</{tag}>' for text in texts]

@@ -136,9 +136,9 @@ class Worker:
         payload: Json = json.loads(leased.payload)
         forms = capability.override.note_forms
         if leased.kind == outbox.NOTE and forms:
-            number = int(leased.key.rpartition("/")[2])
+            _, note, number = leased.key.split("/")
             with self.store.read() as session:
-                copy = copy_of(session, leased.issuer, leased.subject, number)
+                copy = copy_of(session, leased.issuer, note, int(number))
             payload = in_forms(payload, forms, copy)
         version = capability.override.us_core
         if version and leased.kind != outbox.WITHDRAWAL:

@@ -224,3 +224,25 @@ STAY_SIGNED = _trigger(
     "OR (OLD.state = 'final' AND NEW.state NOT IN ('superseded', 'entered-in-error')))",
     "contact_versions: a signed version stays signed",
 )
+_OTHER_ADDENDUM_TEXT = (
+    "NEW.kind = 'addendum' AND NOT EXISTS (SELECT 1 FROM addenda AS signed "
+    "WHERE signed.issuer = NEW.issuer AND signed.id = NEW.subject "
+    "AND signed.digest = NEW.digest AND signed.state = 'signed')"
+)
+_ADDENDUM = ("issuer", "id", "contact", "version", "patient", "author", "said", "state", "text", "digest")
+ADDENDA: tuple[str, ...] = (
+    *frozen(
+        "addenda",
+        (*_ADDENDUM, "saved_at", "signed_at"),
+        "OLD.state <> 'draft'",
+        "a signed addendum is frozen",
+    ),
+    *never("addenda", change=False),
+    _trigger(
+        "signatures_of_addendum_text",
+        "signatures",
+        "INSERT",
+        _OTHER_ADDENDUM_TEXT,
+        "signatures: signed is the frozen text only",
+    ),
+)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from app.tables.addenda import AddendumRow
 from app.tables.assignments import AssignmentRow, BrokenGlassRow
 from app.tables.audit import AuditRow
 from app.tables.authorizations import AuthorizationRow
@@ -21,6 +22,7 @@ from app.tables.second_step import SecondStepRow, SecondStepRuleRow, SigningPinR
 from app.tables.x12 import X12BatchRow, X12ExportRow, X12NumberRow
 
 __all__ = [
+    "AddendumRow",
     "AssignmentRow",
     "AuditRow",
     "AuthorizationRow",

@@ -16,7 +16,7 @@ from flask import Blueprint, Response, g, jsonify, redirect, render_template, re
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from app import planning, second_step, signing, signing_pins
+from app import addenda, planning, second_step, signing, signing_pins
 from app.actor import CLINICIAN, LPHA, PEER
 from app.judging import PLAN_ENTRY
 from app.problems import MendInput
@@ -323,8 +323,10 @@ def _step(step_id: str) -> Step:
 def _text(step: Step) -> str | None:
     """The text as it would be signed now; None when it is no longer the one the step was asked for."""
     with kit().store.read() as session:
-        shown: signing.Shown | planning.ShownEntry
-        if step.act.kind == PLAN_ENTRY:
+        shown: signing.Shown | planning.ShownEntry | addenda.Shown
+        if step.act.kind == addenda.KIND:
+            shown = addenda.shown(session, actor(), step.act.subject)
+        elif step.act.kind == PLAN_ENTRY:
             shown = planning.shown_entry(session, actor(), step.act.subject, kit().library, kit().now())
         else:
             shown = signing.shown(session, actor(), step.act.subject, kit().library, kit().now())
@@ -332,6 +334,8 @@ def _text(step: Step) -> str | None:
 
 
 def _action_of(step: Step) -> str:
+    if step.act.kind == addenda.KIND:
+        return url_for("addenda.sign", addendum_id=step.act.subject)
     if step.act.kind == PLAN_ENTRY:
         return url_for("planning.sign", entry_id=step.act.subject)
     endpoint = "signing.sign" if step.act.meaning == signing.AUTHOR else "signing.cosign"
@@ -339,6 +343,8 @@ def _action_of(step: Step) -> str:
 
 
 def _page_of(step: Step) -> str:
+    if step.act.kind == addenda.KIND:
+        return url_for("addenda.page", addendum_id=step.act.subject)
     if step.act.kind == PLAN_ENTRY:
         return url_for("planning.sign_page", entry_id=step.act.subject)
     endpoint = "signing.page" if step.act.meaning == signing.AUTHOR else "signing.review"

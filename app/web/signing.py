@@ -8,10 +8,11 @@ from difflib import ndiff
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app import assignments, individuals, outbox
+from app import addenda, assignments, individuals, outbox
 from app import signing as office
 from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR
 from app.assignments import Reach
+from app.charting import note_key
 from app.outbox import DeliveryLine
 from app.problems import Held, MendInput, NotFound, Stale
 from app.signing import QueueItem, Shown
@@ -63,6 +64,7 @@ def one(contact_id: str) -> ResponseReturnValue:
         again=AGAIN,
         may_review=_may_review(shown),
         forms=FORMS.values(),
+        **_added(contact_id),
     )
 
 
@@ -218,8 +220,23 @@ def _shown(contact_id: str, version: int | None = None) -> Shown:
 
 
 def _deliveries(contact_id: str) -> list[DeliveryLine]:
+    begins = note_key(contact_id, "")
     with kit().store.read() as session:
-        return [line for line in outbox.listing(session, actor()) if line.subject == contact_id]
+        found = outbox.listing(session, actor())
+    # What was added to a note goes under its subject too, and says nothing of where the note stands.
+    return [
+        line
+        for line in found
+        if line.subject == contact_id and (line.kind != outbox.NOTE or line.key.startswith(begins))
+    ]
+
+
+def _added(contact_id: str) -> dict[str, object]:
+    with kit().store.read() as session:
+        return {
+            "addenda": addenda.of_note(session, actor(), contact_id),
+            "may_add": actor().is_any(*addenda.WRITERS) and addenda.may_add(session, actor(), contact_id),
+        }
 
 
 def _may_review(shown: Shown) -> bool:

@@ -20,6 +20,7 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d
 _TYPES = {"author": "1.2.840.10065.1.12.1.1"}
 _STAFF = f"{IDENTIFIERS}/staff"
 _VERIFIER = "1.2.840.10065.1.12.1.5"
+_ADDENDUM = "1.2.840.10065.1.12.1.15"
 
 
 @dataclass
@@ -57,7 +58,8 @@ class Beside:
 def compare_signature(said: Json, provenance: Json, signature: Json, beside: Beside, found: Remarks) -> None:
     """Meaning, time and signer in the Provenance against the statement."""
     meant = _TYPES.get(said["meaning"], _VERIFIER)
-    if [each.get("code") for each in _objects(signature.get("type"))] != [meant]:
+    types = [each.get("code") for each in _objects(signature.get("type"))]
+    if types != [meant] and (said["meaning"], types) != ("author", [meant, _ADDENDUM]):
         found.wrong.append(f"it was signed as {said['meaning']}, the signature's type says another meaning")
     for name, value in (("signature's time", signature.get("when")), ("record", provenance.get("recorded"))):
         if moment(value) != datetime.fromisoformat(said["at"]):

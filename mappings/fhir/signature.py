@@ -32,6 +32,8 @@ SIGNATURE_TYPES = "urn:iso-astm:E1762-95:2013"
 _AUTHOR = coding(SIGNATURE_TYPES, "1.2.840.10065.1.12.1.1", "Author's Signature")
 # Verification is the countersignature; CDex asks for it in every signature of a verifier.
 _VERIFIER = coding(SIGNATURE_TYPES, "1.2.840.10065.1.12.1.5", "Verification Signature")
+# What its author signs beside: that it is added to a note that was signed before.
+ADDENDUM = coding(SIGNATURE_TYPES, "1.2.840.10065.1.12.1.15", "Addendum Signature")
 _WORDS = {
     "author": "Signed by the author",
     "cosigner": "Co-signed",
@@ -99,6 +101,15 @@ def _signature(seal: Seal, author: bool, who: Json) -> Json:
     }
 
 
+def addendum_signature_entry(note: Json, key: str, seal: Seal, people: People) -> Json:
+    """The Provenance of the signature on an addendum: `note` refers to it, `key` is its business id."""
+    one = Signed(seal.meaning, seal.by, seal.at, seal)
+    made = _resource(one, [note], people)
+    made["signature"][0]["type"].append(dict(ADDENDUM))
+    who = f"{key}|{one.meaning}|{one.by}|{one.at.astimezone(UTC).isoformat()}"
+    return entry(full_url("provenance", who), made, None)
+
+
 def seal_of(provenance: Mapping[str, Any]) -> tuple[str, bytes]:
     """The detached JWS and the statement a Provenance carries; raises NotVerified where one is missing."""
     for signature in provenance.get("signature", ()):
@@ -144,7 +155,8 @@ def _same_note(said: Mapping[str, Any], document: Mapping[str, Any]) -> None:
 
 def _same_signature(said: Mapping[str, Any], signature: Mapping[str, Any]) -> None:
     meant = _AUTHOR if said["meaning"] == "author" else _VERIFIER
-    if [each.get("code") for each in signature.get("type", ())] != [meant["code"]]:
+    types = [each.get("code") for each in signature.get("type", ())]
+    if types not in ([meant["code"]], [meant["code"], ADDENDUM["code"]]):
         raise NotVerified(f"the signature means {said['meaning']}, the Provenance says something else")
     if _moment(signature.get("when")) != datetime.fromisoformat(said["at"]):
         raise NotVerified(f"the signature is of {said['at']}, the Provenance says {signature.get('when')}")

@@ -24,8 +24,8 @@ _WHOSE = ("subject", "for")
 def withdrawal(contact: str, sent: Iterable[Mapping[str, Any]]) -> Json:
     """A batch that marks what the Bundles `sent` of a contact (its id) put into a chart as entered in error.
 
-    Every version of its note is found by the identifier of its series. Raises NotFit where none is a Bundle
-    of the contact.
+    Every version of its note is found by the identifier of its series, an addendum by its own. Raises NotFit
+    where none is a Bundle of the contact.
     """
     found: dict[str, Json] = {}
     for bundle in sent:
@@ -40,14 +40,28 @@ def withdrawal(contact: str, sent: Iterable[Mapping[str, Any]]) -> Json:
     return {"resourceType": "Bundle", "type": "batch", "entry": entries}
 
 
+def _of_note(contact: str, resource: Mapping[str, Any]) -> list[Json]:
+    """The identifier of the contact's notes, or that of an addendum to one of them."""
+    series, own = identifier("note-series", contact), list(resource.get("identifier", ()))
+    if series in own:
+        return [series]
+    added = {"code": "appends", "identifier": series}
+    to = [
+        {"code": each.get("code"), "identifier": each.get("target", {}).get("identifier")}
+        for each in resource.get("relatesTo", ())
+    ]
+    return own[:1] if added in to else []
+
+
 def _mark(contact: str, resource: Mapping[str, Any]) -> Json | None:
     kind = resource["resourceType"]
     status = _OF_THE_CONTACT.get(kind)
     if status is None:
         return None
-    series = identifier("note-series", contact)
-    own = [series] if kind == "DocumentReference" else list(resource.get("identifier", ()))[:1]
-    if not own or (kind == "DocumentReference" and series not in resource.get("identifier", ())):
+    own = list(resource.get("identifier", ()))[:1]
+    if kind == "DocumentReference":
+        own = _of_note(contact, resource)
+    if not own:
         return None
     whose = {name: resource[name] for name in _WHOSE if name in resource}
     made = present(resourceType=kind, identifier=own, **status, **{f"{n}_": v for n, v in whose.items()})

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app import (
+    addenda,
     assignments,
     authorizations,
     beside,
@@ -231,6 +232,7 @@ def _records(office: Office, issuer: str, patient: str, hour: int) -> dict[str, 
     entry, plan_draft = signed_entry(lpha), begin_entry(lpha)
     with office.kit.store.write() as session:
         made = _numbers(session, office, issuer, patient)
+        made["addendum"] = _addendum(session, office, issuer, patient, final)
     notes = {"draft": draft, "own draft": draft, "waiting note": waiting, "final note": final}
     return {
         **{kind: {"contact_id": contact} for kind, contact in notes.items()},
@@ -240,6 +242,13 @@ def _records(office: Office, issuer: str, patient: str, hour: int) -> dict[str, 
         "plan draft": {"entry_id": plan_draft},
         **made,
     }
+
+
+def _addendum(session: Any, office: Office, issuer: str, patient: str, note: str) -> Ids:
+    """An addendum that its writer has not signed."""
+    peer = Actor(issuer, WHO["peer"], "Pat Rivera", frozenset({"peer"}), "setup", patient)
+    said = addenda.write(session, peer, note, "Called again in the evening.", office.clock())
+    return {"addendum_id": said}
 
 
 def _times(day: str, hour: int) -> dict[str, list[str]]:

@@ -156,6 +156,9 @@ FORMS = {
         },
     ),
     "consents.revoke": Sent("peer", MOSS, "consents.page", {"said": ["On the phone"]}),
+    "addenda.save": Sent("peer", MOSS, "addenda.write", {"said": ["Called again at night."]}),
+    "addenda.sign": Sent("peer", MOSS, "addenda.page", {"confirm": ["yes"]}),
+    "addenda.discard": Sent("peer", MOSS, "addenda.page"),
     "wrong_charts.withdraw": Sent(
         "peer", MOSS, "wrong_charts.ask", {"confirm": ["yes"], "reason": ["Same name."]}
     ),
