@@ -100,8 +100,8 @@ def create_app(
 ) -> Flask:
     """The application of one installation. `clock` gives an aware time; `http` is the line to the EHRs;
     `store` an open memory, else the one of the settings is opened and its schema brought up; `counts` is
-    where all processes that serve this installation count requests. Raises LibraryError when the guidance is not sound,
-    KeyFileProblem when the master key cannot be used."""
+    where all processes that serve this installation count requests. Raises LibraryError when the guidance is
+    not sound, KeyFileProblem when the master key cannot be used."""
     if store is None:
         migrations.upgrade(settings)
         store = open_store(settings)

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from gunicorn.app.base import BaseApplication
 
 from app.settings import Settings
+from app.shared_counts import SharedCounts
 from app.turns import Turns
 
 # Longer than a proxy keeps an idle connection, or requests are reset under its feet.
@@ -73,6 +74,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     ) -> None:
         self._settings, self._descriptor = settings, descriptor
         self._threads, self._processes, self._deliver = threads, processes, deliver
+        self._counts = SharedCounts()
         self._stop: Callable[[], None] | None = None
         super().__init__()
 
@@ -102,7 +104,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         to_standard_error()
         turns = Turns()
         http = http_session(waiting=turns.let_go)
-        app = create_app(self._settings, http=http, processes=self._processes)
+        app = create_app(self._settings, http=http, counts=self._counts)
         app.wsgi_app = turns.around(app.wsgi_app)  # type: ignore[method-assign, assignment]  # WSGI of Flask
         if self._deliver:
             self._stop = _start_delivering(app)

@@ -11,6 +11,7 @@ from flask import current_app, g, has_app_context
 
 from app.keyring import Keyring
 from app.settings import Settings
+from app.shared_counts import SharedCounts
 from app.site_rules import SiteRules
 from app.store import Store
 from app.web.limits import Limits
@@ -22,8 +23,8 @@ from smart_launch.style import StyleCache
 
 @dataclass(frozen=True)
 class Kit:
-    """The pieces that `create_app` joined; `clock` gives an aware time, `processes` is how many serve
-    together."""
+    """The pieces that `create_app` joined; `clock` gives an aware time, `counts` is where all processes
+    that serve together count requests."""
 
     settings: Settings
     store: Store
@@ -31,14 +32,14 @@ class Kit:
     rules: SiteRules
     http: requests.Session
     clock: Callable[[], datetime]
-    processes: int = 1
+    counts: SharedCounts = field(default_factory=SharedCounts)
     profiles: ProfileCache = field(default_factory=ProfileCache)
     key_sets: KeySets = field(default_factory=KeySets)
     limits: Limits = field(init=False)
     styles: StyleCache = field(default_factory=StyleCache)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "limits", Limits(self.settings, self.processes))
+        object.__setattr__(self, "limits", Limits(self.settings, self.counts))
 
     @property
     def library(self) -> Library:
