@@ -31,7 +31,7 @@ _NOT_MINE = r"(?<!\bI\ )(?<!\bwe\ )(?<!\bpeer\ )(?<!\bwriter\ )(?<!\bstaff\ )"
 _REPORTED = re.compile(
     rf"""\b{_NOT_MINE}(?:
       (?:{_SAYS})(?:\ to)?(?:\ (?:me|us|(?:the|this)\ (?:peer|group|writer)))?(?:\ (?:that|how))?
-        \ (?:he|she|they|it|his|her|their|(?:he|she|they|it)['’]\w+)\b
+        \ (?:he|she|they|it|his|her(?!\ (?:that\ )?(?:he|she|they)\b)|their|(?:he|she|they|it)['’]\w+)\b
       |(?:calls?|called|calling|describes?|described|refer(?:s|red)?\ to|sees?|saw|views?|viewed)
         \ (?:{_SELF})\b
       |(?:self-)?identif(?:y|ies|ied)\ as\b

@@ -305,6 +305,33 @@ def test_good_contact_that_names_strange_records_is_judged_and_what_is_missing_i
     assert all("missing" in f.message and f.fix.startswith("Fill in") and f.fields for f in undecided)
 
 
+_SCHEMA = _schemas()["contact"]
+_FIELDS = sorted(set(_SCHEMA["properties"]) - {"kind", "id", "jurisdiction", "program", "start"})
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(_PLACES),
+    _junk(_SCHEMA, _SCHEMA),
+    st.sets(st.sampled_from(_FIELDS), min_size=1, max_size=8),
+    st.booleans(),
+)
+def test_strange_fields_of_a_contact_are_judged_by_the_pack_of_its_place_and_day(
+    base: str, strange: dict[str, Any], fields: set[str], absent: bool
+) -> None:
+    contact, entry = contact_and_entry(base)
+    junk = {name: None if absent else strange.get(name) for name in fields}
+    if not isinstance(junk.get("individual"), dict):
+        junk.pop("individual", None)
+    accepted = [r for r in (_accepted({**contact, **junk}), record_from(entry)) if r is not None]
+    judged = judge(accepted, load(), NOW)
+    _well_formed(judged, accepted)
+    found = [f for j in judged for f in j.findings]
+    assert NO_PACK not in {f.rule for f in found}
+    undecided = [f for f in found if f.result == INDETERMINATE]
+    assert all("missing" in f.message and f.fix.startswith("Fill in") and f.fields for f in undecided)
+
+
 _PATHS = [
     "program", "individual.coverages", "engagement", "engagement.history", "peer", "peer.credentials",
     "peer.supervisor", "service", "service.type", "service.place", "service.components", "start", "end",

@@ -72,6 +72,7 @@ def test_ordinary_good_notes_are_many() -> None:
     assert len(set(GOOD)) >= 200
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_spans_lie_in_the_text_hold_what_was_found_and_never_overlap(text: str) -> None:
     by_list = _lists().hits([("note.response", text)])
@@ -83,6 +84,7 @@ def test_spans_lie_in_the_text_hold_what_was_found_and_never_overlap(text: str) 
             ends = hit.end
 
 
+@settings(deadline=None)
 @given(TEXTS, st.sampled_from(["“{}”", "«{}»", '"{}"', "„{}“"]), TEXTS)
 def test_words_in_quotation_marks_are_never_advised_on(before: str, marks: str, quoted: str) -> None:
     clean = re.sub("[“”„«»\"'‘’]", "", before), re.sub("[“”„«»\"'‘’]", "", quoted)
@@ -115,7 +117,7 @@ def _example(phrase: str) -> str:
     return " ".join(word for word in words if word)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.sampled_from(["an addict", "Addicts", "refused to", "homeless people", "committed suicide"]))
 )
@@ -187,6 +189,7 @@ def test_letters_of_other_forms_are_found_at_their_place(text: str, found: str) 
     assert (hit.found, text[hit.start : hit.end]) == (found, found)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_every_place_of_a_plain_text_is_a_place_of_the_written_one(written: str) -> None:
     read = plain(written)
