@@ -19,6 +19,7 @@ COMMANDS = {
     "db": "db:db",
     "deliver": "deliver:deliver",
     "demo": "demo:demo",
+    "import": "import_:import_records",
     "issuers": "issuers:issuers",
     "keys": "keys:keys",
     "map": "map_:map_records",

@@ -26,7 +26,7 @@ class Reading:
     left: tuple[Left, ...] = ()
 
 
-def read_fhir(data: bytes, *, most_bytes: int = MAX_BYTES) -> Reading:
+def read_fhir(data: bytes, *, most_bytes: int = MAX_BYTES, most: int = MOST) -> Reading:
     """The resources of a FHIR file: a Bundle (searchset, collection, transaction, batch), one resource, or
     NDJSON with one a line; JSON or XML, told apart by content. Raises MendInput where nothing can be read."""
     if len(data) > most_bytes:
@@ -35,8 +35,8 @@ def read_fhir(data: bytes, *, most_bytes: int = MAX_BYTES) -> Reading:
     if not text:
         raise MendInput("The file is empty.", _EXPORT)
     reading = _xml(text) if text.startswith(b"<") else _json(text)
-    if len(reading.given) > MOST:
-        raise MendInput(f"The file holds more than {MOST:,} resources.", "Import it in parts.")
+    if len(reading.given) > most:
+        raise MendInput(f"The file holds more than {most:,} resources.", "Import it in parts.")
     return reading
 
 

@@ -1,0 +1,1 @@
+"""FHIR of any make read back into the records of the office."""
