@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -111,21 +113,15 @@ def test_a_busy_port_is_said_in_words() -> None:
         listening("127.0.0.1", taken.getsockname()[1])
 
 
-def test_the_server_answers_and_ends_without_a_trace_of_trouble(data: Path) -> None:
+@contextmanager
+def _served(data: Path, **settings: str) -> Iterator[str]:
+    """A server with two processes, that has answered; it ends without a trace of trouble."""
+    words = ["serve", "--port", "0", "--processes", "2", "--data", str(data / "data")]
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "from app.cli import main; main()",
-            "serve",
-            "--port",
-            "0",
-            "--data",
-            str(data / "data"),
-        ],
+        [sys.executable, "-c", "from app.cli import main; main()", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **settings},
     )
     try:
         assert process.stdout is not None
@@ -137,13 +133,26 @@ def test_the_server_answers_and_ends_without_a_trace_of_trouble(data: Path) -> N
                 break
             except requests.ConnectionError:
                 time.sleep(0.05)
-        keys = requests.get(f"{base}/.well-known/jwks.json", timeout=40).json()["keys"]
-        assert len(keys) == 1
+        yield base
     finally:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=40)
     assert b"Traceback" not in errors
     assert process.returncode == 0
+
+
+def test_the_server_answers_and_ends_without_a_trace_of_trouble(data: Path) -> None:
+    with _served(data) as base:
+        keys = requests.get(f"{base}/.well-known/jwks.json", timeout=40).json()["keys"]
+        assert len(keys) == 1
+
+
+def test_two_processes_let_through_the_whole_limit_and_no_more(data: Path) -> None:
+    with _served(data, PEERCHART_ADDRESS_LIMIT="20 per hour") as base, requests.Session() as one:
+        kept = [one.get(f"{base}/healthz", timeout=40).status_code for _ in range(18)]
+        fresh = [requests.get(f"{base}/healthz", timeout=40).status_code for _ in range(8)]
+    assert kept == [200] * 18
+    assert fresh == [200] + [429] * 7
 
 
 BY_ID_ALONE = {
