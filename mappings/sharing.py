@@ -77,7 +77,7 @@ class Sharing:
     def share(self) -> None:
         """Cut what passes a cap, hold what passes a limit or an authorization."""
         self._pool_days()
-        ready = [n for n, s in self.situations.items() if s.happened and self.judged[n].claim == "ready"]
+        ready = [n for n, s in self.situations.items() if s.counts and self.judged[n].claim == "ready"]
         ready.sort(key=lambda n: _order(self.situations[n]))
         keys = [_day_key(self.situations[number]) for number in ready]
         wanted: dict[DayKey, int] = defaultdict(int)
@@ -164,7 +164,7 @@ class Sharing:
         authorization = s.authorization
         if authorization is None or s.pack is None:
             return
-        used = (authorization.used or 0) + self.authorized[authorization.id]
+        used = max(0, authorization.used or 0) + self.authorized[authorization.id]
         for place, bound in _bounds(s.pack, AUTHORIZATION_CHECK):
             units, _ = granted(s, bound)
             if units is not None and s.code in bound.settings["codes"]:
@@ -188,7 +188,7 @@ class Sharing:
         """Where a pack pools a day, count together only the minutes of contacts that nothing holds."""
         pools: dict[tuple[str, date, str], list[int]] = defaultdict(list)
         for number, s in self.situations.items():
-            if s.pooled and s.happened and _unheld(self.judged[number], s):
+            if s.pooled and s.counts and _unheld(self.judged[number], s):
                 pools[pool_key(s)].append(number)
         for numbers in pools.values():
             numbers.sort(key=lambda n: _order(self.situations[n]))

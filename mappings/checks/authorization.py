@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from mappings.calendars import business_days_after
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, passes
 from mappings.checks.texts import blank, listed
+from mappings.findings import Severity
 from mappings.library import Bound, DayPack
 from mappings.records import AuthorizationFields, Credential
 from mappings.situation import Situation, covers, only_id
@@ -93,7 +94,14 @@ def authorization_units(s: Situation, b: Bound) -> Outcome:
             f"The authorization is for {authorization.service}; this service is {s.code}.",
             "authorization.service",
         )
-    return _in_its_days(s, b, authorization)
+    return _below_zero(authorization) or _in_its_days(s, b, authorization)
+
+
+def _below_zero(authorization: AuthorizationFields, severity: Severity | None = None) -> Outcome | None:
+    counted = (("units", authorization.units), ("used", authorization.used))
+    wrong = tuple(f"authorization.{name}" for name, value in counted if value is not None and value < 0)
+    message = "The units of the authorization are below zero."
+    return fails(message, *wrong, severity=severity, fix="Correct the units.") if wrong else None
 
 
 def _in_its_days(s: Situation, b: Bound, authorization: AuthorizationFields) -> Outcome:
@@ -254,7 +262,7 @@ def _another(s: Situation, authorization: AuthorizationFields) -> Outcome | None
         )
     if authorization.member not in _members(s):
         return fails(_of_another(s, authorization), "authorization.member", severity="block")
-    return None
+    return _below_zero(authorization, "block")
 
 
 def _members(s: Situation) -> set[str | None]:

@@ -81,7 +81,7 @@ def credential_in_force(s: PeerOnDay, b: Bound) -> Outcome:
     names = [name for name in b.version.parameters if name in CREDENTIAL_LISTS]
     if b.settings.get("by_service_type"):
         names = [f"credentials.{s.service_type}"]
-    accepted = [code for name in names for code in b[name]]
+    accepted = list(dict.fromkeys(code for name in names for code in b[name]))
     credential, reason, datum = held_on_day(s, b, accepted)
     if credential is not None:
         return passes(f"{credential.code} is in force on {s.day}.")

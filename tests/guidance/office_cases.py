@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ OFFICE: dict[str, Mapping[str, Any]] = {
 OFFICE_CASES: list[dict[str, Any]] = [
     case
     for path in sorted((Path(__file__).parent / "office").glob("*.toml"))
-    for case in tomllib.loads(path.read_text("utf-8"))["case"]
+    for case in tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)["case"]
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ HERE = Path(__file__).parent
 CASES: list[dict[str, Any]] = [
     {**case, "file": path.stem}
     for path in sorted((HERE / "cases").glob("*.toml"))
-    for case in tomllib.loads(path.read_text("utf-8"))["case"]
+    for case in tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)["case"]
 ]
 KEYS = {
     "rule", "says", "base", "set", "others", "expect", "names", "contains", "severity", "signing", "claim",
