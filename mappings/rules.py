@@ -13,7 +13,7 @@ from mappings.library import Asked, Bound, DayPack, Library
 from mappings.office_subjects import Meetings, ProgramSubject, StaffSubject, office_subjects
 from mappings.records import Contact, Individual, PlanEntry, Program, Record, Staff
 from mappings.sharing import ReleasedUnits, Sharing
-from mappings.situation import DID_NOT_HAPPEN, PlanSituation, Situation, plan_day
+from mappings.situation import PlanSituation, Situation, plan_day
 from mappings.surroundings import Surrounding
 
 STATUS_CHECK = "status-known"
@@ -120,7 +120,7 @@ def _judge_contact(s: Situation) -> Judgement:
         contact.version,
         _signing_state(holding),
         claim,
-        s.units if s.happened else 0,
+        s.units if s.counts else 0,
         s.units if claim == "ready" else 0,
         findings,
         s.minutes,
@@ -181,7 +181,7 @@ def _signing_state(holding: Sequence[Finding]) -> Signing:
 
 
 def _claim_state(s: Situation, holding: Sequence[Finding]) -> ClaimState:
-    if s.contact.status == "in-progress" or (s.contact.status in DID_NOT_HAPPEN and not s.filed):
+    if s.contact.status == "in-progress" or (not s.counts and not s.filed):
         return "none"
     if s.minutes is not None and s.units == 0 and not s.filed and s.unit is not None:
         return "none"

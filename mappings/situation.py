@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 HAPPENED = ("finished", "in-progress")
 DID_NOT_HAPPEN = ("planned", "cancelled", "no-show", "entered-in-error")
 STATUSES = (*HAPPENED, *DID_NOT_HAPPEN)
+APPENDS = "appends"
 _NO_SERVICE = Service()
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -94,6 +95,14 @@ class PeerOnDay:
         self.findings: dict[int, Finding] = {}
 
 
+def counts(contact: Contact) -> bool:
+    """Whether it is a contact of its own that took place. What appends to another note is none: the guidance
+    is silent on addenda, and to count one again would bill, cap and overlap one and the same meeting."""
+    added = contact.relates_to is not None and contact.relates_to.how == APPENDS
+    return contact.status not in DID_NOT_HAPPEN and not added
+
+
+
 class Situation:
     """A contact with everything its rules ask for."""
 
@@ -114,6 +123,7 @@ class Situation:
         self.ended: datetime = contact.end.astimezone(UTC) if contact.end is not None else _LONG_AGO
         # Whether the contact took place or is taking place; one of unknown status is judged in full.
         self.happened = contact.status not in DID_NOT_HAPPEN
+        self.counts = counts(contact)
 
     @once
     def pack(self) -> DayPack | None:
@@ -210,7 +220,7 @@ class Situation:
         """Units of this contact before any cap; where a day is pooled, those that it adds to the day's."""
         if self.minutes is None or self.no_connection or self.unit is None:
             return 0
-        if self.pooled and self.happened:
+        if self.pooled and self.counts:
             return self.around.pool_of(self).get(self.contact.id, 0)
         return units_of(self.minutes, *self.unit)
 

@@ -148,7 +148,7 @@ class Surrounding:
         """Put the contacts that count beside each other: by person, by session, by peer and time."""
         by_peer: dict[str, list[Situation]] = defaultdict(list)
         for situation in situations:
-            if not situation.happened:
+            if not situation.counts:
                 continue
             self._placed.append(situation)
             self._by_person[situation.contact.individual.id].append(situation)

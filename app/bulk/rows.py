@@ -11,7 +11,7 @@ from typing import Any
 
 from app.bulk.lines import Bad, Block, Found, Source, records
 from mappings.records import Authorization, Collaboration, Contact, Name, PlanEntry, Program, Record, Staff
-from mappings.situation import DID_NOT_HAPPEN, only_id, sentences_of, words_of
+from mappings.situation import DID_NOT_HAPPEN, counts, only_id, sentences_of, words_of
 from mappings.units import whole_minutes
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,7 +106,7 @@ def _contact(number: int, one: Contact) -> Row:
         program.id if program is not None else None,
         (program.time_zone or "") if program is not None and whole else None,
         micros(one.start), micros(one.end), _text(one.start), _text(one.end),
-        one.status not in DID_NOT_HAPPEN, lasts, name_of(one.individual.name), name_of(carried),
+        counts(one), lasts, name_of(one.individual.name), name_of(carried),
         one.relates_to.id if one.relates_to is not None else None,
     )  # fmt: skip
 

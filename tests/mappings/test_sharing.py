@@ -226,3 +226,25 @@ def test_claim_of_a_place_without_rate_codes_leaves_with_its_authorization() -> 
         assert resource["type"]["coding"][0]["code"] == "professional"
         assert resource["item"][0]["locationCodeableConcept"]["coding"][0]["code"] == "53"
     assert sorted(numbers) == ["A123", "B456"]
+
+
+@pytest.mark.parametrize("base", ["pre-admission", "us-id"])
+@pytest.mark.parametrize("later", [0, 15, 120], ids=["the same time", "within it", "after it"])
+def test_what_appends_to_a_note_is_no_contact_of_its_own(base: str, later: int) -> None:
+    contact, entry = contact_and_entry(base)
+    start = datetime.fromisoformat(contact["start"]) + timedelta(minutes=later)
+    added = {
+        "id": "C-ADDED",
+        "relates_to": {"id": contact["id"], "how": "appends"},
+        "start": start.isoformat(),
+        "end": (start + timedelta(minutes=15)).isoformat(),
+    }
+    data = [contact, *([entry] if entry else [])]
+    alone, both = _billed(data), _billed([*data, changed(contact, added)])
+    assert both["C-ADDED"].claim == "none"
+    assert (both["C-ADDED"].units, both["C-ADDED"].billed_units) == (0, 0)
+    assert both[contact["id"]] == alone[contact["id"]]
+    overlaps = {
+        f.rule for f in both["C-ADDED"].findings if f.result == "fail" and "overlap" in f.message.lower()
+    }
+    assert overlaps == set()
