@@ -12,14 +12,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import rfc8785
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
+from typing import TYPE_CHECKING, Any
 
 from mappings.records import Contact, Signature
+
+if TYPE_CHECKING:
+    # What makes and checks seals is imported where that is done: to write a Bundle without any needs none.
+    from joserfc.jwk import ECKey
 
 ALGORITHM = "ES256"
 TEXT_TYPE = "text/plain; charset=utf-8"
@@ -62,12 +61,16 @@ class Seal:
 
 def new_seal_key() -> dict[str, Any]:
     """A new private ES256 key as a JWK whose kid is its RFC 7638 thumbprint; seal keys serve nothing else."""
+    from joserfc.jwk import ECKey
+
     key = ECKey.generate_key("P-256", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
     return dict(key.as_dict(private=True))
 
 
 def public_jwk(key: Mapping[str, Any]) -> dict[str, Any]:
     """The public half of a seal key, for the published set; retired ones stay in it."""
+    from joserfc.jwk import ECKey
+
     return dict(ECKey.import_key(dict(key)).as_dict(private=False))
 
 
@@ -125,7 +128,13 @@ def statement(
     }
     if second_step is not None:
         said["second_step"] = _second_step(second_step)
-    return rfc8785.dumps(said)
+    return _canonical(said)
+
+
+def _canonical(said: Mapping[str, Any]) -> bytes:
+    import rfc8785
+
+    return rfc8785.dumps(dict(said))
 
 
 def _second_step(step: SecondStep) -> dict[str, str]:
@@ -169,6 +178,9 @@ def individual_token(system: str | None, value: str) -> str:
 
 def seal(statement: bytes, key: Mapping[str, Any]) -> str:
     """The detached compact JWS (RFC 7515 appendix F) over the statement, ES256, with the key's kid."""
+    from joserfc import jws
+    from joserfc.jwk import ECKey
+
     private = ECKey.import_key(dict(key))
     header = {"alg": ALGORITHM, "kid": str(key["kid"])}
     return str(jws.detach_content(jws.serialize_compact(header, statement, private, [ALGORITHM])))
@@ -180,6 +192,9 @@ def verify(value: str, statement: bytes, public_jwks: Mapping[str, Any]) -> dict
     Raises NotVerified when the JWS is malformed, its key unknown, its algorithm not ES256, a byte of it or of
     the statement has changed, or the statement is none of ours.
     """
+    from joserfc import jws
+    from joserfc.errors import JoseError
+
     header = _header(value)
     key = _key(public_jwks, header)
     try:
@@ -195,6 +210,9 @@ def key_named(value: str) -> str:
 
 
 def _header(value: str) -> dict[str, Any]:
+    from joserfc import jws
+    from joserfc.errors import JoseError
+
     try:
         parts = value.split(".")
         if len(parts) != 3 or parts[1]:
@@ -217,6 +235,9 @@ def _plain(part: str) -> str:
 
 
 def _key(public_jwks: Mapping[str, Any], header: Mapping[str, Any]) -> ECKey:
+    from joserfc.errors import JoseError
+    from joserfc.jwk import ECKey
+
     found = [key for key in public_jwks.get("keys", ()) if key.get("kid") == header["kid"]]
     if len(found) != 1:
         raise NotVerified(f"the key {header['kid']!r} is not among the published seal keys")
@@ -231,7 +252,7 @@ def _read(statement: bytes) -> dict[str, Any]:
         said = json.loads(statement)
     except ValueError:
         raise NotVerified("what was signed is no statement") from None
-    if not isinstance(said, dict) or said.get("type") != STATEMENT_TYPE or rfc8785.dumps(said) != statement:
+    if not isinstance(said, dict) or said.get("type") != STATEMENT_TYPE or _canonical(said) != statement:
         raise NotVerified("what was signed is no statement of ours in canonical form")
     return said
 

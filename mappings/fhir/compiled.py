@@ -7,35 +7,37 @@ function says True only where the whole gate finds nothing; what is wrong is for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from mappings.fhir import invariants
 from mappings.fhir.elements import Json
-from mappings.fhir.model import Element, elements
+from mappings.fhir.model import Element, elements, shape
 
 Good = Callable[[Any], bool]
-# The object, the numbers of the shapes met on the way, references within the Bundle, and what is new.
-Compiled = Callable[[Json, list[int], "Met"], bool]
+# The object, and what is met on the way: references within the Bundle, and shapes that are new.
+Compiled = Callable[[Json, "Met"], bool]
 Target = tuple[str, frozenset[str] | None]
 # References that passed, by the identity of their object.
-Same = dict[int, tuple[Json, list[int]]]
+Same = dict[int, Json]
 
 _MOST_FUNCTIONS = 20_000
 _MOST_KEPT, _LONGEST_KEPT = 8_192, 200
 
 
 class Met:
-    """What one pass meets: references to entries of the same Bundle with the types allowed, and resources
-    of a shape that no model has passed yet, each with its shape."""
+    """What one pass meets: references to entries of the same Bundle with the types allowed, and the shapes
+    that no model has passed yet."""
+
+    __slots__ = ("fresh", "references", "same")
 
     def __init__(self, same: Same | None = None) -> None:
         self.references: list[Target] = []
-        # References that passed, by the identity of their object, with the shapes in them: a Bundle says
-        # the same few again and again. The object is kept so that its identity stays its own.
+        # References that passed, by the identity of their object: a Bundle says the same few again and
+        # again. The object is kept so that its identity stays its own.
         self.same: Same = {} if same is None else same
-        self.fresh: list[tuple[int, Json]] = []
+        self.fresh: list[str] = []
 
 
 class Compiler:
@@ -43,7 +45,7 @@ class Compiler:
 
     `primitive` says what is wrong with a value of an element, `required` which elements an object of a type
     must have and to which choice elements belong, `also` what a profile asks of a resource beyond that,
-    `target` what is wrong with the type a reference names.
+    `target` what is wrong with the type a reference names, `proven` the shapes that the models passed before.
     """
 
     def __init__(
@@ -52,28 +54,37 @@ class Compiler:
         required: Callable[[str], tuple[tuple[str, ...], dict[str, str]]],
         also: Mapping[str, tuple[str, ...]],
         target: Callable[[Json, frozenset[str], str], Any],
-        passed: set[int],
+        proven: Callable[[], frozenset[str]],
     ) -> None:
         self._primitive, self._required, self._also = primitive, required, also
-        self._target, self._passed = target, passed
+        self._target, self._proven = target, proven
+        self._learned: set[str] = set()
+        # The functions that still say that their shape is new.
+        self._new: dict[str, list[tuple[str, ...]]] = {}
         self._functions: dict[tuple[str, ...], Compiled | None] = {}
         self._good: dict[tuple[str, frozenset[str] | None], Good] = {}
         self._kept: dict[tuple[str, frozenset[str] | None], set[str]] = {}
-        self._numbers = 0
+
+    @property
+    def passed(self) -> frozenset[str]:
+        """The shapes that the models have passed, here or before."""
+        return self._proven() | self._learned
+
+    def learn(self, shapes: Sequence[str]) -> None:
+        """Remember shapes that the models have just passed."""
+        if len(self._learned) >= _MOST_FUNCTIONS:
+            self._learned.clear()
+        self._learned.update(shapes)
+        for key in [key for named in shapes for key in self._new.pop(named, ())]:
+            self._functions.pop(key, None)
 
     def resource(self, value: Any, met: Met) -> bool:
         """Whether the gate finds nothing wrong with a resource; False also where only it can tell."""
         kind = value.get("resourceType") if type(value) is dict else None
         if type(kind) is not str:
             return False
-        shape: list[int] = []
-        check = self.function(kind, value)
-        if check is None or not check(value, shape, met):
-            return False
-        number = hash(tuple(shape))
-        if number not in self._passed:
-            met.fresh.append((number, value))
-        return True
+        check = self._functions.get((kind, *value)) or self.function(kind, value)
+        return check is not None and check(value, met)
 
     def function(self, kind: str, value: Json) -> Compiled | None:
         """The function for objects of a type with just these elements; None where only the gate can tell."""
@@ -96,8 +107,7 @@ class Compiler:
         also = self._also.get(kind, ()) if whole else ()
         if any(name not in value for name in also):
             return None
-        self._numbers += 1
-        return self._written(kind, [known[name] for name in names], self._numbers)
+        return self._written((kind, *value), [known[name] for name in names])
 
     def _fit(self, kind: str, names: list[str], known: Mapping[str, Element]) -> bool:
         """Whether objects with these elements can be right at all, whatever the values."""
@@ -111,9 +121,13 @@ class Compiler:
         filled = dict.fromkeys(names, True)
         return not any(words for check in invariants.of_elements(kind) for words in check(filled))
 
-    def _written(self, kind: str, known: list[Element], number: int) -> Compiled:
+    def _written(self, key: tuple[str, ...], known: list[Element]) -> Compiled:
+        kind, named = key[0], shape(key[0], key[1:])
         scope: dict[str, Any] = {"functions": self._functions, "function": self.function, "Decimal": Decimal}
-        lines = ["def check(value, shape, met):", f"    shape.append({number})"]
+        lines = ["def check(value, met):"]
+        if named not in self._proven() and named not in self._learned:
+            self._new.setdefault(named, []).append(key)
+            lines.append(f"    met.fresh.append({named!r})")
         for place, element in enumerate(known):
             lines += self._lines(element, place, scope)
         for place, each in enumerate(invariants.of_values(kind)):
@@ -132,7 +146,6 @@ class Compiler:
         return [
             found.replace("each", "items", 1),
             "    if type(items) is not list or not items: return False",
-            "    shape.append(-len(items))",
             "    for each in items:",
             *self._one(element, place, scope, "        "),
         ]
@@ -147,27 +160,26 @@ class Compiler:
             scope["same_reference"] = self._same_reference
             scope[f"refers{place}"] = self._refers(element.targets)
             return [
-                f"{indent}if not same_reference(each, shape, met): return False",
+                f"{indent}if not same_reference(each, met): return False",
                 f"{indent}if not refers{place}(each, met): return False",
             ]
         lines = [
             "if type(each) is not dict: return False",
             f"check = functions.get(({element.model!r}, *each)) or function({element.model!r}, each)",
-            "if check is None or 'resourceType' in each or not check(each, shape, met): return False",
+            "if check is None or 'resourceType' in each or not check(each, met): return False",
         ]
         return [indent + line for line in lines]
 
-    def _same_reference(self, value: Any, shape: list[int], met: Met) -> bool:
+    def _same_reference(self, value: Any, met: Met) -> bool:
         """Whether a Reference is well made, asked once for each object."""
-        known = met.same.get(id(value))
-        if known is None:
-            if type(value) is not dict or "resourceType" in value:
-                return False
-            check, found = self.function("Reference", value), list[int]()
-            if check is None or not check(value, found, met):
-                return False
-            known = met.same[id(value)] = value, found
-        shape += known[1]
+        if id(value) in met.same:
+            return True
+        if type(value) is not dict or "resourceType" in value:
+            return False
+        check = self._functions.get(("Reference", *value)) or self.function("Reference", value)
+        if check is None or not check(value, met):
+            return False
+        met.same[id(value)] = value
         return True
 
     def _value(self, element: Element, place: int, scope: dict[str, Any]) -> list[str]:

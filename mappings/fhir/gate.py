@@ -11,7 +11,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache

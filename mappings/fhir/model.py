@@ -1,36 +1,35 @@
-"""The elements of each FHIR type as the R4B models know them: order, type, repeats, codes, targets.
+"""The elements of each FHIR type as the R4B models know them, and the shapes that the models have passed.
 
-R4 and R4B have the same elements for every resource written here, so the R4B models serve for R4.
+R4 and R4B have the same elements for every resource written here, so the R4B models serve for R4. What they
+say of these types stands in data files beside this module, since building the models takes a second or two:
+they are asked where a type or a shape is not there, or where fhir.resources has another version. A shape is
+the elements that an object has: a model asks of an object only which of its own elements are there and of
+what type each is, so that an object inside another is a shape of its own.
 """
 
 from __future__ import annotations
 
-import typing
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from fhir.resources.R4B import get_fhir_model_class
-from fhir_core.fhirabstractmodel import FHIRAbstractModel
+import orjson
 
-# The generated models cut some value sets short with "+"; these are the whole ones of R4 4.0.1.
-_WHOLE_CODES = {
-    ("Encounter", "status"): (
-        "planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown"
-    ),
-    ("EncounterStatusHistory", "status"): (
-        "planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown"
-    ),
-    ("Task", "status"): (
-        "draft requested received accepted rejected ready cancelled in-progress on-hold failed completed "
-        "entered-in-error"
-    ),
-    ("Quantity", "comparator"): "< <= >= >",
-    ("CapabilityStatement", "format"): "json xml ttl application/fhir+json application/fhir+xml",
-    ("Goal", "lifecycleStatus"): (
-        "proposed planned accepted active on-hold completed cancelled entered-in-error rejected"
-    ),
-}
+if TYPE_CHECKING:
+    from fhir_core.fhirabstractmodel import FHIRAbstractModel
+
+ELEMENTS = Path(__file__).with_name("elements.json")
+SHAPES = Path(__file__).with_name("shapes.json")
+# What is written here, and what others' charts are read from.
+RESOURCES = (
+    *("AuditEvent", "Binary", "Bundle", "CarePlan", "Claim", "Condition", "Consent", "Coverage"),
+    *("DocumentReference", "Encounter", "EpisodeOfCare", "Goal", "Location", "OperationOutcome"),
+    *("Organization", "Patient", "Practitioner", "PractitionerRole", "Provenance", "RelatedPerson"),
+    *("ServiceRequest", "Task"),
+)
 
 
 @dataclass(frozen=True)
@@ -47,69 +46,73 @@ class Element:
     choice: str | None
 
 
-@lru_cache(maxsize=512)
 def model_class(name: str) -> type[FHIRAbstractModel]:
     """The R4B model class of a type such as "Encounter" or "EncounterParticipant"; ValueError if unknown."""
-    return get_fhir_model_class(name)
+    from mappings.fhir import from_models
+
+    return from_models.model_class(name)
 
 
 @lru_cache(maxsize=512)
 def elements(name: str) -> dict[str, Element]:
-    """The elements of a type by JSON name, in the order of the specification."""
-    model = model_class(name)
-    by_alias = {field.alias or key: field for key, field in model.model_fields.items()}
-    order = [each for each in model.elements_sequence() if each in by_alias]
-    return {each: _element(name, each, by_alias[each]) for each in order}
+    """The elements of a type by JSON name, in the order of the specification; ValueError if unknown."""
+    known = _kept(ELEMENTS).get(name)
+    if known is not None:
+        return {each["name"]: _element(each) for each in known}
+    from mappings.fhir import from_models
+
+    return from_models.elements_of(name)
 
 
-def _element(owner: str, name: str, field: Any) -> Element:
-    kinds, markers, repeats = _unfold(field.annotation)
-    more = field.json_schema_extra or {}
-    model = next(
-        (kind.get_model_klass().__name__ for kind in kinds if hasattr(kind, "get_model_klass")), None
-    )
-    targets = more.get("enum_reference_types")
+@lru_cache(maxsize=1)
+def proven_shapes() -> frozenset[str]:
+    """The shapes that the models of this version have passed, as `shape` names them."""
+    return frozenset(f"{kind} {names}" for kind, all_names in _kept(SHAPES).items() for names in all_names)
+
+
+def shape(kind: str, names: Iterable[str]) -> str:
+    """The shape of an object of a type with elements of these names, the same whatever their order."""
+    return " ".join([kind, *sorted(names)])
+
+
+def models_version() -> str:
+    """The version of fhir.resources that is installed."""
+    return version("fhir.resources")
+
+
+@lru_cache(maxsize=2)
+def _kept(path: Path) -> dict[str, Any]:
+    """What a data file says by type; nothing where it was written for other models than those installed."""
+    data = orjson.loads(path.read_bytes())
+    known: dict[str, Any] = data["types"] if data["models"] == models_version() else {}
+    return known
+
+
+def _element(kept: dict[str, Any]) -> Element:
+    codes, targets = kept.get("codes"), kept.get("targets")
     return Element(
-        name=name,
-        primitive=None if model else _primitive(kinds, [*markers, *field.metadata]),
-        model=model,
-        repeats=repeats,
-        required=bool(more.get("element_required")) or field.is_required(),
-        codes=_codes(owner, name, more.get("enum_values")),
-        targets=frozenset(targets) - {"Resource"} or None if targets and "Resource" not in targets else None,
-        choice=more.get("one_of_many"),
+        name=kept["name"],
+        primitive=kept.get("primitive"),
+        model=kept.get("model"),
+        repeats=kept.get("repeats", False),
+        required=kept.get("required", False),
+        codes=None if codes is None else frozenset(codes),
+        targets=None if targets is None else frozenset(targets),
+        choice=kept.get("choice"),
     )
 
 
-def _codes(owner: str, name: str, listed: list[str] | None) -> frozenset[str] | None:
-    if (owner, name) in _WHOLE_CODES:
-        return frozenset(_WHOLE_CODES[owner, name].split())
-    return frozenset(listed) if listed and "+" not in listed else None
+def as_kept(element: Element) -> dict[str, Any]:
+    """An element as it stands in the data file."""
+    said = {key: value for key, value in asdict(element).items() if value}
+    return {key: sorted(value) if isinstance(value, frozenset) else value for key, value in said.items()}
 
 
-def _unfold(annotation: Any) -> tuple[list[Any], list[Any], bool]:
-    """The plain types inside an annotation, its Annotated markers, and whether a list was on the way."""
-    kinds: list[Any] = []
-    markers: list[Any] = []
-    repeats = False
-    todo = [annotation]
-    while todo:
-        each = todo.pop(0)
-        origin = typing.get_origin(each)
-        if origin is None:
-            kinds.extend([] if each is type(None) else [each])
-            continue
-        repeats = repeats or origin is list
-        if origin is typing.Annotated:
-            markers.extend(each.__metadata__)
-            todo.append(each.__origin__)
-        else:
-            todo.extend(typing.get_args(each))
-    return kinds, markers, repeats
-
-
-def _primitive(kinds: list[Any], markers: list[Any]) -> str:
-    names = [type(each).__name__ for each in markers if type(each).__module__ == "fhir_core.types"]
-    if names:
-        return names[-1][0].lower() + names[-1][1:]
-    return {bool: "boolean", int: "integer", str: "string"}.get(kinds[0], "string")
+def file_of(types: dict[str, list[Any]]) -> bytes:
+    """A data file of what the installed models say by type: one line for each of its items."""
+    lines = [b'{"models":%b,"types":{' % orjson.dumps(models_version())]
+    for number, (kind, items) in enumerate(sorted(types.items())):
+        lines.append(b"%b%b:[" % (b"," if number else b"", orjson.dumps(kind)))
+        lines.append(b",\n".join(orjson.dumps(each) for each in items))
+        lines.append(b"]")
+    return b"\n".join([*lines, b"}}", b""])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
-from xml.sax.saxutils import escape
 
 from mappings.disclosure import NOTICE
-from mappings.fhir.elements import THO, Json, coding, concept
+from mappings.fhir.elements import THO, Json, coding, concept, xml_escaped
 
 PART2 = coding(f"{THO}/v3-ActCode", "42CFRPart2", "42 CFR Part2")
 # Confidentiality, and that whoever gets it passes it on with a consent only (HL7 DS4P labels).
@@ -48,7 +47,7 @@ def with_lines(resource: Json, lines: Iterable[tuple[str, str]]) -> Json:
     text = resource.get("text")
     if text is None:
         return resource
-    items = "".join(f"<li>{escape(f'{label}: {value}')}</li>" for label, value in lines)
+    items = "".join(f"<li>{xml_escaped(f'{label}: {value}')}</li>" for label, value in lines)
     div = text["div"]
     if div.endswith(_LIST_END):
         div = f"{div[: -len(_LIST_END)]}{items}{_LIST_END}"

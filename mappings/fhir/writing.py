@@ -80,16 +80,14 @@ class Writer:
 
     def _written(self, parts: tuple[Iterable[Json | Repeated], People], whole: Callable[[], Json]) -> bytes:
         entries, people = parts
-        fresh: list[int] = []
+        fresh: list[str] = []
         pieces = self._pieces(entries, people, fresh)
         if pieces is not None and not fresh and _together(pieces):
             return b"".join((_HEAD, b",".join([each.data for each in pieces]), _TAIL))
-        written = to_bytes(whole())
-        gate.learn(fresh)
-        return written
+        return to_bytes(whole())
 
     def _pieces(
-        self, entries: Iterable[Json | Repeated], people: People, fresh: list[int]
+        self, entries: Iterable[Json | Repeated], people: People, fresh: list[str]
     ) -> Sequence[Piece] | None:
         """The entries and those of the people they refer to, in the order of the Bundle; None in doubt."""
         part2 = people.program is not None and bool(people.program.part2)
@@ -117,7 +115,7 @@ class Writer:
         return list(once.values())
 
     def _again(
-        self, name: str, source: object, make: Callable[[], Iterable[Json]], part2: bool, fresh: list[int]
+        self, name: str, source: object, make: Callable[[], Iterable[Json]], part2: bool, fresh: list[str]
     ) -> Sequence[Piece] | None:
         """Entries as they were written for an earlier record, while what they are made of is the same."""
         kept = self._kept.get((name, part2))
@@ -136,7 +134,7 @@ def _alone(make: Callable[[], Json]) -> Callable[[], Iterable[Json]]:
     return lambda: (make(),)
 
 
-def _pieces_of(entries: Iterable[Json], part2: bool, fresh: list[int], same: Same) -> Sequence[Piece] | None:
+def _pieces_of(entries: Iterable[Json], part2: bool, fresh: list[str], same: Same) -> Sequence[Piece] | None:
     found: list[Piece] = []
     for each in entries:
         piece = _piece(each, part2, fresh, same)
@@ -146,7 +144,7 @@ def _pieces_of(entries: Iterable[Json], part2: bool, fresh: list[int], same: Sam
     return found
 
 
-def _piece(entry: Json, part2: bool, fresh: list[int], same: Same) -> Piece | None:
+def _piece(entry: Json, part2: bool, fresh: list[str], same: Same) -> Piece | None:
     """The entry once it has passed the gate; None where only the gate itself can tell. Shapes that no model
     has passed yet go into `fresh`."""
     if part2:
@@ -154,7 +152,7 @@ def _piece(entry: Json, part2: bool, fresh: list[int], same: Same) -> Piece | No
     met = Met(same)
     if not gate.passes_entry(entry, met):
         return None
-    fresh += [number for number, _ in met.fresh]
+    fresh += met.fresh
     kind = entry["resource"]["resourceType"]
     return Piece(to_bytes(entry), entry["fullUrl"], kind, tuple(met.references))
 

@@ -24,7 +24,7 @@ COMMANDS = {
     "map --help": (*UNUSED, *NOT_MAPPED, "pydantic", "rich", "tomli"),
     "check --help": (*UNUSED, *NOT_MAPPED, "pydantic", "rich", "tomli"),
     "check {records}": (*UNUSED, *NOT_MAPPED, "rich"),
-    "map {records} --out {out}": (*UNUSED, "rich"),
+    "map {records} --out {out}": (*UNUSED, *NOT_MAPPED, "fhir_core", "rich", "urllib.request"),
     "rules explain NY.UNIT.MIN15 --on 2026-03-04": (*UNUSED, *NOT_MAPPED),
 }
 PROGRAM = (
