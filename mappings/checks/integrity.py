@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 from mappings.checks.registry import PASS, Outcome, check, fails, missing
 from mappings.checks.texts import listed
+from mappings.engagement import STATES
 from mappings.library import Bound
 from mappings.records import Contact
 from mappings.situation import DID_NOT_HAPPEN, STATUSES, Situation, zone_named
+
+FORMATS, ROLES = ("individual", "group"), ("individual", "family", "collateral")
 
 
 @check("status-known")
@@ -73,12 +76,15 @@ def connected(s: Situation, b: Bound) -> Outcome:
 
 @check("codes-known")
 def codes_known(s: Situation, b: Bound) -> Outcome:
-    """Codes that no other rule asks for are known ones."""
+    """Codes are known ones, in places too where no other rule asks for them."""
     tables = s.around.library.tables
     unknown = [
         (path.format(n), code)
         for path, n, table, code in _coded(s)
         if code is not None and tables[table].codes.get(code) is None
+    ]
+    unknown += [
+        (path.format(n), code) for path, n, known, code in _named(s) if code is not None and code not in known
     ]
     zone = s.program.time_zone if s.program is not None else None
     if zone is not None and zone_named(zone) is None:
@@ -90,9 +96,22 @@ def codes_known(s: Situation, b: Bound) -> Outcome:
     return fails(f"Unknown code: {words}.", *(path for path, _ in unknown))
 
 
+def _named(s: Situation) -> Iterator[tuple[str, int, tuple[str, ...], str | None]]:
+    """Path, place in it, the few known words and the word of what has no table."""
+    yield "service.format", 0, FORMATS, s.service.format
+    for n, recipient in enumerate(s.contact.recipients):
+        yield "recipients[{}].role", n, ROLES, recipient.role
+    for n, entry in enumerate(s.contact.engagement.history if s.contact.engagement is not None else ()):
+        yield "engagement.history[{}].status", n, STATES, entry.status
+
+
 def _coded(s: Situation) -> Iterator[tuple[str, int, str, str | None]]:
     """Path, place in it, table and code of whatever is coded."""
     contact = s.contact
+    yield "service.type", 0, "service-types", s.service.type
+    yield "service.place", 0, "places", s.service.place
+    yield "service.modality", 0, "modalities", s.service.modality
+    yield "service.basis", 0, "bases", s.service.basis
     if s.service.location is not None:
         yield "service.location.kind", 0, "location-kinds", s.service.location.kind
     yield "individual.gender", 0, "genders", contact.individual.gender

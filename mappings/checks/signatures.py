@@ -184,10 +184,10 @@ def one_signed_version(s: Situation, b: Bound) -> Outcome:
             return missing("who signed", f"signatures[{place}].by")
         if signature.version > version:
             return fails(f"Version {signature.version} is signed; this is version {version}.", "signatures")
-        signed = signed or signature.version == version
+        signed = signed or (signature.version == version and signature.meaning == "author")
     if signed:
         return PASS
-    unsigned = f"Nobody has signed version {version} of the note."
+    unsigned = f"Nobody has signed version {version} of the note as its author."
     return fails(unsigned, "signatures", fix="The peer signs this version of the note.")
 
 
