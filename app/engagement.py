@@ -36,7 +36,7 @@ from app.registry import jurisdiction_of
 from app.tables import ContactRow, EngagementGoalRow, EngagementRow, VersionRow
 from app.typed_text import sendable
 from app.words import DISCARDED, DRAFT, IN_ERROR
-from mappings.engagement import ADMITTED, DECLINED, DISCHARGED, ENDS, UNDECIDED, state_at, stretches
+from mappings.engagement import ADMITTED, DECLINED, DISCHARGED, ENDS, UNDECIDED, day_of, state_at, stretches
 from mappings.fhir.bundle import episode_bundle
 from mappings.fhir.episode import entered_in_error
 from mappings.library import Library
@@ -171,6 +171,34 @@ def begin(session: Session, actor: Actor, contact: Contact, library: Library, no
     held = history.all_written(session, actor.issuer, patient)
     if _begin(session, actor, patient, history.day_of_contact(contact, here), now):
         _told(session, actor, patient, held, library, now)
+
+
+def unbegin(session: Session, actor: Actor, contact_id: str, library: Library, now: datetime) -> bool:
+    """Withdraw a beginning that a contact alone told of, once that contact counts no more (it stood in the
+    wrong chart); what the person's other signed contacts tell of the beginning is recorded instead. What a
+    person stated stays. False where nothing changes."""
+    patient, here = person_of(actor), zone(session, actor.issuer)
+    written = history.all_written(session, actor.issuer, patient)
+    first = next((each for each in written if each.withdrawn is None), None)
+    if first is None or not first.automatic:
+        return False
+    begun = day_of(first, here)
+    left = [start.astimezone(here).date() for _, start in _signed_contacts(session, actor.issuer, patient)]
+    if begun not in _days_of(session, actor.issuer, contact_id, here) or begun in left:
+        return False
+    _withdrawn(session, actor, patient, first, "The contact that began it was entered in error", now)
+    _begin(session, actor, patient, None, now)
+    _told(session, actor, patient, written, library, now)
+    return True
+
+
+def _days_of(session: Session, issuer: str, contact_id: str, here: tzinfo) -> set[date]:
+    starts = session.scalars(
+        select(VersionRow.start).where(
+            VersionRow.issuer == issuer, VersionRow.contact == contact_id, VersionRow.frozen_at.is_not(None)
+        )
+    )
+    return {start.astimezone(here).date() for start in starts if start is not None}
 
 
 def outside(session: Session, actor: Actor) -> tuple[Outside, ...]:
@@ -424,5 +452,6 @@ __all__ = [
     "record",
     "record_steps",
     "set_goal",
+    "unbegin",
     "withdraw",
 ]

@@ -15,7 +15,7 @@ import rfc8785
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import audit, billing, charting, duties, outbox, reviews, staff
+from app import audit, billing, charting, duties, engagement, outbox, reviews, staff
 from app.actor import PEER, SUPERVISOR, Actor, person_of, require
 from app.problems import Held, MendInput, NotAllowed, Stale
 from app.tables import ContactRow, OutboxRow, OutboxStepRow, VersionRow, WrongChartRow
@@ -47,8 +47,9 @@ class WrongChart:
 def withdraw(
     session: Session, actor: Actor, contact_id: str, reason: str, library: Library, now: datetime
 ) -> None:
-    """Say that a signed contact stands in the chart of the wrong person. Its author or a supervisor may.
-    Raises NotAllowed, NotFound, Stale for a draft or one that is withdrawn, MendInput for a blank reason."""
+    """Say that a signed contact stands in the chart of the wrong person. Its author or a supervisor may. An
+    engagement that it alone began is withdrawn with it. Raises NotAllowed, NotFound, Stale for a draft or one
+    that is withdrawn, MendInput for a blank reason."""
     require(actor, *MAY, to="say that a note stands in the wrong chart")
     row, version = charting.visible(session, actor, contact_id)
     if row.author != actor.staff_id and not actor.is_any(SUPERVISOR):
@@ -77,6 +78,7 @@ def withdraw(
     audit.did(
         session, actor, "note entered in error", now, subject=row.id, version=version.version, sent=sent
     )
+    engagement.unbegin(session, actor, row.id, library, now)
     billing.draft(session, row.issuer, row.patient, library, now)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app import audit, billing, charting, outbox, staff, wrong_chart
+from app import audit, billing, charting, engagement, history, outbox, staff, wrong_chart
 from app.delivery.capability import Override
 from app.problems import MendInput, NotAllowed, NotFound, Stale
 from app.tables import VersionRow
@@ -281,3 +281,58 @@ def test_an_ehr_that_lets_nothing_be_changed_has_people_mark_the_note(
 def test_what_is_no_bundle_of_the_contact_cannot_be_withdrawn() -> None:
     with pytest.raises(NotFit, match="no note of C-9"):
         withdrawal("C-9", [note_bundle(1)])
+
+
+@pytest.fixture
+def unknown(office: Office) -> Office:
+    """Of the person a goal is known, and no state."""
+    with office.store.write() as session:
+        engagement.set_goal(session, AUTHOR, "Decide whether to start", office.now)
+    return office
+
+
+def history_of(office: Office) -> list[tuple[str, str]]:
+    with office.store.read() as session:
+        return [(each.status, str(each.at)) for each in history.entries(session, ISSUER, MOSS)]
+
+
+def test_an_engagement_that_the_note_alone_began_is_withdrawn_with_it_and_the_ehr_is_told(
+    unknown: Office,
+) -> None:
+    office = unknown
+    note = final(office)
+    assert history_of(office) == [("undecided", "2026-03-04")]
+    withdraw(office, note)
+    assert history_of(office) == []
+    with office.store.read() as session:
+        [gone] = history.all_written(session, ISSUER, MOSS)
+        assert gone.withdrawn is not None
+        assert gone.withdrawn.reason == "The contact that began it was entered in error"
+        told = [line for line in outbox.listing(session, None) if line.kind == outbox.EPISODE]
+        assert [line.key.endswith("/in-error") for line in told] == [True, False]
+        assert audit.verify(session) == ()
+
+
+def test_what_another_contact_tells_of_the_beginning_stands_after_it(unknown: Office) -> None:
+    office = unknown
+    note = final(office)
+    office.later(days=1)
+    final(office)
+    withdraw(office, note)
+    assert history_of(office) == [("undecided", "2026-03-05")]
+
+
+def test_a_beginning_that_another_contact_of_that_day_tells_of_too_stays(unknown: Office) -> None:
+    office = unknown
+    note = final(office)
+    office.later(hours=2)
+    final(office)
+    before = history_of(office)
+    withdraw(office, note)
+    assert history_of(office) == before == [("undecided", "2026-03-04")]
+
+
+def test_a_beginning_that_a_person_stated_stays(office: Office, note: str) -> None:
+    before = history_of(office)
+    withdraw(office, note)
+    assert history_of(office) == before == [("undecided", "2026-03-01")]
