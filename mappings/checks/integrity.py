@@ -83,9 +83,7 @@ def codes_known(s: Situation, b: Bound) -> Outcome:
         for path, n, table, code in _coded(s)
         if code is not None and tables[table].codes.get(code) is None
     ]
-    unknown += [
-        (path.format(n), code) for path, n, known, code in _named(s) if code is not None and code not in known
-    ]
+    unknown += _unknown_words(s)
     zone = s.program.time_zone if s.program is not None else None
     if zone is not None and zone_named(zone) is None:
         # Without a zone the day falls back to the offset of the start, which may be another day.
@@ -96,13 +94,17 @@ def codes_known(s: Situation, b: Bound) -> Outcome:
     return fails(f"Unknown code: {words}.", *(path for path, _ in unknown))
 
 
-def _named(s: Situation) -> Iterator[tuple[str, int, tuple[str, ...], str | None]]:
-    """Path, place in it, the few known words and the word of what has no table."""
-    yield "service.format", 0, FORMATS, s.service.format
+def _unknown_words(s: Situation) -> list[tuple[str, str]]:
+    """Path and word of what has no table, where it is none of the few known ones."""
+    engagement, form = s.contact.engagement, s.service.format
+    found = [] if form is None or form in FORMATS else [("service.format", form)]
     for n, recipient in enumerate(s.contact.recipients):
-        yield "recipients[{}].role", n, ROLES, recipient.role
-    for n, entry in enumerate(s.contact.engagement.history if s.contact.engagement is not None else ()):
-        yield "engagement.history[{}].status", n, STATES, entry.status
+        if recipient.role is not None and recipient.role not in ROLES:
+            found.append((f"recipients[{n}].role", recipient.role))
+    for n, entry in enumerate(engagement.history if engagement is not None else ()):
+        if entry.status is not None and entry.status not in STATES:
+            found.append((f"engagement.history[{n}].status", entry.status))
+    return found
 
 
 def _coded(s: Situation) -> Iterator[tuple[str, int, str, str | None]]:
