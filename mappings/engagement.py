@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, tzinfo
 from itertools import groupby
 from typing import Protocol, TypeVar
 
+from mappings.once import by_identities
 from mappings.records import Engagement, EngagementEntry
 
 UNDECIDED, ADMITTED, DECLINED, DISCHARGED = "undecided", "admitted", "declined", "discharged"
@@ -44,6 +45,8 @@ class State:
         return self.status == ADMITTED
 
 
+# The rules, the note, the Encounter and the claim of one contact ask for it one after another.
+@by_identities(1024)
 def state_at(engagement: Engagement | None, start: datetime, zone: tzinfo) -> State:
     """The state at `start`: the last entry before it.
 

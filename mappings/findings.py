@@ -19,6 +19,7 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warn", "block")
 STAGES: tuple[Stage, ...] = ("signing", "claim", "set-up", "dashboard", "workflow")
 NO_PACK = "NO_PACK"
 SUPERSEDED = "SUPERSEDED"
+_HOLDING = ("fail", "indeterminate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Finding:
     @property
     def blocks(self) -> bool:
         """Whether it holds what its stage names: a block that failed or could not be decided."""
-        return self.severity == "block" and self.result in ("fail", "indeterminate")
+        return self.severity == "block" and self.result in _HOLDING
 
     def to_json(self) -> dict[str, Any]:
         """The finding in the form of the command line."""
@@ -123,7 +124,8 @@ class Judgement:
     def holding(self, *stages: Stage) -> tuple[Finding, ...]:
         """The findings that hold the stages given (all of them when none is given)."""
         if not self._blocking:
-            self._blocking.append(tuple([f for f in self.findings if f.severity == "block" and f.blocks]))
+            held = [f for f in self.findings if f.result in _HOLDING and f.severity == "block"]
+            self._blocking.append(tuple(held))
         return tuple([f for f in self._blocking[0] if not stages or f.stage in stages])
 
     def to_json(self, all: bool = False) -> Mapping[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 Owner = TypeVar("Owner")
 Answer = TypeVar("Answer")
 Asked = TypeVar("Asked")
+Arguments = ParamSpec("Arguments")
 MOST_KEPT = 256
 
 
@@ -52,3 +53,27 @@ def by_identity(find: Callable[[Asked], Answer]) -> Callable[[Asked], Answer]:
         return found[1]
 
     return answer
+
+
+def by_identities(most: int) -> Callable[[Callable[Arguments, Answer]], Callable[Arguments, Answer]]:
+    """As `by_identity`, for a function of several things; the answers of the last so many are kept."""
+
+    def keeping(find: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+        kept: dict[tuple[int, ...], tuple[object, Answer]] = {}
+
+        @wraps(find)
+        def answer(*asked: Arguments.args, **named: Arguments.kwargs) -> Answer:
+            if named:
+                return find(*asked, **named)
+            key = tuple(map(id, asked))
+            found = kept.get(key)
+            if found is None:
+                if len(kept) >= most:
+                    kept.clear()
+                # What is asked with is held, so that no other object can come to have its identity.
+                found = kept[key] = asked, find(*asked, **named)
+            return found[1]
+
+        return answer
+
+    return keeping
