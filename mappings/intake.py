@@ -135,9 +135,17 @@ def _well_formed(text: str | bytes) -> dict[str, object] | None:
     if type(data) is not dict:
         return None
     keys = _keys(data, MAX_DEPTH)
-    # Behind each key stands a colon; a text that holds what looks like a key makes the line look suspect.
-    signs = _KEY if isinstance(text, str) else _KEY_BYTES
-    return data if keys >= 0 and keys == len(signs.findall(text)) else None  # type: ignore[arg-type]
+    return data if keys >= 0 and keys == _signs(text) else None
+
+
+def _signs(text: str | bytes) -> int:
+    """How often a colon stands behind a quotation mark, as it does behind each key; a text that holds what
+    looks like a key makes the line look suspect."""
+    if isinstance(text, str):
+        return len(_KEY.findall(text))
+    # To count bytes is several times quicker, where no blank stands before a colon.
+    spaced = b" :" in text or b"\t:" in text or b"\n:" in text or b"\r:" in text
+    return len(_KEY_BYTES.findall(text)) if spaced else text.count(b'":')
 
 
 def _keys(data: dict[str, object] | list[object], depth: int) -> int:

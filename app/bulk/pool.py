@@ -7,7 +7,6 @@ import contextlib
 import gc
 import hashlib
 import importlib
-import multiprocessing
 import os
 import signal
 import tempfile
@@ -15,21 +14,29 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from app.bulk.work import Order, Outcome, texts_of, worker_of
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 _AHEAD = 2
+# Records make few cycles: to look for them as often as Python does costs a tenth of a run.
+_NEW_OBJECTS = 10_000
 _one_at_a_time = threading.Lock()
 
 
 class NoCluster(RuntimeError):
     """The cluster cannot be used, with the reason in words."""
+
+
+class Ended(RuntimeError):
+    """A process ended before its time."""
 
 
 class _Future(Protocol):
@@ -83,21 +90,47 @@ class Cluster(Pool):
 
 @contextlib.contextmanager
 def pool(jobs: int) -> Iterator[Pool]:
-    """The processes of this machine that are asked for; one means this process itself."""
-    if jobs == 1:
-        yield Pool()
-        return
-    # What stands in memory by now is shared with the processes, and not looked through in each of them.
-    gc.collect()
+    """The processes of this machine that are asked for; one means this process itself. Raises Ended where
+    one of them ends before its time."""
+    with _collecting_seldom():
+        if jobs == 1:
+            yield Pool()
+            return
+        with _executor(jobs) as executor:
+            yield Processes(executor, jobs)
+
+
+@contextlib.contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """What stands in memory by now (rules, modules) is not looked through for garbage any more, nor copied
+    into the processes for it; and what comes, in larger portions."""
+    usual = gc.get_threshold()
     gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
+
+
+@contextlib.contextmanager
+def _executor(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    # One process needs none of this, and the command starts sooner without it.
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
     way = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(way)
     executor = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(os.getpid(),))
     try:
-        yield Processes(executor, jobs)
+        yield executor
+    except BrokenProcessPool as error:
+        words = "a process ended before its time (out of memory?); try again with fewer --jobs"
+        raise Ended(words) from error
     finally:
         executor.shutdown(cancel_futures=True)
-        gc.unfreeze()
 
 
 @contextlib.contextmanager

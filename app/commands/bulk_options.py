@@ -50,8 +50,6 @@ def bulk_options(command: Command) -> Command:
 @contextlib.contextmanager
 def working(jobs: int, cluster: str | None) -> Iterator[tuple[Pool, Pool]]:
     """Who reads, and who judges: processes of this machine, or the workers of a cluster."""
-    from concurrent.futures.process import BrokenProcessPool
-
     from app.bulk import pool, work
 
     try:
@@ -63,9 +61,8 @@ def working(jobs: int, cluster: str | None) -> Iterator[tuple[Pool, Pool]]:
                 yield here, there
     except pool.NoCluster as error:
         raise click.UsageError(str(error)) from error
-    except BrokenProcessPool as error:
-        words = "a process ended before its time (out of memory?); try again with fewer --jobs"
-        raise click.ClickException(words) from error
+    except pool.Ended as error:
+        raise click.ClickException(str(error)) from error
     finally:
         work.let_go()
 
