@@ -5,7 +5,6 @@ An Encounter without a note of ours is a contact as well, with what its elements
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,20 +13,18 @@ from mappings.fhir.carried import CONTACT, CONTACT_RECORD
 from mappings.fhir.elements import CODE_SYSTEMS, IDENTIFIERS
 from mappings.fhir.loose import codings_of, local, text_of
 from mappings.fhir.reading import people
+from mappings.fhir.reading.engagements import engagement
 from mappings.fhir.reading.extensions import Said, read_extension
 from mappings.fhir.reading.nodes import Node
+from mappings.fhir.reading.signatures import signature_of
 from mappings.fhir.reading.sources import Remark, Source, Sources
 from mappings.fhir.reading.words import stands_in, text_of_attachment, words_in
-from mappings.fhir.signature import seal_of
 from mappings.library import Library
-from mappings.seal import NotVerified
 
 Json = dict[str, Any]
 NOTE, SERIES = f"{IDENTIFIERS}/note", f"{IDENTIFIERS}/note-series"
 _ENCOUNTER, _SESSION = f"{IDENTIFIERS}/encounter", f"{IDENTIFIERS}/group-session"
 _HEAD = ("resourceType", "id", "meta", "text")
-_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
-_STATUS = {"planned": "undecided", "active": "admitted", "cancelled": "declined", "finished": "discharged"}
 _PLACES = {
     "AMB": ("onsite", None),
     "HH": ("offsite", "home"),
@@ -85,6 +82,10 @@ class Contacts:
         made |= {"version": int(version) if version.isdecimal() else 1, "service": {}, "note": {}}
         if visit is not None:
             self._add_visit(made, visit, said)
+        elif said.there:
+            for each in self.sources.beside(one, "RelatedPerson"):
+                each.read = True
+                _recipient(each)
         made["jurisdiction"] = said.get("jurisdiction") or self.jurisdiction
         made["individual"] = people.individual(self.sources, one, node.node("subject"), said)
         _unscope(made)
@@ -95,7 +96,7 @@ class Contacts:
         self._add_said(made, said)
         self._add_relation(made, node, said)
         self._add_rationale(made, context)
-        self._add_engagement(made, one, visit, said)
+        made["engagement"] = engagement(self.sources, one, visit, said)
         made["signatures"] = self._signatures(one, int(made["version"]), said)
         self._add_words(made, one, said)
         return made, visit
@@ -119,7 +120,7 @@ class Contacts:
         program = people.program_id(self.sources, one, node.node("serviceProvider"), Said())
         made["program"] = {"id": program} if program else None
         made |= _times(node)
-        self._add_engagement(made, one, one, Said())
+        made["engagement"] = engagement(self.sources, one, one, Said())
         return made
 
     def _add_visit(self, made: Json, visit: Source, said: Said) -> None:
@@ -137,7 +138,8 @@ class Contacts:
             service["plan_entry"] = self._plan_entry(visit, each)
         self._add_people(made, visit)
         if not said.there:
-            self._add_place(made, node)
+            self._add_place(made, visit)
+            self._add_diagnoses(made, visit)
         purpose = [text_of(each.data.get("text")) for each in node.nodes("reasonCode")]
         if len(purpose) == 1 and purpose[0]:
             node.take("reasonCode")
@@ -200,17 +202,31 @@ class Contacts:
         found = self.sources.refer(visit, Node(participant.node("individual").data))
         if found is None:
             return
-        node = found.node
-        node.take(*_HEAD, "identifier", "active", "patient")
-        concepts = node.nodes("relationship")
-        words = next((text_of(each.data.get("text")) for each in concepts if each.data.get("text")), None)
-        if words is not None:
-            node.take("relationship")
-        one = {"role": "collateral", "name": people.name_of(node), "relationship": words}
-        made.setdefault("recipients", []).append(one)
+        made.setdefault("recipients", []).append(_recipient(found))
 
-    def _add_place(self, made: Json, node: Node) -> None:
-        service = made["service"]
+    def _place_name(self, visit: Source, where: Node) -> str | None:
+        found = self.sources.refer(visit, where)
+        if found is None:
+            return None
+        found.node.take(*_HEAD, "identifier", "status", "mode")
+        return found.node.text("name")
+
+    def _add_diagnoses(self, made: Json, visit: Source) -> None:
+        """The diagnoses of a visit of others: those it names, and those that name it."""
+        node = visit.node
+        named = [(self.sources.refer(visit, each), None) for each in node.nodes("reasonReference")]
+        for each in node.nodes("diagnosis"):
+            found = self.sources.refer(visit, each.node("condition"))
+            named.append((found, each.value("rank")))
+        named += [(each, None) for each in self.sources.conditions_of(visit)]
+        made["diagnoses"] = []
+        for condition, rank in named:
+            read = people.diagnosis(self.sources, condition) if condition is not None else None
+            if read is not None:
+                made["diagnoses"].append({**read, "rank": rank if isinstance(rank, int) else None})
+
+    def _add_place(self, made: Json, visit: Source) -> None:
+        node, service = visit.node, made["service"]
         setting = node.node("class")
         place, kind = _PLACES.get(str(setting.data.get("code")), (None, None))
         if place is not None:
@@ -218,7 +234,7 @@ class Contacts:
             service["place"] = place
         for each in node.nodes("location"):
             where = each.node("location")
-            display = text_of(where.data.get("display"))
+            display = text_of(where.data.get("display")) or self._place_name(visit, where)
             if display and "name" not in service.get("location", {}):
                 where.done()
                 service["location"] = {"kind": kind, "name": display}
@@ -263,61 +279,16 @@ class Contacts:
                 service.setdefault("rationale_ref", {"id": name})
                 made["service"] = service
 
-    def _add_engagement(self, made: Json, one: Source, visit: Source | None, said: Said) -> None:
-        engagement: Json = {}
-        goal = self._goal(one, visit)
-        if said.get("engagement-goal") is not None or goal is None:
-            engagement["goal"] = said.get("engagement-goal")
-            engagement["goal_on"] = said.get("engagement-goal-on")
-        else:
-            engagement |= goal
-        if said.get("engagement-history") is not None:
-            engagement["history"] = said.get("engagement-history")
-        history = self._history(one, visit)
-        if "history" not in engagement and "engagement-history" not in said.absent:
-            engagement["history"] = history
-        made["engagement"] = engagement if any(engagement.values()) else None
-
-    def _history(self, one: Source, visit: Source | None) -> list[Json]:
-        named = visit.node.nodes("episodeOfCare") if visit is not None else []
-        found = [self.sources.refer(visit, each) for each in named] if visit is not None else []
-        episodes = [each for each in found if each is not None] or self.sources.beside(one, "EpisodeOfCare")
-        history: list[Json] = []
-        for episode in episodes[:1]:
-            episode.read = True
-            node = episode.node
-            node.take(*_HEAD, "identifier", "status", "patient", "managingOrganization", "period")
-            for each in node.nodes("statusHistory"):
-                state = _STATUS.get(str(each.data.get("status")))
-                if state is not None:
-                    each.done()
-                    history.append({"status": state, "at": each.node("period").text("start")})
-        return history
-
-    def _goal(self, one: Source, visit: Source | None) -> Json | None:
-        """The goal of the contacts before an admission."""
-        named = visit.node.nodes("extension") if visit is not None else []
-        for each in named:
-            if each.data.get("url") == _GOAL and visit is not None:
-                each.done()
-                found = self.sources.refer(visit, Node(each.node("valueReference").data))
-                if found is not None and "/engagement/" in (found.own(f"{IDENTIFIERS}/goal") or ""):
-                    return _engagement_goal(found)
-        for found in self.sources.beside(one, "Goal"):
-            if "/engagement/" in (found.own(f"{IDENTIFIERS}/goal") or ""):
-                return _engagement_goal(found)
-        return None
-
     def _signatures(self, one: Source, version: int, said: Said) -> list[Json]:
         found = [self._signature(each, version) for each in self.sources.about(one)]
         proven = [each for each in found if each is not None]
         listed = said.get("signatures")
         if listed is None:
             return proven
-        here = {(each["meaning"], each["by"]) for each in proven}
+        here = {(each["meaning"] == "author", each["by"]) for each in proven}
         for each in listed:
             ours = each.get("version") in (None, version)
-            if ours and (each.get("meaning"), each.get("by")) not in here:
+            if ours and (each.get("meaning") == "author", each.get("by")) not in here:
                 words = f"the signature of {each.get('by')} is said in the record, without a Provenance"
                 self.sources.remarks.append(Remark(one.located.where, one.kind, "extension", words))
         return list(listed)
@@ -353,36 +324,6 @@ class Contacts:
         made["note"] = {name: value for name, value in note.items() if value is not None} or None
 
 
-def signature_of(sources: Sources, provenance: Source) -> Json | None:
-    """Meaning, signer and time of a Provenance; the statement tells the meaning better than the agent."""
-    node, provenance.read = provenance.node, True
-    node.take(*_HEAD, "target", "activity", "signature")
-    agents = node.nodes("agent")
-    recorded = node.text("recorded")
-    if len(agents) != 1 or recorded is None:
-        return None
-    agent = agents[0]
-    agent.take("type", "onBehalfOf")
-    codes = [code for _, code, _ in codings_of(agent.data.get("type"))]
-    by = people.staff_id(sources, provenance, agent.node("who"))
-    meaning = "author" if "author" in codes else "cosigner" if "verifier" in codes else None
-    return {"meaning": _stated(provenance) or meaning, "by": by, "at": recorded}
-
-
-def _stated(provenance: Source) -> str | None:
-    try:
-        said = json.loads(seal_of(provenance.located.resource)[1])
-    except (NotVerified, ValueError, AttributeError, TypeError):
-        return None
-    return text_of(said.get("meaning")) if isinstance(said, dict) else None
-
-
-def _engagement_goal(found: Source) -> Json:
-    node, found.read = found.node, True
-    node.take(*_HEAD, "identifier", "lifecycleStatus", "subject", "expressedBy")
-    return {"goal": node.node("description").text("text"), "goal_on": node.text("startDate")}
-
-
 def _status(encounter: str | None, node: Node, said: Said) -> str | None:
     state = node.text("status")
     if state == "entered-in-error":
@@ -394,6 +335,16 @@ def _status(encounter: str | None, node: Node, said: Said) -> str | None:
     if recorded is not None and (refines or encounter not in _ENCOUNTER_STATUS.values()):
         return str(recorded)
     return encounter
+
+
+def _recipient(found: Source) -> Json:
+    node = found.node
+    node.take(*_HEAD, "identifier", "active", "patient")
+    concepts = node.nodes("relationship")
+    words = next((text_of(each.data.get("text")) for each in concepts if each.data.get("text")), None)
+    if words is not None:
+        node.take("relationship")
+    return {"role": "collateral", "name": people.name_of(node), "relationship": words}
 
 
 def _unscope(made: Json) -> None:

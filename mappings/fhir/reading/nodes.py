@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 Path = tuple[str | int, ...]
@@ -59,21 +59,22 @@ class Node:
         return [each for each in found if isinstance(each, str) and each.strip()]
 
     def unread(self) -> Iterator[str]:
-        """The paths of all values that nobody asked for, such as "name[0].suffix[0]"."""
-        yield from (_written(path) for path in _left(self.data, self.path, self.used))
+        """The paths of all that nobody asked for, such as "name[0].suffix": an element of which nothing was
+        read stands there once, by itself."""
+        begun = {path[:length] for path in self.used for length in range(len(path))}
+        yield from (_written(path) for path in _left(self.data, self.path, self.used, begun))
 
 
-def _left(value: Any, path: Path, used: set[Path]) -> Iterator[Path]:
+def _left(value: Any, path: Path, used: set[Path], begun: set[Path]) -> Iterator[Path]:
     if path in used:
         return
-    if isinstance(value, dict) and value:
-        for name, each in value.items():
-            yield from _left(each, (*path, name), used)
-    elif isinstance(value, list) and value:
-        for at, each in enumerate(value):
-            yield from _left(each, (*path, at), used)
-    else:
+    inside: Iterable[tuple[str | int, Any]] = ()
+    if path in begun:
+        inside = value.items() if isinstance(value, dict) else enumerate(value)
+    if not inside:
         yield path
+    for name, each in inside:
+        yield from _left(each, (*path, name), used, begun)
 
 
 def _written(path: Path) -> str:

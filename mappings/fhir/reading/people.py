@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mappings.fhir.carried import PROGRAM, PROGRAM_RECORD
-from mappings.fhir.elements import IDENTIFIERS, NPI, PAYERS, THO
+from mappings.fhir.elements import ICD10CM, IDENTIFIERS, NPI, PAYERS, THO
 from mappings.fhir.loose import codings_of, local, text_of
 from mappings.fhir.reading.extensions import Said, read_extension
 from mappings.fhir.reading.nodes import Node
@@ -29,8 +29,11 @@ def individual(sources: Sources, one: Source, reference: Node, said: Said) -> Js
         found["gender"] = None
     elif said.get("individual-gender") is not None:
         found["gender"] = said.get("individual-gender")
-    covers = said.get("individual-coverages")
-    found["coverages"] = covers or (_coverages(sources, patient) if patient is not None else [])
+    covers = said.get("individual-coverages") or []
+    known = {(each.get("payer"), each.get("member_id")) for each in covers}
+    others = _coverages(sources, patient) if patient is not None else []
+    new = [each for each in others if (each["payer"], each["member_id"]) not in known]
+    found["coverages"] = [*covers, *new]
     return found
 
 
@@ -152,6 +155,8 @@ def staff_id(sources: Sources, one: Source, reference: Node) -> str | None:
     """The id of the staff member whom a reference means: the office's own, else the NPI, else what there
     is."""
     found = sources.refer(one, reference, quietly=_identified(reference))
+    if found is not None and found.kind == "PractitionerRole":
+        return staff_id(sources, found, found.node.node("practitioner"))
     if found is not None:
         return staff_key(found)
     return _named(reference.data)
@@ -178,6 +183,19 @@ def _named(reference: Mapping[str, Any]) -> str | None:
     if isinstance(who, dict) and text_of(who.get("value")):
         return str(who["value"])
     return local(text_of(reference.get("reference"))) or text_of(reference.get("display"))
+
+
+def diagnosis(sources: Sources, condition: Source) -> Json | None:
+    """The ICD-10-CM code of a Condition and who recorded it; None where it has none."""
+    node = condition.node
+    code = node.node("code")
+    known = next((code for system, code, _ in codings_of(code.data) if system == ICD10CM), None)
+    if known is None:
+        return None
+    condition.read = True
+    code.done()
+    node.take(*_PATIENT, "clinicalStatus", "verificationStatus", "category", "subject", "encounter")
+    return {"code": known, "by": staff_id(sources, condition, node.node("recorder"))}
 
 
 def unscoped(key: str, individual: str) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from mappings.fhir.carried import PLAN_ENTRY, PLAN_ENTRY_RECORD
-from mappings.fhir.elements import CODE_SYSTEMS, ICD10CM, IDENTIFIERS, NUCC, PEER_TAXONOMY
+from mappings.fhir.elements import CODE_SYSTEMS, IDENTIFIERS, NUCC, PEER_TAXONOMY
 from mappings.fhir.loose import codings_of, text_of
 from mappings.fhir.reading import people
-from mappings.fhir.reading.contacts import signature_of
 from mappings.fhir.reading.extensions import Said, read_extension
 from mappings.fhir.reading.nodes import Node
+from mappings.fhir.reading.signatures import signature_of
 from mappings.fhir.reading.sources import Source, Sources
 from mappings.library import Library
 
@@ -130,17 +130,7 @@ class Plans:
 
     def _condition(self, plan: Source, reference: Node) -> Json | None:
         found = self.sources.refer(plan, reference)
-        if found is None:
-            return None
-        node = found.node
-        node.take(*_HEAD, "identifier", "clinicalStatus", "verificationStatus", "category", "subject")
-        code = node.node("code")
-        known = next((code for system, code, _ in codings_of(code.data) if system == ICD10CM), None)
-        if known is None:
-            return None
-        code.take("coding")
-        by = people.staff_id(self.sources, found, node.node("recorder"))
-        return {"code": known, "by": by}
+        return people.diagnosis(self.sources, found) if found is not None else None
 
     def _goal(self, one: Source, said: Said, whose: str) -> Json | None:
         for each in one.node.nodes("extension"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from mappings.fhir.loose import object_of, objects_of
+from mappings.fhir.part2 import LABELS
 from mappings.fhir.reading import people
 from mappings.fhir.reading.contacts import Contacts
 from mappings.fhir.reading.plans import Plans
@@ -24,6 +26,7 @@ NO_RECORD = {
     "Consent": "a written consent is recorded with its signed copy, in the person's consents",
     "Task": "a co-signature is read from its Provenance",
 }
+_OURS = {str(each["code"]) for each in LABELS}
 _NEEDS = "the jurisdiction is not in it: give it with --jurisdiction"
 
 
@@ -64,8 +67,10 @@ class _Reader:
         for one, data in [*self._programs(), *self._staff()]:
             self._keep(one, data)
         self.remarks += self.sources.remarks
+        twins = _twins(self.sources.all)
         for one in self.sources.all:
-            self.remarks += _left_of(one)
+            if id(one) not in twins:
+                self.remarks += _left_of(one)
         return Reading(tuple(each for each, _ in self._ordered()), tuple(self.remarks))
 
     def _ordered(self) -> Sequence[tuple[Record, Source]]:
@@ -131,6 +136,21 @@ class _Reader:
         return known or (next(iter(self.places.values())) if len(set(self.places.values())) == 1 else "")
 
 
+def _twins(sources: Iterable[Source]) -> set[int]:
+    """Resources that came again, in another Bundle, and say nothing else: what was read of one was read of
+    all."""
+    by_key: dict[tuple[str, str, str], list[tuple[Source, Json]]] = {}
+    for one in sources:
+        content = {name: each for name, each in one.located.resource.items() if name not in ("id", "meta")}
+        for system, value in list(one.systems.items())[:1]:
+            by_key.setdefault((one.kind, system, value), []).append((one, content))
+    found: set[int] = set()
+    for same in by_key.values():
+        whole = [content for one, content in same if one.read and not any(one.node.unread())]
+        found |= {id(one) for one, content in same if content in whole[:1]}
+    return found
+
+
 def _left_of(one: Source) -> Iterator[Remark]:
     """What nobody asked for: the whole resource in one line, or its elements one by one."""
     located = one.located
@@ -139,8 +159,16 @@ def _left_of(one: Source) -> Iterator[Remark]:
     elif not one.read:
         yield Remark(located.where, one.kind, "", "no record of the office is made of it, or needs it")
     else:
+        if set(_labels(located.resource)) - _OURS:
+            words = "a record has no labels; those of a programme under 42 CFR Part 2 are set anew"
+            yield Remark(located.where, one.kind, "meta.security", words)
         for path in one.node.unread():
             yield Remark(located.where, one.kind, path, "has no place in a record")
+
+
+def _labels(resource: Mapping[str, Any]) -> Iterator[str]:
+    listed = object_of(resource.get("meta")).get("security")
+    return (str(each.get("code")) for each in objects_of(listed))
 
 
 def pruned(value: Any) -> Any:
@@ -149,7 +177,7 @@ def pruned(value: Any) -> Any:
         inside = {name: pruned(each) for name, each in value.items()}
         return {name: each for name, each in inside.items() if each not in (None, "", [], {})}
     if isinstance(value, list):
-        return [pruned(each) for each in value]
+        return [each for each in map(pruned, value) if each not in (None, "", [], {})]
     return value
 
 

@@ -9,6 +9,9 @@ from typing import Any
 from mappings.fhir.loose import Json, local, text_of
 from mappings.fhir.reading.nodes import Node
 
+_WHOSE = ("subject", "patient")
+_MODIFIERS = ("modifierExtension", "implicitRules")
+
 
 @dataclass(frozen=True)
 class Located:
@@ -55,8 +58,8 @@ class Sources:
     """All resources of one import; what is referred to and not there is remarked once for each name."""
 
     def __init__(self, given: Iterable[Located]) -> None:
-        self.all = [_source(each) for each in given]
         self.remarks: list[Remark] = []
+        self.all = [_source(each) for each in given if not self._changed(each)]
         self._by_url: dict[tuple[str, str], Source] = {}
         self._by_name: dict[str, Source] = {}
         self._by_identifier: dict[tuple[str, str, str], Source] = {}
@@ -64,9 +67,19 @@ class Sources:
         self._about: dict[int, list[Source]] = {}
         self._kinds: dict[str, list[Source]] = {}
         self._covers: dict[object, list[Source]] | None = None
+        self._conditions: dict[int, list[Source]] | None = None
         self._missed: set[tuple[str, str]] = set()
         for each in self.all:
             self._learn(each)
+
+    def _changed(self, one: Located) -> bool:
+        """FHIR R4 2.1.0: what carries a modifier that is not understood must not be read as if it did not."""
+        changed = next((name for name in _MODIFIERS if one.resource.get(name)), None)
+        if changed is not None:
+            kind = str(one.resource.get("resourceType"))
+            words = "it may change what the resource means and is not understood here: nothing of it was read"
+            self.remarks.append(Remark(one.where, kind, changed, words))
+        return changed is not None
 
     def _learn(self, one: Source) -> None:
         located, name = one.located, _name(one.located.resource)
@@ -85,6 +98,16 @@ class Sources:
         """The resources of types, type by type, in the order in which they were given."""
         return (each for kind in kinds for each in self._kinds.get(kind, ()))
 
+    def conditions_of(self, visit: Source) -> list[Source]:
+        """The Conditions that were recorded at a visit."""
+        if self._conditions is None:
+            self._conditions = {}
+            for each in self.of("Condition"):
+                found = self.refer(each, each.node.node("encounter"))
+                if found is not None:
+                    self._conditions.setdefault(id(found), []).append(each)
+        return self._conditions.get(id(visit), [])
+
     def coverages_of(self, patient: Source) -> list[Source]:
         """The Coverages of a person, in whichever Bundle they came."""
         if self._covers is None:
@@ -96,8 +119,12 @@ class Sources:
         return self._covers.get(_person(patient), [])
 
     def beside(self, one: Source, kind: str) -> list[Source]:
-        """The resources of a type that came in the same Bundle."""
-        return [each for each in self._groups[one.located.group] if each.kind == kind]
+        """The resources of a type that came in the same Bundle and are of the same person."""
+        if not one.located.full_url:
+            return []
+        whose = one.located.resource.get("subject")
+        same = (each for each in self._groups[one.located.group] if each.kind == kind)
+        return [each for each in same if whose and whose in (each.located.resource.get(n) for n in _WHOSE)]
 
     def refer(self, one: Source, reference: Node, *, quietly: bool = False) -> Source | None:
         """The resource that a Reference means: in its own Bundle, among all, or by its identifier. What it is
