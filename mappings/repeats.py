@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 # The parts of a note that tell what was so this time; a purpose may well be the same again.
@@ -25,12 +25,12 @@ class Sentence:
     words: int
 
 
-def sentences(path: str, text: str) -> Iterator[Sentence]:
-    """The sentences of one part of a note in order."""
+def sentences(path: str, text: str, wanted: Collection[str]) -> Iterator[Sentence]:
+    """The sentences of one part of a note in order, those whose key is `wanted`."""
     for match in _SENTENCE.finditer(text):
         found = match[0].strip()
         key = found.rstrip(".!? ").casefold()
-        if key:
+        if key in wanted:
             start = match.start() + match[0].index(found[0])
             yield Sentence(path, start, start + len(found), found, key, len(key.split()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
@@ -39,8 +39,6 @@ Placed = TypeVar("Placed", bound="AtTime")
 class AtTime(Protocol):
     """A contact at its time, in UTC or as a number to sort by."""
 
-    @property
-    def contact(self) -> Contact: ...
     @property
     def began(self) -> Any: ...
     @property
@@ -340,18 +338,21 @@ class Surrounding:
 
     def _note_overlaps(self, own: list[Situation]) -> None:
         own.sort(key=_began)
-        for one, other in overlapping(own):
+        for one, other in overlapping(own, _same_session):
             self.overlaps.setdefault(one.contact.id, other.contact)
             self.overlaps.setdefault(other.contact.id, one.contact)
 
 
-def overlapping(own: Iterable[Placed]) -> Iterator[tuple[Placed, Placed]]:
-    """Pairs of contacts of one peer that lie at the same time in two sessions; `own` in order of start."""
+def overlapping(
+    own: Iterable[Placed], together: Callable[[Placed, Placed], bool]
+) -> Iterator[tuple[Placed, Placed]]:
+    """Pairs of contacts of one peer that lie at the same time in two sessions; `own` in order of start,
+    `together` says of two whether they are one session."""
     open_: list[Placed] = []
     for situation in own:
         open_ = [o for o in open_ if o.ended > situation.began][-OPEN_AT_ONCE:]
         for other in open_:
-            if not _same_session(other.contact, situation.contact):
+            if not together(other, situation):
                 yield other, situation
                 break
         open_.append(situation)
@@ -383,10 +384,11 @@ def _counting(records: Sequence[Record]) -> tuple[frozenset[int], frozenset[int]
     return frozenset(best.values()), frozenset(doubled)
 
 
-def _same_session(one: Contact, other: Contact) -> bool:
-    if one.group is None or other.group is None or not one.group.session:
+def _same_session(one: Situation, other: Situation) -> bool:
+    ours, theirs = one.contact.group, other.contact.group
+    if ours is None or theirs is None or not ours.session:
         return False
-    return one.group.session == other.group.session and one.individual.id != other.individual.id
+    return ours.session == theirs.session and one.contact.individual.id != other.contact.individual.id
 
 
 def _in_order(repeated: Mapping[str, Sequence[Situation]]) -> Notes:

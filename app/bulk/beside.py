@@ -111,6 +111,7 @@ class Beside(Surrounding):
         self._authorizations = cast("dict[str, AuthorizationFields]", granted)
         self.entries = {**{entry.id: entry for entry in foreign}, **self.entries}
         self._sessions: dict[str, Sequence[Situation]] = {}
+        self._told: dict[int, Situation] = {}
 
     def earlier_authorization(self, of: AuthorizationFields) -> AuthorizationFields | None:
         """An authorization of the same member and service that began before, or None."""
@@ -134,7 +135,7 @@ class Beside(Surrounding):
             (self._chunk,),
         )
         for id, other, start, end in rows:
-            self.overlaps[id] = as_far_as_known(id=other, start=_moment(start), end=_moment(end))
+            self.overlaps[id] = as_far_as_known(Contact, id=other, start=_moment(start), end=_moment(end))
 
     def of_session(self, session: str | None) -> Sequence[Situation]:
         """Each individual of one group session once, with the last name said there."""
@@ -188,12 +189,18 @@ class Beside(Surrounding):
     def copies(self, peer: str, hash: int, moment: datetime, most: int) -> Iterator[Situation]:
         """The peer's contacts before a moment with the same words, the latest first."""
         rows = self._reader.db.execute(
-            "SELECT record.id, jurisdiction, person, program, zone, start, session, relates FROM copy "
-            "JOIN record USING (number) WHERE copy.peer = ? AND copy.hash = ? AND copy.began < ? "
+            "SELECT number, record.id, jurisdiction, person, program, zone, start, session, relates "
+            "FROM copy JOIN record USING (number) WHERE copy.peer = ? AND copy.hash = ? AND copy.began < ? "
             "ORDER BY copy.began DESC, record.id DESC LIMIT ?",
             (peer, hash, micros(moment), most),
         ).fetchall()
-        return (Situation(_told(*row), self, moment) for row in rows)
+        return (self._situation(moment, *row) for row in rows)
+
+    def _situation(self, now: datetime, number: int, *told: Any) -> Situation:
+        # Most sentences of a note come from one and the same earlier note.
+        if number not in self._told:
+            self._told[number] = Situation(_told(*told), self, now)
+        return self._told[number]
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,8 +326,8 @@ class MeetingsOf(Meetings):
 
 
 def _with(person: str, name: str | None) -> Contact:
-    known = Individual.model_construct(id=person, name=None if name is None else spoken(name))
-    return as_far_as_known(individual=known)
+    known = as_far_as_known(Individual, id=person, name=None if name is None else spoken(name))
+    return as_far_as_known(Contact, individual=known)
 
 
 def _told(
@@ -329,13 +336,14 @@ def _told(
 ) -> Contact:  # fmt: skip
     """A contact as far as a later note asks for it."""
     return as_far_as_known(
+        Contact,
         id=id,
         jurisdiction=jurisdiction,
-        individual=Individual.model_construct(id=person),
+        individual=as_far_as_known(Individual, id=person),
         program=_program(program, zone),
         start=_moment(start),
-        group=None if session is None else Group.model_construct(session=session),
-        relates_to=None if relates is None else Relation.model_construct(id=relates),
+        group=None if session is None else as_far_as_known(Group, session=session),
+        relates_to=None if relates is None else as_far_as_known(Relation, id=relates),
     )
 
 
@@ -343,9 +351,9 @@ def _program(id: str | None, zone: str | None) -> ProgramFields | None:
     if id is None:
         return None
     if zone is None:
-        return ProgramFields.model_construct({"id"}, id=id)
+        return as_far_as_known(ProgramFields, id=id)
     # A name by which it is known to be given whole.
-    return ProgramFields.model_construct({"id", "name", "time_zone"}, id=id, name=id, time_zone=zone or None)
+    return as_far_as_known(ProgramFields, id=id, name=id, time_zone=zone or None)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.bulk.rows import COLUMNS, Rows, as_far_as_known, name_of
 from mappings.names import names_of
-from mappings.records import Contact, Group, Individual, Name
+from mappings.records import Name
 from mappings.surroundings import overlapping
 
 # Records judged together: enough that one reading of what stands around them pays, few enough for memory.
@@ -161,7 +161,7 @@ class Index:
     def _overlaps(self) -> None:
         self.db.execute("CREATE TABLE overlap (number INTEGER PRIMARY KEY, other INTEGER)")
         rows = self.db.execute(
-            "SELECT peer, number, id, began, ended, session, person FROM record "
+            "SELECT peer, number, began, ended, session, person FROM record "
             "WHERE counts AND happened AND lasts AND peer IS NOT NULL ORDER BY peer, began, number"
         )
         found = (pair for one, other in _lying_together(rows) for pair in ((one, other), (other, one)))
@@ -236,7 +236,8 @@ class _Lying:
     number: int
     began: int
     ended: int
-    contact: Contact
+    session: str | None
+    person: str
 
 
 def named(name: str) -> bool:
@@ -248,7 +249,7 @@ def named(name: str) -> bool:
 def spoken(name: str) -> Name:
     """The name that was kept as JSON."""
     given, family = json.loads(name)
-    return Name.model_construct(given=tuple(given), family=family)
+    return as_far_as_known(Name, given=tuple(given), family=family)
 
 
 def _parts(peer: str, person: str, name: str) -> Iterator[tuple[str, str, int, str]]:
@@ -295,28 +296,25 @@ def _chunked(heads: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
 
 
 def _lying_together(
-    rows: Iterable[tuple[str, int, str, int, int, str | None, str]],
+    rows: Iterable[tuple[str, int, int, int, str | None, str]],
 ) -> Iterator[tuple[int, int]]:
     """Pairs of contacts of one peer at the same time, as numbers."""
     for _, own in groupby(rows, key=lambda row: row[0]):
-        run: list[tuple[int, str, int, int, str | None, str]] = []
+        run: list[_Lying] = []
         until = 0
-        for _, number, id, began, ended, session, person in own:
+        for _, number, began, ended, session, person in own:
             if run and began >= until:
                 yield from _pairs(run)
                 run = []
             until = max(until, ended) if run else ended
-            run.append((number, id, began, ended, session, person))
+            run.append(_Lying(number, began, ended, session, person))
         yield from _pairs(run)
 
 
-def _pairs(run: Sequence[tuple[int, str, int, int, str | None, str]]) -> Iterator[tuple[int, int]]:
-    # Hardly any contact overlaps another; only where one does are they looked at as contacts.
+def _pairs(run: Sequence[_Lying]) -> Iterator[tuple[int, int]]:
     if len(run) > 1:
-        lying = (_Lying(n, began, ended, _lying(id, s, who)) for n, id, began, ended, s, who in run)
-        yield from ((one.number, other.number) for one, other in overlapping(lying))
+        yield from ((one.number, other.number) for one, other in overlapping(run, _together))
 
 
-def _lying(id: str, session: str | None, person: str) -> Contact:
-    group = None if session is None else Group.model_construct(session=session)
-    return as_far_as_known(id=id, individual=Individual.model_construct(id=person), group=group)
+def _together(one: _Lying, other: _Lying) -> bool:
+    return bool(one.session) and one.session == other.session and one.person != other.person

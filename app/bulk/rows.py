@@ -7,21 +7,35 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from app.bulk.lines import Bad, Block, Found, Source, records
-from mappings.records import Authorization, Collaboration, Contact, Name, PlanEntry, Program, Record, Staff
+from mappings.records import (
+    Authorization,
+    Collaboration,
+    Contact,
+    Name,
+    Part,
+    PlanEntry,
+    Program,
+    Record,
+    Staff,
+)
 from mappings.situation import DID_NOT_HAPPEN, counts, only_id, sentences_of, words_of
 from mappings.units import whole_minutes
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+# To copy one that stands there costs a tenth of making one.
+_blanks: dict[type[Part], Part] = {}
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 COLUMNS = (
     "number, kind, id, version, jurisdiction, person, peer, authorization, session, entry, program, zone, "
     'began, ended, start, "end", happened, lasts, name, peer_name, relates'
 )
 Row = tuple[Any, ...]
+Some = TypeVar("Some", bound=Part)
 
 
 @dataclass
@@ -71,6 +85,8 @@ def key_of(*parts: str) -> str:
     return json.dumps(parts, ensure_ascii=False)
 
 
+# A sentence of one note stands in others, and is asked for by each of them.
+@lru_cache(maxsize=8192)
 def hashed(kind: str, text: str) -> int:
     """64 bits that stand for the words of a note, or for one of its sentences."""
     digest = hashlib.blake2b(f"{kind}{text}".encode(), digest_size=8).digest()
@@ -87,9 +103,12 @@ def name_of(name: Name | None) -> str | None:
     return None if name is None else json.dumps([name.given, name.family], ensure_ascii=False)
 
 
-def as_far_as_known(**fields: Any) -> Contact:
-    """A contact of which only some fields are asked."""
-    return Contact.model_construct(**fields)
+def as_far_as_known(kind: type[Some], **fields: Any) -> Some:
+    """A part of a record of which only some fields are asked; nothing is checked."""
+    blank = _blanks.get(kind)
+    if blank is None:
+        blank = _blanks[kind] = kind.model_construct()
+    return blank.model_copy(update=fields)  # type: ignore[return-value]
 
 
 def _contact(number: int, one: Contact) -> Row:

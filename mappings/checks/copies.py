@@ -76,15 +76,15 @@ def _hit(sentence: Sentence, earlier: Situation) -> Hit:
 
 def _copied(s: Situation, least: int) -> Iterator[tuple[Sentence, Situation]]:
     repeated = s.around.repeated_sentences
-    if not any(key in repeated and len(key.split()) >= least for key in s.sentence_keys):
+    wanted = {key for key in s.sentence_keys if key in repeated and len(key.split()) >= least}
+    if not wanted:
         return
     note = s.contact.note
     for path in COMPARED:
-        for sentence in sentences(f"note.{path}", getattr(note, path) or ""):
-            if sentence.words >= least and sentence.key in repeated:
-                earlier = _before(s, sentence.key, s.around.sentence_texts)
-                if earlier is not None:
-                    yield sentence, earlier
+        for sentence in sentences(f"note.{path}", getattr(note, path) or "", wanted):
+            earlier = _before(s, sentence.key, s.around.sentence_texts)
+            if earlier is not None:
+                yield sentence, earlier
 
 
 def _before(s: Situation, words: str, notes: Notes) -> Situation | None:
