@@ -68,6 +68,19 @@ def test_the_accounting_of_a_person_is_a_table_and_asking_for_it_is_in_the_trail
     assert run(lived_in, "disclosures", "--issuer", ISSUER, "--patient", LINDQVIST).output.count("\n") == 1
 
 
+@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)"])
+def test_a_recipient_whose_name_begins_as_a_formula_is_a_name_in_the_accounting(
+    office: Office, start: str
+) -> None:
+    told = ("note", "note/C-1/1", "ab", office.now)
+    with office.store.write() as session:
+        disclosures.leaves(
+            session, ISSUER, MOSS, CHART, *told, part2=False, consent=None, recipient=f"{start} Clinic"
+        )
+    _, line = run(office, "disclosures", "--issuer", ISSUER, "--patient", MOSS).output.splitlines()
+    assert f",'{start} Clinic," in line
+
+
 def test_the_consents_of_a_person_are_written_as_consents_that_fit(office: Office) -> None:
     who = actor(RIVERA, MOSS)
     given = consents.Given("tpo", (CHART,), "My providers", date(2026, 3, 1), None, "Binder 1", "")
