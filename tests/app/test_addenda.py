@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +16,18 @@ from app import addenda, audit, billing, charting, note_copies, outbox, second_s
 from app.problems import MendInput, NotAllowed, NotFound, Stale
 from app.second_step import StepNeeded
 from app.tables import SecondStepRuleRow, SignatureRow
+from mappings.fhir.addendum import Addendum, addendum_bundle
 from mappings.fhir.seal_keys import SealKeys
 from mappings.fhir.verifying import Located, verify_all
+from mappings.fhir.withdrawal import withdrawal
+from mappings.intake import read_record
 from mappings.note_forms import FORMS
+from mappings.note_text import addendum_text
 from mappings.note_xhtml import copy_in_xhtml
+from mappings.office import Surroundings
+from mappings.records import Contact, Program, Signature, Staff
+from mappings.seal import Seal, new_seal_key, seal, statement_of
+from tests.app.delivery_house import LINKS, NOW, PATIENT, House, house
 from tests.app.office import (
     CHEN,
     FARRELL,
@@ -36,6 +46,8 @@ from tests.app.office import (
     signed,
     undecided,
 )
+from tests.intake_makers import as_line, pre_admission, seeded
+from tests.intake_makers import office as office_records
 
 AUTHOR, COSIGNER = actor(RIVERA, MOSS), actor(CHEN, MOSS)
 WORDS = "The mother called later and said that Friday suits her."
@@ -262,3 +274,48 @@ def test_what_is_held_of_the_note_keeps_its_addendum_back(office: Office, note: 
         wrong_chart.withdraw(session, AUTHOR, note, "Same name", office.library, office.now)
         found = [line for line in outbox.listing(session, None) if line.kind == outbox.NOTE]
     assert [line.state for line in found] == [outbox.HELD] * 2
+
+
+@pytest.fixture
+def ehr(tmp_path: Path) -> Iterator[House]:
+    with house(tmp_path) as made:
+        yield made
+
+
+@pytest.mark.parametrize("takes", ["full", "oracle", "epic"])
+def test_an_ehr_takes_the_addendum_beside_the_note_and_a_withdrawal_marks_both(
+    ehr: House, takes: str
+) -> None:
+    ehr.takes = takes
+    sent_note = ehr.add_note()
+    document = next(
+        each["resource"]
+        for each in sent_note["entry"]
+        if each["resource"]["resourceType"] == "DocumentReference"
+    )
+    series = document["identifier"][1]["value"]
+    bundle = _appended(series)
+    ehr.add(bundle, outbox.NOTE, "note/A-1/1", PATIENT, series)
+    ehr.deliver()
+    assert [line.state for line in ehr.lines()] == [outbox.IN_CHART] * 2
+    there = {each["identifier"][0]["value"]: each for each in ehr.all_of("DocumentReference")}
+    assert there["A-1/note/1"]["relatesTo"][0]["code"] == "appends"
+    assert {each["status"] for each in there.values()} == {"current"}
+    gone = withdrawal(series, [sent_note, bundle])
+    ehr.add(gone, outbox.WITHDRAWAL, f"withdrawal/{series}", PATIENT, f"withdrawal/{series}")
+    ehr.deliver()
+    assert {each["status"] for each in ehr.all_of("DocumentReference")} == {"entered-in-error"}
+
+
+def _appended(series: str) -> dict[str, Any]:
+    records = [read_record(as_line(one)) for one in [*office_records(), pre_admission(seeded(1), minutes=40)]]
+    contact = records[-1]
+    assert isinstance(contact, Contact)
+    program = next(one for one in records if isinstance(one, Program))
+    around = Surroundings({one.id: one for one in records if isinstance(one, Staff)}, program, {})
+    contact = contact.model_copy(update={"id": series})
+    said = addendum_text("A-1", contact, WORDS, RIVERA, around)
+    signature = Signature(meaning="author", by=RIVERA, at=NOW, version=1)
+    statement = statement_of(contact.model_copy(update={"id": "A-1", "version": 1}), signature, said)
+    sealed = Seal("author", RIVERA, NOW, statement, seal(statement, new_seal_key()))
+    return addendum_bundle(Addendum("A-1", contact, said, sealed), around, LINKS)
