@@ -51,7 +51,9 @@ def frozen_steps(session: Session, row: int) -> tuple[FrozenStep, ...]:
 
 
 def freeze(session: Session, leased: Leased, step: Step, body: bytes, now: datetime) -> FrozenStep:
-    """Keep the key and bytes of a step; what was frozen under this key before is answered as it stands."""
+    """Keep the key and bytes of a step. What was frozen under this key before is answered as it stands where
+    the EHR may have it; what certainly never reached it takes the bytes of today, with the explanation of the
+    consent that it leaves by (42 CFR 2.32)."""
     mine = select(OutboxStepRow).where(OutboxStepRow.row == leased.id)
     known = session.scalars(mine.where(OutboxStepRow.key == step.key)).first()
     if known is None:
@@ -71,6 +73,9 @@ def freeze(session: Session, leased: Leased, step: Step, body: bytes, now: datet
             result={},
         )
         session.add(known)
+        session.flush()
+    elif known.state == READY and known.body != body:
+        known.body, known.digest = body, hashlib.sha256(body).hexdigest()
         session.flush()
     return _frozen(known)
 

@@ -246,3 +246,16 @@ ADDENDA: tuple[str, ...] = (
         "signatures: signed is the frozen text only",
     ),
 )
+# What may have reached an EHR is repeated byte for byte; of what certainly has not, nothing is known there.
+STEPS: tuple[str, ...] = (
+    *frozen(
+        "outbox_steps", ("issuer", "row", "position", "key", "method", "made_at"), "1", "a step stays itself"
+    ),
+    _trigger(
+        "outbox_steps_sent_bytes",
+        "outbox_steps",
+        'UPDATE OF "address", "headers", "body", "digest"',
+        "OLD.state <> 'ready'",
+        "outbox_steps: what may have been sent is frozen",
+    ),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -208,6 +209,28 @@ def test_a_revocation_between_an_unknown_outcome_and_the_next_attempt_stops_the_
     ehr.deliver()
     assert states(ehr) == [outbox.IN_CHART]
     assert ehr.counted()["DocumentReference"] == 1
+
+
+@pytest.mark.parametrize("takes", ["full", "oracle"])
+def test_what_was_frozen_and_never_sent_leaves_with_the_explanation_of_the_consent_it_leaves_by(
+    ehr: House, takes: str
+) -> None:
+    ehr.takes = takes
+    first = given(ehr, replace(GIVEN, explanation="The first consent, of January."))
+    ehr.ehr()
+    ehr.add_note()
+    ehr.fault("refuse", count=1)
+    [report] = ehr.worker().drain()
+    assert report.state == outbox.REFUSED
+    revoked(ehr, first)
+    given(ehr, replace(GIVEN, explanation="The second consent, of July."))
+    with ehr.store.write() as session:
+        outbox.retry(session, actor(WHITFIELD), ehr.lines()[0].id, ehr.now)
+    ehr.deliver()
+    assert states(ehr) == [outbox.IN_CHART]
+    [there] = ehr.all_of("DocumentReference")
+    assert "The second consent, of July." in there["description"]
+    assert "The first consent" not in json.dumps(there)
 
 
 def test_the_accounting_names_each_record_once_however_often_it_was_tried(ehr: House) -> None:

@@ -158,6 +158,7 @@ STEP = (
     ("first", "then"),
     [
         (STEP, "UPDATE outbox_steps SET body = x'01'"),
+        (STEP, "UPDATE outbox_steps SET key = 'another', state = 'ready'"),
         (STEP, "DELETE FROM outbox_steps"),
         ("UPDATE outbox SET state = 'in-chart'", "UPDATE outbox SET state = 'waiting'"),
         ("UPDATE outbox SET fence = 7", "UPDATE outbox SET fence = 6"),
