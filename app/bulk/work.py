@@ -51,7 +51,8 @@ class Order:
     """What is asked of every group: check or map, how, and by which rules; `source` say where lines stand.
 
     `digest` is that of the library, so that a worker elsewhere with other rules is found out. A dry run tells
-    of everything and keeps no Bundle.
+    of everything and keeps no Bundle. `us_core` is the version of US Core whose form is asked for, None where
+    a Bundle is to be right for all of them.
     """
 
     sources: tuple[Source, ...]
@@ -62,6 +63,7 @@ class Order:
     form: str = "json"
     everything: bool = False
     dry: bool = False
+    us_core: str | None = None
 
 
 @dataclass
@@ -238,13 +240,27 @@ class Mapped:
         from mappings.fhir.bundle import ChartLinks, contact_bundle, plan_bundle
 
         writer, rest = self.worker.writer, (ChartLinks(), self.library, self.order.now)
-        if writer is not None and self.order.form == "json":
+        if writer is not None and self._as_written:
             if isinstance(record, Contact):
                 return writer.contact(record, judgement, around) + b"\n"
             return writer.plan(around.plan_of(record), around) + b"\n"
         if isinstance(record, Contact):
-            return xml_line(contact_bundle(record, judgement, around, (), *rest))
-        return xml_line(plan_bundle(around.plan_of(record), around, (), *rest))
+            return self._line(contact_bundle(record, judgement, around, (), *rest))
+        return self._line(plan_bundle(around.plan_of(record), around, (), *rest))
+
+    @property
+    def _as_written(self) -> bool:
+        """Whether a Bundle leaves just as the writer writes it."""
+        return self.order.form == "json" and self.order.us_core is None
+
+    def _line(self, bundle: Written) -> bytes:
+        """A Bundle on one line, in the form and for the version of US Core that are asked for."""
+        from mappings.fhir.elements import to_bytes
+        from mappings.fhir.us_core import fitted
+
+        if self.order.us_core is not None:
+            bundle = fitted(bundle, self.order.us_core, self.library)
+        return to_bytes(bundle) + b"\n" if self.order.form == "json" else xml_line(bundle)
 
     def _claims(self) -> Iterator[tuple[tuple[str, str, str, str], str, bytes | Line]]:
         """Each claim's place among all claims, its control number, and its Bundle or why there is none."""
@@ -255,11 +271,11 @@ class Mapped:
             place = program, draft.individual.id, draft.day.isoformat(), _code(draft)
             around = self.around(draft.program)
             try:
-                if self.worker.writer is not None and self.order.form == "json":
+                if self.worker.writer is not None and self._as_written:
                     yield place, draft.control_number, self.worker.writer.claim(draft, around) + b"\n"
                 else:
                     bundle = claim_bundle(draft, around, ChartLinks(), self.library, self.order.now)
-                    yield place, draft.control_number, xml_line(bundle)
+                    yield place, draft.control_number, self._line(bundle)
             except NotFit as error:
                 line = Line(draft.control_number, "claim", "held", _unfit(error.problems))
                 yield place, draft.control_number, line

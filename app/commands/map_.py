@@ -43,6 +43,7 @@ from app.commands.options import (
 if TYPE_CHECKING:
     from app.bulk.journal import Journal
     from app.bulk.lines import Source
+    from mappings.library import Library
     from mappings.records import Record
 
 EXAMPLE = """\b
@@ -51,6 +52,7 @@ Examples:
   peerchart map contacts.ndjson --out bundles.xml --format xml --report held.txt
   peerchart map year.csv --out year.ndjson --jobs 4 --refused refused.ndjson
   peerchart map year.csv --out year.ndjson --jobs 4 --refused refused.ndjson --resume
+  peerchart map contacts.ndjson --out bundles.ndjson --us-core 7.0.0
   peerchart map contacts.ndjson --dry-run
   peerchart map contacts.ndjson --diff bundles.ndjson --diff claims.ndjson
 """
@@ -64,6 +66,10 @@ Examples:
 @click.option(
     "--format", "form", type=click.Choice(["json", "xml"]), default="json", show_default=True,
     help="FHIR JSON or FHIR XML.",
+)  # fmt: skip
+@click.option(
+    "--us-core", default="any", show_default=True, metavar="VERSION",
+    help="The version of US Core the Bundles are for, such as 7.0.0; any: right for all at once.",
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with a run of the same inputs that was stopped.")
 @click.option("--dry-run", is_flag=True, help="Say what would leave, be claimed and be held; write nothing.")
@@ -83,6 +89,7 @@ def map_records(
     claims: str | None,
     report: str | None,
     form: str,
+    us_core: str,
     resume: bool,
     dry_run: bool,
     old: Sequence[str],
@@ -106,12 +113,15 @@ def map_records(
     written = {"out": out, "claims": claims, "report": report, "refused": refused}
     _require_usage(written, dry_run, old, form, resume, files)
     library = load_library(site)
+    version = _version(us_core, library)
     known = known_records(data)
     with ExitStack() as stack:
         sources = stack.enter_context(sources_of(files, table))
-        now, asked = _asked(files, sources, known, out, resume, now, digest=library.digest, form=form)
+        options = {"digest": library.digest, "form": form, "us_core": version}
+        now, asked = _asked(files, sources, known, out, resume, now, **options)
+        dry = dry_run and not old
         order = Order(
-            tuple(sources), site_in_force(site), library.digest, now, True, form, dry=dry_run and not old
+            tuple(sources), site_in_force(site), library.digest, now, True, form, dry=dry, us_core=version
         )
         journal = stack.enter_context(_journal(out, _again(files, out), asked, resume))
         here, there = stack.enter_context(working(jobs, cluster))
@@ -153,6 +163,18 @@ def _require_usage(
     require_apart(**written)
     if resume and not _again(files, out):
         raise click.UsageError("--resume needs inputs and --out that are files: a pipe cannot be read again")
+
+
+def _version(us_core: str, library: Library) -> str | None:
+    """The version of US Core that is asked for; None for any."""
+    if us_core == "any":
+        return None
+    from mappings.fhir.us_core import versions
+
+    known = versions(library)
+    if us_core not in known:
+        raise click.UsageError(f"the versions of US Core that are known are {', '.join(known)}; or say any")
+    return us_core
 
 
 def _again(files: Sequence[str], out: str | None) -> bool:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import select
+import subprocess
+import sys
 from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
@@ -261,3 +267,56 @@ def test_a_claim_filed_elsewhere_is_judged_and_no_second_one_leaves(tmp_path: Pa
     assert lines(tmp_path / "claims") == []
     [said] = [json.loads(line) for line in done.stderr.splitlines()]
     assert (said["id"], said["kind"], said["outcome"]) == (made["id"], "claim", "left-out")
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_bundles_for_one_version_of_us_core_have_its_form_and_name_its_profiles(
+    tmp_path: Path, form: str
+) -> None:
+    given = b"\n".join(one.line for one in generate(seed=3, records=20, bad=0))
+    words = ("--out", str(tmp_path / "out"), "--claims", str(tmp_path / "claims"), "--format", form)
+    assert peerchart("map", *words, "--us-core", "7.0.0", "--now", NOW, given=given).exit_code in (0, 1)
+    written = (tmp_path / "out").read_bytes().splitlines() + (tmp_path / "claims").read_bytes().splitlines()
+    bundles = [json.loads(line) if form == "json" else from_xml(line) for line in written]
+    profiles = {each["meta"]["profile"][0] for one in bundles for each in of_type(one, "Encounter")}
+    assert profiles == {"http://hl7.org/fhir/us/core/StructureDefinition/us-core-encounter|7.0.0"}
+    assert any(of_type(one, "Claim") for one in bundles)
+
+
+def test_a_version_of_us_core_that_nobody_knows_is_wrong_usage(tmp_path: Path) -> None:
+    result = peerchart("map", "--out", str(tmp_path / "out"), "--us-core", "5.0.1", given=b"")
+    assert result.exit_code == 2
+    assert "7.0.0" in result.output and "or say any" in result.output
+
+
+def test_a_terminal_is_shown_how_far_a_run_is(tmp_path: Path) -> None:
+    (tmp_path / "in.ndjson").write_bytes(b"\n".join(one.line for one in generate(seed=3, records=20, bad=0)))
+    ours, theirs = pty.openpty()
+    command = [
+        sys.executable,
+        "-c",
+        "from app.cli import main; main()",
+        "map",
+        "in.ndjson",
+        "--out",
+        "out.ndjson",
+        "--report",
+        "held",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm"}
+    run = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=theirs)
+    os.close(theirs)
+    shown = _all_of(ours)
+    assert run.wait(timeout=60) in (0, 1)
+    assert "Reading" in shown and "Mapping" in shown and "100%" in shown
+
+
+def _all_of(terminal: int) -> str:
+    """What is written to a terminal until whoever writes there is gone."""
+    read = b""
+    # Linux reports the end of a terminal as an error, others as nothing to read.
+    with contextlib.suppress(OSError):
+        while select.select([terminal], [], [], 60)[0] and (part := os.read(terminal, 4096)):
+            read += part
+    os.close(terminal)
+    return read.decode()

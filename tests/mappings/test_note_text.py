@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.note_text import PART2_NOTICE, WIDTH, note_text
+from mappings.note_text import PART2_NOTICE, WIDTH, _wrapped, note_text
 from mappings.records import Contact
 from tests.mappings.fhir import contacts as c
 from tests.mappings.fhir.makers import Json, library
@@ -143,3 +145,19 @@ def test_the_same_contact_gives_the_same_text(kind: str) -> None:
 def test_a_contact_with_nothing_but_its_ids_gives_a_text_too() -> None:
     bare = {"kind": "contact", "id": "X", "jurisdiction": "us-zz", "individual": {"id": "M"}}
     assert "X, version 1" in text_of(bare)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.text("ab-é\u00a0\t", min_size=0, max_size=130) | st.sampled_from(["word", "x" * 101]), max_size=60
+    ),
+    st.sampled_from([("", ""), ("", "  "), ("Received by:      ", " " * 18)]),
+)
+def test_lines_are_cut_as_the_standard_library_cuts_them(words: list[str], indents: tuple[str, str]) -> None:
+    text, (first, rest) = " ".join(words), indents
+    made = _wrapped(text, first, rest)
+    if len(first) + len(text) > WIDTH:
+        asked = textwrap.TextWrapper(WIDTH, first, rest, expand_tabs=False, replace_whitespace=False)
+        asked.break_long_words = asked.break_on_hyphens = False
+        assert made == (asked.wrap(text) or [""])
