@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 Path = tuple[str | int, ...]
@@ -68,9 +68,11 @@ class Node:
 def _left(value: Any, path: Path, used: set[Path], begun: set[Path]) -> Iterator[Path]:
     if path in used:
         return
-    inside: Iterable[tuple[str | int, Any]] = ()
-    if path in begun:
-        inside = value.items() if isinstance(value, dict) else enumerate(value)
+    inside: list[tuple[str | int, Any]] = []
+    if path in begun and isinstance(value, dict):
+        inside = list(value.items())
+    elif path in begun and isinstance(value, list):
+        inside = list(enumerate(value))
     if not inside:
         yield path
     for name, each in inside:

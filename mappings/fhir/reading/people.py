@@ -30,7 +30,7 @@ def individual(sources: Sources, one: Source, reference: Node, said: Said) -> Js
     elif said.get("individual-gender") is not None:
         found["gender"] = said.get("individual-gender")
     covers = said.get("individual-coverages") or []
-    known = {(each.get("payer"), each.get("member_id")) for each in covers}
+    known = [(each.get("payer"), each.get("member_id")) for each in covers]
     others = _coverages(sources, patient) if patient is not None else []
     new = [each for each in others if (each["payer"], each["member_id"]) not in known]
     found["coverages"] = [*covers, *new]

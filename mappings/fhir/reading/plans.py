@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from mappings.fhir.carried import PLAN_ENTRY, PLAN_ENTRY_RECORD
@@ -85,7 +86,7 @@ class Plans:
         made["plan"] = self._plan(one, plan, said, made["id"], whose)
         made["event"] = _event(node, said)
         made["frequency"] = said.get("frequency") or _frequency(node)
-        proven = self._signatures(one, int(made["version"]))
+        proven = self._signatures(one, made["version"])
         made["signatures"] = said.get("signatures") or proven
         return made
 
@@ -151,7 +152,7 @@ class Plans:
                 found.append(ours[0] if ours else str(words))
         return found
 
-    def _signatures(self, one: Source, version: int) -> list[Json]:
+    def _signatures(self, one: Source, version: Any) -> list[Json]:
         read = (signature_of(self.sources, each) for each in self.sources.about(one))
         return [{**each, "version": version} for each in read if each is not None]
 
@@ -206,9 +207,11 @@ def _bound(node: Node, name: str) -> str | None:
 def _frequency(node: Node) -> Json | None:
     repeat = _repeat(node)
     data = repeat.data
-    minutes, times, per = data.get("duration"), data.get("frequency"), _PER.get(str(data.get("periodUnit")))
+    minutes: Any = data.get("duration")
+    times, per = data.get("frequency"), _PER.get(str(data.get("periodUnit")))
     whole = data.get("period") == 1 and data.get("durationUnit") == "min" and not data.get("durationMax")
-    if not whole or per is None or not isinstance(times, int) or not minutes or minutes % _UNIT:
+    counted = type(times) is int and isinstance(minutes, int | Decimal) and minutes > 0
+    if not whole or per is None or not counted or minutes % _UNIT:
         return None
     repeat.take("duration", "durationUnit", "frequency", "period", "periodUnit")
     return {"units": int(minutes) // _UNIT, "times": times, "per": per}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -330,3 +331,47 @@ def test_whatever_is_not_carried_is_a_field_of_a_record() -> None:
         for step in steps:
             found = next(each for each in fields_of(model) if each.name == step)
             model = found.model
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in list(inside):
+        yield value, key
+        yield from _places(each)
+
+
+SPOILT: tuple[Any, ...] = (
+    *(
+        None,
+        "",
+        [],
+        {},
+        "x",
+        ["x"],
+        {"x": 1},
+        [{}],
+        True,
+        -1,
+        [None],
+        [[1]],
+        {"reference": 5},
+        [{"url": "u"}],
+    ),
+    "2026-99-99T1",
+)
+
+
+@pytest.mark.parametrize("kind", ["planned", "pre-admission", "visit"])
+def test_whatever_stands_in_a_resource_it_is_read_or_said_and_nothing_breaks(kind: str) -> None:
+    chance = random.Random(kind)  # noqa: S311 - which places are spoilt is no secret
+    of, around = c.contact(c.KINDS[kind]), c.surroundings()
+    bundle = _sent(contact_bundle(of, c.judgement(of), around, (), ChartLinks(), library(), c.NOW))
+    whole = len(back([bundle]).records)
+    for _ in range(60):
+        spoilt = copy.deepcopy(bundle)
+        resources = [each["resource"] for each in spoilt["entry"]]
+        for holder, key in chance.sample(list(_places(resources)), 3):
+            if key != "resourceType" and holder is not resources:
+                holder[key] = copy.deepcopy(chance.choice(SPOILT))
+        read = back([spoilt])
+        assert read.remarks or len(read.records) >= whole - 1
