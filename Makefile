@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint types floors unit judges hapi bench bench-launches lock format clean
+.PHONY: help demo test lint types floors unit judges hapi fhir-data bench bench-launches lock format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -49,6 +49,9 @@ judges:  ## two independent FHIR validators, each in an environment of its own, 
 
 hapi: .venv/.dev-ready  ## a real HAPI FHIR server from Maven Central takes what we send; needs Java 17 and Maven
 	HAPI=1 $(BIN)/pytest tests/hapi
+
+fhir-data: .venv/.dev-ready  ## write what ships of the FHIR models anew: elements and proven shapes
+	$(BIN)/python -m tests.fhir_data
 
 bench: .venv/.dev-ready  ## figures beside each other in one run
 	@$(BIN)/python -m tests.bench

@@ -18,7 +18,7 @@ from mappings.fhir.carried import (
 from mappings.fhir.elements import Json, filled
 from mappings.fhir.episode import begun_by
 from mappings.fhir.people import GENDERS, People
-from mappings.fhir.scene import Scene, visit_link
+from mappings.fhir.scene import Scene
 from mappings.library import Library
 from mappings.records import Plan, PlanEntry, Signature
 
@@ -57,7 +57,7 @@ def _named(*names: str) -> tuple[Carried, ...]:
 
 def _without_visit(scene: Scene) -> bool:
     """The visit's own Encounter stands in the chart, so that none of ours says anything."""
-    return visit_link(scene.contact, scene.links) is not None
+    return scene.visit_link is not None
 
 
 def _status_lost(scene: Scene) -> bool:

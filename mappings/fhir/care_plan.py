@@ -29,6 +29,7 @@ from mappings.fhir.elements import (
     quantity,
     reference,
     stamp,
+    term_concept,
     units_of_15,
 )
 from mappings.fhir.people import People
@@ -40,6 +41,7 @@ from mappings.records import Collaboration, Diagnosis, Engagement, Frequency, Go
 from mappings.seal import Seal
 
 UNIT_MINUTES = 15
+PEER_SUPPORT = "Peer support service"
 _PERTAINS_TO_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
 _PLAN_STATUS = ("draft", "active", "on-hold", "revoked", "completed", "entered-in-error")
 _GOAL_STATUS = (
@@ -214,9 +216,13 @@ def _lost(one: PlanEntry) -> Iterable[str]:
 
 def service_concept(library: Library, code: str | None) -> Json:
     """Peer support as a procedure: the code with its display where the tables know it, else in words."""
-    known = terms.term(library, "service-codes", code)
-    procedure = coding(*known) if known else coding(HCPCS, code) if code else None
-    return concept(*([procedure] if procedure else []), text="Peer support service")
+    known = service_term(library, code)
+    return term_concept(*known, PEER_SUPPORT) if known else concept(text=PEER_SUPPORT)
+
+
+def service_term(library: Library, code: str | None) -> tuple[str, str, str | None] | None:
+    """Code system, code and, where the tables know it, display of a service; None without a code."""
+    return terms.term(library, "service-codes", code) or ((HCPCS, code, None) if code else None)
 
 
 def _component(one: PlanEntry, code: str, library: Library) -> Json:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
-from mappings.fhir.elements import EXTENSIONS, Json, stamp, xml_can_hold
+from mappings.fhir.elements import EXTENSIONS, Json, lasting, made_once, stamp, xml_can_hold
 from mappings.records import Contact, Part, PlanEntry, ProgramFields
 
 CONTACT_RECORD = f"{EXTENSIONS}/contact-record"
@@ -34,6 +35,7 @@ _VALUES: tuple[tuple[type, str], ...] = (
 )
 _LARGEST = 2**31
 _MOST_KEPT, _LONGEST_KEPT = 4_096, 64
+_NOTHING = (None, ())
 Add = Callable[[list[Json], Any], None]
 
 
@@ -90,19 +92,42 @@ def _adds(name: str, field: Field) -> Add:
 
 
 def _adds_part(name: str, model: type[Part]) -> Add:
-    adds = [(field.attribute, _adds(field.name, field)) for field in fields_of(model)]
+    known = fields_of(model)
+    adds = [(field.attribute, _adds(field.name, field)) for field in known]
+    # Two times may be equal with other offsets, and two decimals with other digits: these are made anew.
+    made_anew = [each.attribute for each in known if each.model or each.value in ("DateTime", "Decimal")]
+    key_of = itemgetter(known[0].attribute, *(each.attribute for each in known))
+    # Records of one person, and of one office, have most of their parts in common.
+    kept: dict[Any, Json] = {}
 
     def part(found: list[Json], value: Any) -> None:
-        inside: list[Json] = []
         said = value.__dict__
+        for attribute in made_anew:
+            if said[attribute] not in _NOTHING:
+                add_made(found, said)
+                return
+        key = key_of(said)
+        one = kept.get(key)
+        if one is not None:
+            found.append(one)
+        elif add_made(found, said) and len(kept) < _MOST_KEPT and _short(key):
+            kept[key] = lasting(found[-1])
+
+    def add_made(found: list[Json], said: dict[str, Any]) -> bool:
+        inside: list[Json] = []
         for attribute, add in adds:
             held = said[attribute]
             if held is not None:
                 add(inside, held)
         if inside:
             found.append({"url": name, "extension": inside})
+        return bool(inside)
 
     return part
+
+
+def _short(values: Iterable[Any]) -> bool:
+    return all(type(each) is not str or len(each) <= _LONGEST_KEPT for each in values)
 
 
 def _adds_value(name: str, kind: str) -> Add:
@@ -118,17 +143,22 @@ def _adds_value(name: str, kind: str) -> Add:
                 return
             said = {"url": name, key: value}
             if len(value) <= _LONGEST_KEPT and len(kept) < _MOST_KEPT:
-                kept[value] = said
+                kept[value] = lasting(said)
         found.append(said)
 
     def time(found: list[Json], value: date | datetime) -> None:
         found.append({"url": name, key: stamp(value)})
 
+    def truth(found: list[Json], value: bool) -> None:
+        found.append(truths[value])
+
     def number(found: list[Json], value: Any) -> None:
         if type(value) is not int or -_LARGEST <= value < _LARGEST:
             found.append({"url": name, key: value})
 
-    return text if kind == "String" else time if kind in ("Date", "DateTime") else number
+    truths = (lasting({"url": name, key: False}), lasting({"url": name, key: True}))
+    adds: dict[str, Add] = {"String": text, "Date": time, "DateTime": time, "Boolean": truth}
+    return adds.get(kind, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,15 +233,24 @@ def parts(record: object, carried: Iterable[Carried]) -> list[Json]:
     """The parts of an extension for what a record says of each; what it does not say is left out."""
     found: list[Json] = []
     for one in carried:
-        value = one.of(record)
-        if value is not None:
+        value: Any = record
+        for step in one.path:
+            value = value.__dict__[step]
+            if value is None:
+                break
+        else:
             one.add(found, value)
     return found
 
 
 def absent(names: Iterable[str]) -> list[Json]:
     """Parts that name what the record does not say though an element says something."""
-    return [{"url": ABSENT, "valueCode": name} for name in names]
+    return [_absent(name) for name in names]
+
+
+@made_once
+def _absent(name: str) -> Json:
+    return {"url": ABSENT, "valueCode": name}
 
 
 def program_extension(program: ProgramFields) -> list[Json]:

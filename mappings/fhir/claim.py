@@ -24,13 +24,14 @@ from mappings.fhir.elements import (
     filled,
     full_url,
     identifier,
-    local_coding,
+    local_concept,
     logical,
     narrative,
     period,
     present,
     reference,
     stamp,
+    term_concept,
     units_of_15,
 )
 from mappings.fhir.people import ChartLinks, People
@@ -105,19 +106,19 @@ def _claim(
     return present(
         resourceType="Claim",
         text=narrative("Peer support claim", _rows(claim)),
-        identifier=[{"type": concept(coding(f"{THO}/v2-0203", "PLAC", "Placer Identifier")), **who}],
+        identifier=[{"type": term_concept(f"{THO}/v2-0203", "PLAC", "Placer Identifier"), **who}],
         status="active",
-        type=concept(coding(f"{THO}/claim-type", claim.form, claim.form.capitalize())),
-        subType=None if professional else concept(coding(OUTPATIENT, "outpatient")),
+        type=term_concept(f"{THO}/claim-type", claim.form, claim.form.capitalize()),
+        subType=None if professional else term_concept(OUTPATIENT, "outpatient"),
         use="claim",
         patient=people.patient(),
         billablePeriod=period(claim.day, claim.day),
         created=stamp(now.astimezone(UTC)),
         insurer=people.payer(str(claim.coverage.payer)),
         provider=people.organization(),
-        priority=concept(coding(f"{THO}/processpriority", "normal", "Normal")),
+        priority=term_concept(f"{THO}/processpriority", "normal", "Normal"),
         related=list(_related(claim)),
-        payee={"type": concept(coding(f"{THO}/payeetype", "provider", "Provider"))},
+        payee={"type": term_concept(f"{THO}/payeetype", "provider", "Provider")},
         careTeam=list(_care_team(team, people, library)),
         supportingInfo=list(_information(claim, type_of_bill)),
         diagnosis=[_diagnosis(number, code) for number, code in enumerate(claim.diagnoses, start=1)],
@@ -183,8 +184,8 @@ def _care_team(team: Mapping[tuple[str, str], int], people: People, library: Lib
         yield present(
             sequence=number,
             provider=people.practitioner(staff_id),
-            role=concept(coding(*_ROLES[role])),
-            qualification=concept(coding(NUCC, *taxonomy)) if taxonomy else None,
+            role=term_concept(*_ROLES[role]),
+            qualification=term_concept(NUCC, *taxonomy) if taxonomy else None,
         )
 
 
@@ -193,10 +194,10 @@ def _information(claim: ClaimDraft, type_of_bill: str | None) -> Iterator[Json]:
     bill = with_frequency(claim.type_of_bill or type_of_bill, claim.frequency)
     found = [_rate_code(claim.rate_code)] if claim.rate_code else []
     if bill and claim.form != PROFESSIONAL:
-        bill_type = concept(coding(TYPE_OF_BILL, bill))
-        found.append({"category": concept(coding(_CLAIM_INFO, "type-of-bill")), "code": bill_type})
+        bill_type = term_concept(TYPE_OF_BILL, bill)
+        found.append({"category": term_concept(_CLAIM_INFO, "type-of-bill"), "code": bill_type})
     if claim.frequency != ORIGINAL or claim.prior:
-        kind = concept(coding(_CLAIM_INFO, "claim-frequency"))
+        kind = term_concept(_CLAIM_INFO, "claim-frequency")
         found.append({"category": kind, "valueString": claim.frequency})
     for number, each in enumerate(found, start=1):
         yield {"sequence": number, **each}
@@ -205,17 +206,17 @@ def _information(claim: ClaimDraft, type_of_bill: str | None) -> Iterator[Json]:
 def _rate_code(code: str) -> Json:
     # A code, not an amount, though it stands in a value code on the paper form: R4 has no money here anyway.
     return {
-        "category": concept(local_coding("claim-information", "value-code")),
-        "code": concept(coding(VALUE_CODES, "24"), text="Medicaid rate code"),
+        "category": local_concept("claim-information", "value-code"),
+        "code": term_concept(VALUE_CODES, "24", text="Medicaid rate code"),
         "valueString": code,
     }
 
 
 def _diagnosis(number: int, code: str) -> Json:
-    principal = concept(coding(f"{THO}/ex-diagnosistype", "principal", "Principal Diagnosis"))
+    principal = term_concept(f"{THO}/ex-diagnosistype", "principal", "Principal Diagnosis")
     return present(
         sequence=number,
-        diagnosisCodeableConcept=concept(coding(ICD10CM, code)),
+        diagnosisCodeableConcept=term_concept(ICD10CM, code),
         type=[principal] if number == 1 else None,
     )
 
@@ -241,7 +242,7 @@ def _item(
         careTeamSequence=[*peers, *attending],
         diagnosisSequence=[claim.diagnoses.index(code) + 1 for code in line.diagnoses],
         informationSequence=[1] if claim.rate_code else [],
-        revenue=concept(coding(REVENUE, line.revenue_code)) if line.revenue_code else None,
+        revenue=term_concept(REVENUE, line.revenue_code) if line.revenue_code else None,
         productOrService=service_concept(library, line.code),
         modifier=[_modifier(library, each) for each in line.modifiers],
         servicedDate=stamp(claim.day),
@@ -252,14 +253,14 @@ def _item(
 
 
 def _modifier(library: Library, code: str) -> Json:
-    return concept(coding(*(terms.term(library, "modifiers", code) or (HCPCS, code))))
+    return term_concept(*(terms.term(library, "modifiers", code) or (HCPCS, code)))
 
 
 def _place(library: Library, code: str | None) -> Json | None:
     if code is None:
         return None
     table = library.table("place-of-service")
-    return concept(coding(*(terms.term(library, "place-of-service", code) or (table.system, code))))
+    return term_concept(*(terms.term(library, "place-of-service", code) or (table.system, code)))
 
 
 def _encounter(contact_id: str, encounters: Mapping[str, str]) -> Json:

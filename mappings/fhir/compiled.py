@@ -12,18 +12,24 @@ from decimal import Decimal
 from typing import Any
 
 from mappings.fhir import invariants
-from mappings.fhir.elements import Json
+from mappings.fhir.elements import LASTING, Json
 from mappings.fhir.model import Element, elements, shape
 
 Good = Callable[[Any], bool]
 # The object, and what is met on the way: references within the Bundle, and shapes that are new.
 Compiled = Callable[[Json, "Met"], bool]
 Target = tuple[str, frozenset[str] | None]
-# References that passed, by the identity of their object.
-Same = dict[int, Json]
+# References that passed, by the identity of their object: the object, the fullUrl that it refers to in its
+# Bundle if it does, and the types that it names.
+Known = tuple[Json, str | None, tuple[str, ...]]
+Same = dict[int, Known]
 
 _MOST_FUNCTIONS = 20_000
 _MOST_KEPT, _LONGEST_KEPT = 8_192, 200
+# What is often the same object in many records.
+_LASTING_KINDS = ("CodeableConcept", "Coding", "Extension")
+# Long texts, each in one record alone.
+_NEVER_AGAIN = ("xhtml", "base64Binary")
 
 
 class Met:
@@ -43,21 +49,23 @@ class Met:
 class Compiler:
     """Makes the functions and keeps them.
 
-    `primitive` says what is wrong with a value of an element, `required` which elements an object of a type
-    must have and to which choice elements belong, `also` what a profile asks of a resource beyond that,
-    `target` what is wrong with the type a reference names, `proven` the shapes that the models passed before.
+    `good` makes what passes texts of an element, `required` says which elements an object of a type must have
+    and to which choice elements belong, `also` what a profile asks of a resource beyond that, `type_of` the
+    type that a literal reference names, `proven` the shapes that the models passed before.
     """
 
     def __init__(
         self,
-        primitive: Callable[[Any, Element], str | None],
+        good: Callable[[Element], Good],
         required: Callable[[str], tuple[tuple[str, ...], dict[str, str]]],
         also: Mapping[str, tuple[str, ...]],
-        target: Callable[[Json, frozenset[str], str], Any],
+        type_of: Callable[[str], str | None],
         proven: Callable[[], frozenset[str]],
     ) -> None:
-        self._primitive, self._required, self._also = primitive, required, also
-        self._target, self._proven = target, proven
+        self._good_of, self._required, self._also = good, required, also
+        self._type_of, self._proven = type_of, proven
+        # By type, the objects of a lasting kind that are right, by identity.
+        self._right: dict[str, set[int]] = {}
         self._learned: set[str] = set()
         # The functions that still say that their shape is new.
         self._new: dict[str, list[tuple[str, ...]]] = {}
@@ -157,30 +165,63 @@ class Compiler:
             scope["resource"] = self.resource
             return [f"{indent}if not resource(each, met): return False"]
         if element.model == "Reference":
-            scope["same_reference"] = self._same_reference
-            scope[f"refers{place}"] = self._refers(element.targets)
-            return [
-                f"{indent}if not same_reference(each, met): return False",
-                f"{indent}if not refers{place}(each, met): return False",
-            ]
+            return [indent + line for line in self._reference(element, place, scope)]
         lines = [
             "if type(each) is not dict: return False",
             f"check = functions.get(({element.model!r}, *each)) or function({element.model!r}, each)",
             "if check is None or 'resourceType' in each or not check(each, met): return False",
         ]
+        if element.model in _LASTING_KINDS:
+            scope["lasts"], scope["lasting"] = LASTING, self._lasting
+            scope[f"right{place}"] = self._right.setdefault(str(element.model), set())
+            lines = [
+                "same = id(each)",
+                f"if same in right{place}: pass",
+                "elif same in lasts:",
+                f"    if not lasting({element.model!r}, each, met): return False",
+                "else:",
+                *(f"    {line}" for line in lines),
+            ]
         return [indent + line for line in lines]
 
-    def _same_reference(self, value: Any, met: Met) -> bool:
-        """Whether a Reference is well made, asked once for each object."""
-        if id(value) in met.same:
-            return True
-        if type(value) is not dict or "resourceType" in value:
+    def _lasting(self, kind: str, value: Json, met: Met) -> bool:
+        """Whether an object that never changes is right, asked once where the answer is its own alone."""
+        check, own = self.function(kind, value), Met()
+        if check is None or "resourceType" in value or not check(value, own):
             return False
+        if own.fresh or own.references:
+            met.fresh += own.fresh
+            met.references += own.references
+        else:
+            self._right[kind].add(id(value))
+        return True
+
+    def _reference(self, element: Element, place: int, scope: dict[str, Any]) -> list[str]:
+        scope["refer"], scope[f"targets{place}"] = self._refer, element.targets
+        asks = [
+            "for kind in known[2]:",
+            f"    if kind not in targets{place}: return False",
+        ]
+        return [
+            "known = met.same.get(id(each)) or refer(each, met)",
+            "if known is None: return False",
+            *(asks if element.targets else ()),
+            f"if known[1] is not None: met.references.append((known[1], targets{place}))",
+        ]
+
+    def _refer(self, value: Any, met: Met) -> Known | None:
+        """What a Reference says, asked once for each object of a Bundle; None where it is not well made."""
+        if type(value) is not dict or "resourceType" in value:
+            return None
         check = self._functions.get(("Reference", *value)) or self.function("Reference", value)
         if check is None or not check(value, met):
-            return False
-        met.same[id(value)] = value
-        return True
+            return None
+        literal, kind = value.get("reference"), value.get("type")
+        inside = literal is not None and literal.startswith("urn:")
+        named = self._type_of(literal) if literal is not None and not inside else None
+        kinds = tuple(each for each in (named, kind) if each is not None)
+        known = met.same[id(value)] = value, literal if inside else None, kinds
+        return known
 
     def _value(self, element: Element, place: int, scope: dict[str, Any]) -> list[str]:
         kind = str(element.primitive)
@@ -191,6 +232,9 @@ class Compiler:
             return [f"if type(each) is not int or not {least} <= each < {2**31}: return False"]
         if kind == "decimal":
             return ["if type(each) is not int and type(each) is not Decimal: return False"]
+        if kind in _NEVER_AGAIN:
+            scope[f"good{place}"] = self._good_of(element)
+            return [f"if type(each) is not str or not good{place}(each): return False"]
         scope[f"kept{place}"], scope[f"good{place}"] = self._texts(element)
         unknown = f"each not in kept{place} and not good{place}(each)"
         return [f"if type(each) is not str or ({unknown}): return False"]
@@ -204,10 +248,10 @@ class Compiler:
         return self._kept[key], self._good[key]
 
     def _passing(self, element: Element, kept: set[str]) -> Good:
-        primitive = self._primitive
+        passes = self._good_of(element)
 
         def good(value: str) -> bool:
-            if primitive(value, element) is not None:
+            if not passes(value):
                 return False
             if len(value) <= _LONGEST_KEPT:
                 if len(kept) >= _MOST_KEPT:
@@ -216,19 +260,3 @@ class Compiler:
             return True
 
         return good
-
-    def _refers(self, targets: frozenset[str] | None) -> Callable[[Json, Met], bool]:
-        target = self._target
-
-        def refers(value: Json, met: Met) -> bool:
-            literal, kind = value.get("reference"), value.get("type")
-            if targets and kind is not None and kind not in targets:
-                return False
-            if literal is None:
-                return True
-            if literal.startswith("urn:"):
-                met.references.append((literal, targets))
-                return True
-            return not targets or not any(target(value, targets, ""))
-
-        return refers

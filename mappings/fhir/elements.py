@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec
 from urllib.parse import quote
 
 import orjson
@@ -46,6 +46,12 @@ _MASTER_IDS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/master-identifier").bytes
 _UNQUOTED = re.compile(r"[A-Za-z0-9_.~/-]*")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
+# Parts that never change, by their identity: shared by many records, and checked once. They are held here, so
+# that no other object can come to have the identity of one.
+LASTING: dict[int, Json] = {}
+_MOST_LASTING = 2_048
+Asked = ParamSpec("Asked")
+
 
 class NotFit(ValueError):
     """What may not leave: every problem as (path, words)."""
@@ -65,6 +71,30 @@ def present(**elements: Any) -> Json:
         for name, value in elements.items()
         if value or (value is not None and type(value) not in _SIZED)
     }
+
+
+def lasting(part: Json) -> Json:
+    """The part, which must never be changed from now on: it stands in many records, and is checked once."""
+    LASTING[id(part)] = part
+    return part
+
+
+def made_once(make: Callable[Asked, Json]) -> Callable[Asked, Json]:
+    """Keep the parts that a function makes of texts, the same one for the same texts; they must not be
+    changed. What comes after the first thousands is made anew."""
+    kept: dict[Any, Json] = {}
+
+    @wraps(make)
+    def made(*asked: Asked.args, **named: Asked.kwargs) -> Json:
+        key = (asked, *named.items()) if named else asked
+        found = kept.get(key)
+        if found is None:
+            found = make(*asked, **named)
+            if len(kept) < _MOST_LASTING:
+                kept[key] = lasting(found)
+        return found
+
+    return made
 
 
 def filled(text: str | None) -> str | None:
@@ -91,7 +121,22 @@ def local_coding(system: str, code: str, display: str | None = None) -> Json:
 
 def concept(*codings: Json, text: str | None = None) -> Json:
     """A CodeableConcept of the codings and a text."""
+    if not codings:
+        words = filled(text)
+        return {"text": words} if words else {}
     return present(coding=list(codings), text=filled(text))
+
+
+@made_once
+def term_concept(system: str, code: str, display: str | None = None, text: str | None = None) -> Json:
+    """A CodeableConcept of one coding that stands in many records, shared by them: it must not be changed."""
+    return concept(coding(system, code, display), text=text)
+
+
+@made_once
+def local_concept(system: str, code: str) -> Json:
+    """A CodeableConcept of one coding of our own, shared by many records: it must not be changed."""
+    return concept(local_coding(system, code))
 
 
 def reference(
@@ -100,16 +145,22 @@ def reference(
     """A literal Reference to "Type/id" or "urn:uuid:..."; `to` is the type, where it does not show."""
     if target and to and identifier and display is None:
         return {"reference": target, "type": to, "identifier": identifier}
+    if target and to and identifier is None and display is None:
+        return {"reference": target, "type": to}
     return present(reference=target, type=to, identifier=identifier, display=filled(display))
 
 
 def logical(to: str, identifier: Json, display: str | None = None) -> Json:
     """A Reference by business identifier alone, for a record whose id is not known here (R4 references)."""
+    if to and identifier and display is None:
+        return {"type": to, "identifier": identifier}
     return present(type=to, identifier=identifier, display=filled(display))
 
 
 def period(start: date | datetime | None, end: date | datetime | None = None) -> Json:
     """A Period of days or times; open ends are left out."""
+    if start is not None and end is not None:
+        return {"start": stamp(start), "end": stamp(end)}
     return present(start=stamp(start), end=stamp(end))
 
 

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 
 from mappings import terms
-from mappings.fhir.care_plan import service_concept
+from mappings.fhir.care_plan import PEER_SUPPORT, service_term
 from mappings.fhir.elements import (
     SNOMED,
     THO,
@@ -17,14 +17,15 @@ from mappings.fhir.elements import (
     filled,
     full_url,
     identifier,
-    local_coding,
+    local_concept,
+    made_once,
     narrative,
-    period,
     present,
     quantity,
     reference,
+    term_concept,
 )
-from mappings.fhir.scene import Scene, visit_link
+from mappings.fhir.scene import Scene
 
 _STATUS = {
     "planned": "planned",
@@ -45,7 +46,7 @@ def encounter_entry(scene: Scene, goal: Json | None) -> Json | None:
 
     One Encounter for each attendee of a group; they share the session's identifier and no names.
     """
-    if visit_link(scene.contact, scene.links):
+    if scene.visit_link:
         return None
     who = identifier("encounter", scene.contact.id)
     return entry(full_url("encounter", scene.contact.id), _encounter(scene, who, goal), who)
@@ -57,7 +58,7 @@ def _encounter(scene: Scene, who: Json, goal: Json | None) -> Json:
     setting = terms.encounter_class(
         scene.library, service.place, service.modality, place.kind if place else None
     )
-    during = period(contact.start, contact.end)
+    during = scene.during
     # What did not take place lasted no time, however long it was planned.
     minutes = scene.judgement.minutes if contact.status not in _DID_NOT_HAPPEN else None
     purpose = filled(scene.note.purpose)
@@ -67,7 +68,7 @@ def _encounter(scene: Scene, who: Json, goal: Json | None) -> Json:
         extension=[{"url": _PERTAINS_TO_GOAL, "valueReference": goal}] if goal else None,
         identifier=[who, *_session(scene)],
         status=_STATUS.get(contact.status or "finished", "unknown"),
-        class_=coding(*setting),
+        class_=_class(*setting),
         type=_types(scene),
         serviceType=_service_type(scene),
         subject=scene.people.patient(),
@@ -108,19 +109,27 @@ def _session(scene: Scene) -> list[Json]:
 
 def _types(scene: Scene) -> list[Json]:
     code = terms.service_code(scene.library, scene.contact, scene.day)
-    service = service_concept(scene.library, code)
     phase = "enrolled" if scene.state.enrolled else "pre-admission"
-    visit = coding(SNOMED, "308335008", "Patient encounter procedure")
-    found = [
-        concept(visit, *service.get("coding", ()), text=service["text"]),
-        concept(local_coding("service-phase", phase)),
-    ]
+    found = [_visit(*(service_term(scene.library, code) or ())), local_concept("service-phase", phase)]
     basis = terms.term(scene.library, "bases", scene.service.basis)
     if basis:
-        found.append(concept(coding(*basis)))
+        found.append(term_concept(*basis))
     if _without_individual(scene):
-        found.append(concept(local_coding("presence", "collateral-only")))
+        found.append(local_concept("presence", "collateral-only"))
     return found
+
+
+@made_once
+def _visit(system: str | None = None, code: str = "", display: str | None = None) -> Json:
+    """What every visit is, with the service of a code system where one is known."""
+    visit = coding(SNOMED, "308335008", "Patient encounter procedure")
+    service = [coding(system, code, display)] if system else []
+    return concept(visit, *service, text=PEER_SUPPORT)
+
+
+@made_once
+def _class(system: str, code: str, display: str | None = None) -> Json:
+    return coding(system, code, display)
 
 
 def _without_individual(scene: Scene) -> bool:
@@ -130,7 +139,7 @@ def _without_individual(scene: Scene) -> bool:
 
 def _service_type(scene: Scene) -> Json | None:
     known = terms.term(scene.library, "service-types", scene.service.type)
-    return concept(coding(*known), text=known[2]) if known else None
+    return term_concept(*known, known[2]) if known else None
 
 
 def _participants(scene: Scene, during: Json) -> Iterable[Json]:
@@ -146,8 +155,10 @@ def _participants(scene: Scene, during: Json) -> Iterable[Json]:
 
 
 def _participant(code: str, who: Json, during: Json | None) -> Json:
-    kind = concept(coding(f"{THO}/v3-ParticipationType", code, _PARTICIPATION[code]))
-    return present(type=[kind], period=during, individual=who)
+    kind = term_concept(f"{THO}/v3-ParticipationType", code, _PARTICIPATION[code])
+    if during:
+        return {"type": [kind], "period": during, "individual": who}
+    return {"type": [kind], "individual": who}
 
 
 def _conditions(scene: Scene) -> list[Json]:

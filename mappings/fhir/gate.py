@@ -11,7 +11,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -145,7 +145,21 @@ def passes_entry(item: Json, met: Met) -> bool:
     check_entry = _COMPILER.function("BundleEntry", item)
     if check_entry is None or not check_entry(item, met):
         return False
-    return _ordinary(item) and not any(True for _ in _entry(item, True, ""))
+    return _creates(item) or (_ordinary(item) and not any(True for _ in _entry(item, True, "")))
+
+
+def _creates(item: Json) -> bool:
+    """Whether an entry that is well made is of the kind that stands here most, and right."""
+    if "fullUrl" not in item or "request" not in item or "resource" not in item:
+        return False
+    request, kind = item["request"], item["resource"]["resourceType"]
+    if request["method"] != "POST" or request["url"] != kind or "/" in item["fullUrl"]:
+        return False
+    unless = request.get("ifNoneExist")
+    if unless is None:
+        return True
+    ours = unless.startswith("identifier=") and "|" not in unless and "urn:uuid" not in unless
+    return ours and kind not in _NO_OWN_ADDRESS
 
 
 def _ordinary(item: Json) -> bool:
@@ -277,6 +291,32 @@ def _text(value: str, kind: str, element: Element) -> str | None:
     return None
 
 
+def _good(element: Element) -> Callable[[str], bool]:
+    """What passes just the texts of an element in which `_primitive` finds nothing wrong."""
+    kind = str(element.primitive)
+    form = _FORMS.get(kind)
+
+    def any_text(value: str) -> bool:
+        return _primitive(value, element) is None
+
+    def in_form(value: str) -> bool:
+        return matches(value) is not None and (value.isprintable() or not _CONTROL.search(value))
+
+    def time(value: str) -> bool:
+        return matches(value) is not None and _on_calendar(value)
+
+    def narrative(value: str) -> bool:
+        plain = _PLAIN_NARRATIVE.fullmatch(value) is not None and value.isprintable()
+        return plain or any_text(value)
+
+    if kind == "xhtml":
+        return narrative
+    if element.codes is not None or form is None:
+        return any_text
+    matches = form.fullmatch
+    return time if kind in ("date", "dateTime", "instant") else in_form
+
+
 def _is_base64(value: str) -> bool:
     try:
         binascii.a2b_base64(value, strict_mode=True)
@@ -376,7 +416,7 @@ def _resolves(value: Json, element: Element, kinds: Mapping[Any, Any], path: str
         yield path, f"refers to a {kinds[target]}; allowed: {', '.join(sorted(element.targets))}"
 
 
-_COMPILER = Compiler(_primitive, _demands, _ALSO_REQUIRED, _target, proven_shapes)
+_COMPILER = Compiler(_good, _demands, _ALSO_REQUIRED, _type_of, proven_shapes)
 
 
 def known_shapes() -> int:

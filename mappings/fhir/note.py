@@ -17,26 +17,31 @@ from mappings.fhir.elements import (
     filled,
     full_url,
     identifier,
+    lasting,
     logical,
     master_identifier,
     narrative,
-    period,
     present,
     stamp,
+    term_concept,
 )
 from mappings.fhir.scene import Scene
 from mappings.seal import TEXT_TYPE
 
 # No LOINC names a peer support note; the group counselling code belongs to psychiatry.
-TYPE = concept(
-    coding(LOINC, "34904-3", "Mental health Progress note"),
-    coding(LOINC, "11506-3", "Progress note"),
-    text="Peer support note",
+TYPE = lasting(
+    concept(
+        coding(LOINC, "34904-3", "Mental health Progress note"),
+        coding(LOINC, "11506-3", "Progress note"),
+        text="Peer support note",
+    )
 )
-CATEGORY = concept(
-    coding("http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category", "clinical-note")
+CATEGORY = lasting(
+    concept(
+        coding("http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category", "clinical-note")
+    )
 )
-RESTRICTED = concept(coding(f"{THO}/v3-Confidentiality", "R", "restricted"))
+RESTRICTED = term_concept(f"{THO}/v3-Confidentiality", "R", "restricted")
 _HOW = ("appends", "replaces")
 
 
@@ -70,9 +75,7 @@ def _document(scene: Scene, who: Json) -> Json:
         content=[
             {"attachment": attachment(scene.text, f"Peer support note of {scene.day}", scene.signed[0].at)}
         ],
-        context=present(
-            encounter=[scene.visit], period=period(contact.start, contact.end), related=_minutes(scene)
-        ),
+        context=present(encounter=[scene.visit], period=scene.during, related=_minutes(scene)),
     )
 
 

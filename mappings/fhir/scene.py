@@ -11,7 +11,7 @@ from typing import Any
 
 from mappings import seal as seals_
 from mappings.engagement import State, state_at
-from mappings.fhir.elements import Json, NotFit, full_url, identifier, logical, reference
+from mappings.fhir.elements import Json, NotFit, full_url, identifier, logical, period, reference
 from mappings.fhir.episode import Span, episode_key, span_at, spans
 from mappings.fhir.people import ChartLinks, People
 from mappings.findings import Judgement
@@ -122,13 +122,22 @@ class Scene:
         """The business id of this version of the note: contact id, "note", version."""
         return note_key(self.contact)
 
-    @property
+    @once
+    def during(self) -> Json:
+        """The time that the contact took."""
+        return period(self.contact.start, self.contact.end)
+
+    @once
+    def visit_link(self) -> str | None:
+        """The visit's own Encounter in the EHR, or None."""
+        return visit_link(self.contact, self.links)
+
+    @once
     def visit(self) -> Json:
         """The Encounter: the visit's own in the EHR where it is known, else ours in this Bundle."""
-        linked = visit_link(self.contact, self.links)
-        return reference(linked or full_url("encounter", self.contact.id), to="Encounter")
+        return reference(self.visit_link or full_url("encounter", self.contact.id), to="Encounter")
 
-    @property
+    @once
     def note_reference(self) -> Json:
         """The DocumentReference of this version in this Bundle."""
         return reference(full_url("note", self.note_key), to="DocumentReference")

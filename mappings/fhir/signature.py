@@ -16,12 +16,12 @@ from mappings.fhir.elements import (
     THO,
     Json,
     coding,
-    concept,
     entry,
     full_url,
     narrative,
     present,
     stamp,
+    term_concept,
 )
 from mappings.fhir.people import NPI_FORM, People
 from mappings.fhir.scene import Scene, Signed
@@ -74,14 +74,14 @@ def _resource(one: Signed, target: list[Json], people: People) -> Json:
     activity = (
         ("v3-DataOperation", "CREATE", "create") if author else ("v3-ParticipationType", "VRF", "verifier")
     )
-    kind = concept(coding(f"{THO}/provenance-participant-type", *role))
+    kind = term_concept(f"{THO}/provenance-participant-type", *role)
     words = _WORDS.get(one.meaning, one.meaning)
     return present(
         resourceType="Provenance",
         text=narrative("Signature", [("Meaning", words), ("Time", stamp(one.at))]),
         target=target,
         recorded=stamp(one.at),
-        activity=concept(coding(f"{THO}/{activity[0]}", activity[1], activity[2])),
+        activity=term_concept(f"{THO}/{activity[0]}", activity[1], activity[2]),
         agent=[{"type": kind, "who": who, "onBehalfOf": people.organization()}],
         signature=[_signature(one.seal, author, who)] if one.seal else None,
     )

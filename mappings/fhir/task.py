@@ -9,12 +9,22 @@ from mappings.fhir.elements import (
     entry,
     full_url,
     identifier,
+    lasting,
     local_coding,
+    local_concept,
     narrative,
     present,
     stamp,
 )
 from mappings.fhir.scene import Scene, Signed
+
+_COSIGN = lasting(
+    concept(
+        coding("http://hl7.org/fhir/CodeSystem/task-code", "approve", "Activate/approve the focal resource"),
+        local_coding("task", "cosign-note"),
+    )
+)
+_COSIGNATURE = lasting(concept(text="Co-signature"))
 
 
 def task_entries(scene: Scene) -> list[Json]:
@@ -35,14 +45,9 @@ def _task(scene: Scene, one: Signed, first: Signed, who: Json) -> Json:
         text=narrative("Co-signature of a peer support note", [("Done", stamp(one.at))]),
         identifier=[who],
         status="completed",
-        businessStatus=concept(local_coding("cosignature-status", "signed")),
+        businessStatus=local_concept("cosignature-status", "signed"),
         intent="order",
-        code=concept(
-            coding(
-                "http://hl7.org/fhir/CodeSystem/task-code", "approve", "Activate/approve the focal resource"
-            ),
-            local_coding("task", "cosign-note"),
-        ),
+        code=_COSIGN,
         description="Co-sign the peer support note",
         focus=scene.note_reference,
         for_=scene.people.patient(),
@@ -51,7 +56,7 @@ def _task(scene: Scene, one: Signed, first: Signed, who: Json) -> Json:
         authoredOn=stamp(first.at),
         lastModified=stamp(one.at),
         requester=scene.people.practitioner(first.by),
-        performerType=[concept(local_coding("performer", "lpha"))],
+        performerType=[local_concept("performer", "lpha")],
         owner=scene.people.practitioner(one.by),
-        output=[{"type": concept(text="Co-signature"), "valueReference": scene.signature_reference(one)}],
+        output=[{"type": _COSIGNATURE, "valueReference": scene.signature_reference(one)}],
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from mappings.claims import ClaimDraft
 from mappings.fhir import gate
@@ -159,12 +158,13 @@ def _piece(entry: Json, part2: bool, fresh: list[str], same: Same) -> Piece | No
 
 def _together(pieces: Sequence[Piece]) -> bool:
     """Whether every reference is to an entry among these of a type that it may be to."""
-    kinds: dict[str, Any] = {each.url: each.kind for each in pieces}
-    return bool(pieces) and all(
-        url in kinds and (not allowed or kinds[url] in allowed)
-        for each in pieces
-        for url, allowed in each.references
-    )
+    kinds = {each.url: each.kind for each in pieces}
+    for each in pieces:
+        for url, allowed in each.references:
+            kind = kinds.get(url)
+            if kind is None or (allowed and kind not in allowed):
+                return False
+    return bool(pieces)
 
 
 __all__ = ["Writer"]

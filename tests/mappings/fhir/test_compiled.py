@@ -15,7 +15,7 @@ import pytest
 from mappings.fhir import gate
 from mappings.fhir.bundle import ChartLinks, contact_bundle, plan_bundle
 from mappings.fhir.compiled import Met
-from mappings.fhir.elements import NotFit, to_bytes
+from mappings.fhir.elements import LASTING, NotFit, lasting, to_bytes
 from mappings.fhir.writing import Writer
 from mappings.intake import read_record
 from mappings.library import load
@@ -128,3 +128,27 @@ def _as_data(known: list[Record], part2: bool) -> list[bytes | str]:
         except NotFit as error:
             found.append(str(error))
     return found
+
+
+def test_what_lasts_is_never_changed_by_those_who_write_it() -> None:
+    known = [read_record(one.line) for one in generate(seed=23, records=60, bad=0)]
+    written = _as_bytes(known, part2=False)
+    before = {key: to_bytes(part) for key, part in LASTING.items()}
+    assert _as_bytes(known, part2=True) != written
+    assert _as_data(known, part2=False) == written
+    assert {key: to_bytes(LASTING[key]) for key in before} == before
+
+
+def test_a_part_that_lasts_is_checked_before_it_counts_as_right() -> None:
+    bundle = json.loads(next(each for each in BUNDLES if each.stem == "contact-telehealth").read_bytes())
+    resource = next(
+        each["resource"] for each in bundle["entry"] if each["resource"]["resourceType"] == "Encounter"
+    )
+    for spoilt in ({"coding": [{"system": "urn:x", "code": " "}]}, {"text": ""}, {}):
+        resource["type"] = [lasting(spoilt)]
+        for _ in range(2):
+            assert not gate.known_good(bundle, Met())
+        assert gate.findings(bundle)
+    resource["type"] = [lasting({"text": "A visit"})]
+    for _ in range(2):
+        assert gate.known_good(bundle, Met())

@@ -11,7 +11,7 @@ from mappings.fhir.compiled import Met
 from mappings.fhir.elements import NotFit
 from tests import fhir_data
 
-AGAIN = "python -m tests.fhir_data writes the data files anew"
+AGAIN = "make fhir-data writes the data files anew"
 # What a model asks of an object after its elements: which of its own are there.
 OWN_ELEMENTS = {"reject_null_complex_elements", "validate_after_model_construction"}
 
