@@ -7,20 +7,33 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from mappings.fhir.model import model_class
+from tests.caseload import caseload, seen_at
 from tests.generator import generate
 from tests.intake_makers import NOW
 
-FEW, MANY = 2_000, 20_000
+FEW, MANY, SAMPLE = 2_000, 20_000, 200
 _MEASURED = """
 import resource, sys
 from app.cli import main
 try:
     main()
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(used.ru_maxrss, used.ru_utime + used.ru_stime)
 """
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: the most memory of the asking process in kB, its seconds of the processor, and all seconds."""
+
+    peak: int
+    busy: float
+    seconds: float
 
 
 def bulk_figures() -> Iterator[tuple[str, str]]:
@@ -30,22 +43,40 @@ def bulk_figures() -> Iterator[tuple[str, str]]:
         for count in (FEW, MANY):
             made = generate(seed=7, records=count, bad=0)
             (folder / str(count)).write_bytes(b"\n".join(one.line for one in made))
-        small, _ = _mapped(folder, FEW, 1)
-        peak, one = _mapped(folder, MANY, 1)
-        _, two = _mapped(folder, MANY, 2)
-    yield f"map, {MANY:,} records, one process", f"{MANY / one:>10,.0f} a second"
-    yield "the same, two processes", f"{MANY / two:>10,.0f} a second"
-    yield "  the one as many times as fast as the other", f"{one / two:>10,.1f}"
-    yield f"memory of map, {MANY:,} records", f"{peak / 1024:>10,.0f} MB"
-    yield f"  as many times that of {FEW:,} records", f"{peak / small:>10,.2f}"
+        (folder / "season").write_bytes(b"\n".join(caseload(seed=7, records=MANY)))
+        season = _mapped(folder, "season", 1, seen_at().isoformat())
+        plain = _by_models((folder / "out").read_bytes().splitlines())
+        small = _mapped(folder, str(FEW), 1)
+        one = _mapped(folder, str(MANY), 1)
+        two = _mapped(folder, str(MANY), 2)
+    yield f"map, {MANY:,} contacts of a season, one process", f"{MANY / season.seconds:>10,.0f} a second"
+    yield "  in seconds of the processor", f"{MANY / season.busy:>10,.0f} a second"
+    yield "fhir.resources alone on the Bundles of the season", f"{1 / plain:>10,.0f} a second"
+    yield "  the one as many times as fast as the other", f"{plain * MANY / season.busy:>10,.1f}"
+    yield f"map, {MANY:,} records, one process", f"{MANY / one.seconds:>10,.0f} a second"
+    yield "the same, two processes", f"{MANY / two.seconds:>10,.0f} a second"
+    yield "  the one as many times as fast as the other", f"{one.seconds / two.seconds:>10,.1f}"
+    yield f"memory of map, {MANY:,} records", f"{one.peak / 1024:>10,.0f} MB"
+    yield f"  as many times that of {FEW:,} records", f"{one.peak / small.peak:>10,.2f}"
 
 
-def _mapped(folder: Path, count: int, jobs: int) -> tuple[int, float]:
-    """The most memory of the asking process in kB, and the seconds."""
-    out = [word for name in ("out", "claims", "report") for word in (f"--{name}", str(folder / name))]
-    words = ["map", str(folder / str(count)), *out, "--jobs", str(jobs), "--now", NOW]
+def _by_models(bundles: list[bytes]) -> float:
+    """Seconds of the processor in which fhir.resources builds, validates and dumps one Bundle: the least that
+    the plain way takes, which has to read, judge and check besides."""
+    model, some = model_class("Bundle"), bundles[:: max(1, len(bundles) // SAMPLE)]
+    model.model_validate_json(some[0])
+    began = time.process_time()
+    for each in some:
+        model.model_validate_json(each).model_dump_json()
+    return (time.process_time() - began) / len(some)
+
+
+def _mapped(folder: Path, name: str, jobs: int, now: str = NOW) -> Run:
+    out = [word for each in ("out", "claims", "report") for word in (f"--{each}", str(folder / each))]
+    words = ["map", str(folder / name), *out, "--jobs", str(jobs), "--now", now]
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", _MEASURED, *words], capture_output=True, text=True, check=False, timeout=3600
     )
-    return int(done.stdout.split()[-1]), time.perf_counter() - began
+    peak, busy = done.stdout.split()[-2:]
+    return Run(int(peak), float(busy), time.perf_counter() - began)
