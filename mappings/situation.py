@@ -102,7 +102,6 @@ def counts(contact: Contact) -> bool:
     return contact.status not in DID_NOT_HAPPEN and not added
 
 
-
 class Situation:
     """A contact with everything its rules ask for."""
 

@@ -11,8 +11,11 @@ from app.tables.base import Table
 
 
 class EngagementRow(Table):
-    """One step of a person's engagement; only ever added. A row that `corrects` another states its true day,
-    or with the status withdrawn that it never was; `automatic` is what a signed contact began and nobody said."""
+    """One step of a person's engagement; only ever added.
+
+    A row that `corrects` another states its true day, or with the status withdrawn that it never was;
+    `automatic` is what a signed contact began and nobody said.
+    """
 
     __tablename__ = "engagement_entries"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
