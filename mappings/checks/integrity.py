@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mappings.checks.registry import PASS, Outcome, check, fails, missing
 from mappings.checks.texts import listed
 from mappings.engagement import STATES
-from mappings.library import Bound
+from mappings.library import Bound, Table
+from mappings.once import by_identity
 from mappings.records import Contact
 from mappings.situation import DID_NOT_HAPPEN, STATUSES, Situation, zone_named
 
 FORMATS, ROLES = ("individual", "group"), ("individual", "family", "collateral")
+_MOST_KNOWN = 4_096
 
 
 @check("status-known")
@@ -78,6 +80,9 @@ def connected(s: Situation, b: Bound) -> Outcome:
 def codes_known(s: Situation, b: Bound) -> Outcome:
     """Codes are known ones, in places too where no other rule asks for them."""
     tables = s.around.library.tables
+    said, known = _said(s), _known_together(tables)
+    if said in known:
+        return PASS
     unknown = [
         (path.format(n), code)
         for path, n, table, code in _coded(s)
@@ -89,9 +94,40 @@ def codes_known(s: Situation, b: Bound) -> Outcome:
         # Without a zone the day falls back to the offset of the start, which may be another day.
         unknown.append(("program.time_zone", zone))
     if not unknown:
+        if len(known) < _MOST_KNOWN:
+            known.add(said)
         return PASS
     words = listed(f"{code!r} at {path}" for path, code in unknown[:5])
     return fails(f"Unknown code: {words}.", *(path for path, _ in unknown))
+
+
+@by_identity
+def _known_together(tables: Mapping[str, Table]) -> set[tuple[object, ...]]:
+    """Codes and words of whole contacts that were found to be known: most contacts say the same few."""
+    return set()
+
+
+def _said(s: Situation) -> tuple[object, ...]:
+    """All that `codes_known` looks at."""
+    contact, service, person = s.contact, s.service, s.contact.individual
+    history = contact.engagement.history if contact.engagement is not None else ()
+    return (
+        service.type,
+        service.place,
+        service.modality,
+        service.basis,
+        service.format,
+        service.location.kind if service.location is not None else None,
+        person.gender,
+        tuple([coverage.class_ for coverage in person.coverages]),
+        tuple([present.category for present in contact.staff]),
+        tuple([(signature.meaning, signature.category) for signature in contact.signatures]),
+        tuple([credential.code for credential in s.peer.credentials]) if s.peer is not None else None,
+        contact.relates_to.how if contact.relates_to is not None else None,
+        tuple([recipient.role for recipient in contact.recipients]),
+        tuple([entry.status for entry in history]),
+        s.program.time_zone if s.program is not None else None,
+    )
 
 
 def _unknown_words(s: Situation) -> list[tuple[str, str]]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mappings.intake import read_record
 from mappings.language import WordLists
 from mappings.library import load
 from mappings.once import MOST_KEPT, by_identity
 from mappings.phrases import Phrase
 from mappings.plain import KEY, keys_of, plain
 from mappings.repeats import LEAST, keys
+from mappings.rules import judge
+from tests.intake_makers import NOW, Json, as_line, contact, seeded
 
 DAY = load().on("us-ny", date(2026, 3, 4))
 LISTS: WordLists = DAY.word_lists() if DAY is not None else WordLists({})
@@ -68,3 +73,34 @@ def test_more_objects_than_are_kept_are_answered_all_the_same() -> None:
     kept = by_identity(len)
     many = [[0] * number for number in range(MOST_KEPT + 40)]
     assert [kept(each) for each in many + many] == [len(each) for each in many + many]
+
+
+_CODED = (
+    "service.type", "service.place", "service.modality", "service.basis", "service.format",
+    "service.location.kind", "individual.gender", "individual.coverages.0.class", "staff.0.category",
+    "signatures.0.meaning", "signatures.0.category", "peer.credentials.0.code", "relates_to.how",
+    "recipients.0.role", "engagement.history.0.status", "program.time_zone",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", _CODED)
+def test_an_unknown_code_is_seen_in_each_place_also_after_a_like_contact_without_it(path: str) -> None:
+    made = contact(seeded(3))
+    made["program"] |= {"time_zone": "America/New_York", "program_kind": "mhotrs"}
+    made["peer"] |= {"credentials": [{"code": "nycps", "issuer": "omh-approved", "from": "2025-02-01"}]}
+    made["staff"] = [{"id": "1900000039", "category": "lcsw"}]
+    made["signatures"][0]["category"] = "lcsw"
+    made["relates_to"] = {"id": "ENC-1", "how": "replaces"}
+    assert _codes_known(made) == "pass"
+    *steps, last = path.split(".")
+    holder: Any = made
+    for step in steps:
+        holder = holder[int(step)] if step.isdigit() else holder[step]
+    holder[last] = "no-such-word"
+    assert _codes_known(made) == "fail", path
+
+
+def _codes_known(made: Json) -> str:
+    (judged,) = judge([read_record(as_line(made))], load(), datetime.fromisoformat(NOW))
+    found = judged.finding("DER.CODES_KNOWN")
+    return found.result if found is not None else ""
