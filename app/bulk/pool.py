@@ -92,7 +92,7 @@ class Cluster(Pool):
 def pool(jobs: int) -> Iterator[Pool]:
     """The processes of this machine that are asked for; one means this process itself. Raises Ended where
     one of them ends before its time."""
-    with _collecting_seldom():
+    with collecting_seldom():
         if jobs == 1:
             yield Pool()
             return
@@ -101,7 +101,7 @@ def pool(jobs: int) -> Iterator[Pool]:
 
 
 @contextlib.contextmanager
-def _collecting_seldom() -> Iterator[None]:
+def collecting_seldom() -> Iterator[None]:
     """What stands in memory by now (rules, modules) is not looked through for garbage any more, nor copied
     into the processes for it; and what comes, in larger portions."""
     usual = gc.get_threshold()
