@@ -66,7 +66,7 @@ def remember(session: Session, issuer: str, facts: ChartFacts, now: datetime) ->
     Raises NotAllowed when the EHR's login belongs to another member of the staff."""
     if facts.practitioner is not None and facts.practitioner.npi:
         member = by_npi(session, issuer, facts.practitioner.npi)
-        if member is not None:
+        if member is not None and member.practitioner != facts.practitioner.reference:
             link_practitioner(session, issuer, member.record.id, facts.practitioner.reference, now)
     link_program(session, issuer, now, organization=facts.organization, location=facts.location)
     if facts.patient is None or facts.individual is None:

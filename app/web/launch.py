@@ -83,7 +83,9 @@ def callback(issuer_id: str) -> ResponseReturnValue:
     """The way back from the EHR's sign-in: check, exchange, read the chart, open a launch."""
     state = request.args.get("state", "")
     kit().store.stand_still()
-    answered = second_step.came_back(issuer_id, state)
+    # A browser that comes with the secret of a launch for this state is on its way into a launch.
+    begun = _pending_cookie(state) in request.cookies
+    answered = None if begun else second_step.came_back(issuer_id, state)
     if answered is not None:
         return answered
     try:
