@@ -17,7 +17,7 @@ from tests.intake_makers import NOW
 
 FEW, MANY, SAMPLE = 2_000, 20_000, 200
 _MEASURED = """
-import sys
+import resource, sys
 from pathlib import Path
 from app.cli import main
 try:

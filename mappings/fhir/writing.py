@@ -25,7 +25,7 @@ from mappings.records import Contact, PlanEntry
 from mappings.seal import Seal
 
 # What is kept of people is a few kB each: some MB at most, however long the input is.
-_MOST_KEPT = 2_048
+_MOST_KEPT = 1_024
 _HEAD, _TAIL = b'{"resourceType":"Bundle","type":"transaction","entry":[', b"]}"
 
 
