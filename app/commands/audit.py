@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.commands.files import STDOUT, written_whole
 from app.commands.installation import data_option, opened, operator, settings_of, utc_now
 from app.commands.options import HELD, finish
 
@@ -155,10 +156,9 @@ def consents(issuer: str, patient: str, out: Path | None, data: Path | None) -> 
 
 
 def _write(content: bytes, out: Path | None) -> None:
-    if out is None:
-        click.echo(content, nl=False)
-    else:
-        out.write_bytes(content)
+    """What was told of people is for the eyes of whoever asked."""
+    with written_whole(STDOUT if out is None else str(out), private=True) as stream:
+        stream.write(content)
 
 
 def _broken(session: Session, kept: list[Mapping[str, tuple[int, str]]]) -> Iterator[Broken]:

@@ -16,10 +16,10 @@ STDOUT = "-"
 
 
 @contextlib.contextmanager
-def written_whole(name: str) -> Iterator[BinaryIO]:
+def written_whole(name: str, *, private: bool = False) -> Iterator[BinaryIO]:
     """A stream whose content stands under `name` only when the block ended well: a temporary file beside it,
-    synced and renamed. `-`, a pipe or a device is written straight through. A place that cannot be
-    written is wrong usage."""
+    synced and renamed; a `private` one that is new is for its owner's eyes alone. `-`, a pipe or a device is
+    written straight through. A place that cannot be written is wrong usage."""
     path = Path(name)
     if name == STDOUT or (path.exists() and not path.is_file()):
         with _straight(name) as stream:
@@ -34,7 +34,7 @@ def written_whole(name: str) -> Iterator[BinaryIO]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).chmod(_mode(path))
+        Path(temporary).chmod(_mode(path, private))
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -54,10 +54,12 @@ def _straight(name: str) -> Iterator[BinaryIO]:
         yield opened
 
 
-def _mode(path: Path) -> int:
+def _mode(path: Path, private: bool) -> int:
     # A temporary file is private; the finished one gets what the user's umask gives, or keeps what it had.
     if path.exists():
         return path.stat().st_mode & 0o777
+    if private:
+        return 0o600
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask

@@ -37,6 +37,7 @@ def test_the_trail_is_written_as_audit_events_that_fit_and_hold_nothing_of_a_not
     out = tmp_path / "trail.ndjson"
     done = run(lived_in, "export", "--issuer", ISSUER, "--out", str(out))
     assert done.exit_code == 0, done.output
+    assert out.stat().st_mode & 0o777 == 0o600
     text = out.read_text()
     events = [json.loads(line) for line in text.splitlines()]
     for event in events:
