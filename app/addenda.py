@@ -24,8 +24,10 @@ from app.tables import AddendumRow, ContactRow, SignatureRow, VersionRow
 from app.typed_text import sendable
 from app.words import DISCARDED, DRAFT, FINAL
 from mappings.fhir.addendum import Addendum, addendum_bundle
+from mappings.findings import Finding
+from mappings.library import Library
 from mappings.note_text import addendum_text
-from mappings.records import Contact, Signature
+from mappings.records import Contact, Note, Signature
 from mappings.seal import Seal, seal, statement_of, text_digest
 
 KIND, AUTHOR = "addendum", "author"
@@ -128,6 +130,19 @@ def shown(session: Session, actor: Actor, addendum_id: str) -> Shown:
     """One addendum of this launch's person, as it is signed. Raises NotAllowed, and NotFound for another
     person's, a draft of somebody else, and one to a note that stands in the wrong chart."""
     return _shown(session, actor, _visible(session, actor, addendum_id))
+
+
+def advice(
+    session: Session, actor: Actor, addendum_id: str, library: Library, now: datetime
+) -> tuple[Finding, ...]:
+    """What the language help says of an open addendum: wording, scope, copies, names of others. It never
+    holds. Raises as `shown`."""
+    row = _visible(session, actor, addendum_id)
+    contact = _contact(session, row)
+    service = contact.service.model_copy(update={"rationale": None}) if contact.service else None
+    asked = contact.model_copy(update={"note": Note(response=row.said), "service": service})
+    around = judging.around(session, row.issuer, row.patient, contact)
+    return tuple(each for each in around.judged(asked, library, now).findings if each.words)
 
 
 def sign(

@@ -105,6 +105,7 @@ def _write_page(contact_id: str, form: FormView) -> str:
 
 
 def _sign_page(shown: office.Shown, errors: dict[str, str] | None = None, stale: Stale | None = None) -> str:
-    return render_template(
-        "addendum/sign.html", shown=shown, form=FormView({}, LABELS, errors or {}), stale=stale
-    )
+    with kit().store.read() as session:
+        advice = office.advice(session, actor(), shown.id, kit().library, kit().now())
+    form = FormView({}, LABELS, errors or {})
+    return render_template("addendum/sign.html", shown=shown, form=form, stale=stale, advice=advice)

@@ -93,3 +93,21 @@ def test_a_signature_on_an_addendum_asks_for_the_pin(office: Office, note: str) 
     assert page.status_code == 422
     assert "PIN" in text(page)
     assert text(peer.get(f"/contacts/{note}")).count(WORDS) == 0
+
+
+def test_advice_on_the_words_of_an_addendum_stands_above_the_signature_and_holds_nothing(
+    office: Office, note: str
+) -> None:
+    peer = office.sit("rivera", MOSS)
+    address, digest = shown(peer, note, "He was noncompliant on Friday.")
+    page = text(peer.get(address))
+    assert "Before you sign: advice on wording" in page
+    assert "“noncompliant”" in page
+    peer.post(f"{address}/sign", {"digest": digest, "confirm": "yes"})
+    assert "Signed. The addendum stands beside the note." in text(peer.follow())
+
+
+def test_an_addendum_in_plain_words_comes_without_advice(office: Office, note: str) -> None:
+    peer = office.sit("rivera", MOSS)
+    address, _ = shown(peer, note)
+    assert "Before you sign" not in text(peer.get(address))
