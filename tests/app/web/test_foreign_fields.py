@@ -142,6 +142,10 @@ FORMS = {
         "opening.ask_person",
         {"record_number": ["MRN-70001"], "born": ["1990-02-03"], "reason": ["It could not wait."]},
     ),
+    "opening.review_anyway": Sent("lpha", None, "opening.ask_review", {"reason": ["It could not wait."]}),
+    "beside.preference": Sent(
+        "peer", MOSS, "beside.page", {"preference-language": ["Spanish"], "preference-on": DAY}
+    ),
     "beside.rights": Sent("peer", MOSS, "beside.page", {"rights-how": ["explained"], "rights-on": DAY}),
     "consents.record": Sent(
         "peer",
