@@ -78,6 +78,13 @@ if (form) {
   window.addEventListener("beforeunload", (event) => {
     if (dirty && !leaving) event.preventDefault();
   });
+
+  // Words typed while the page was still loading were heard by nobody.
+  window.addEventListener("load", () => {
+    const at = document.activeElement;
+    if (dirty || !form.contains(at) || !("defaultValue" in at) || at.value === at.defaultValue) return;
+    at.dispatchEvent(new Event("input", { bubbles: true }));
+  });
 }
 
 const first = document.querySelector("[data-focus]");
