@@ -99,8 +99,9 @@ def test_advice_on_the_words_of_an_addendum_stands_above_the_signature_and_holds
     office: Office, note: str
 ) -> None:
     peer = office.sit("rivera", MOSS)
-    address, digest = shown(peer, note, "He was noncompliant on Friday.")
+    address, digest = shown(peer, note, "He was noncompliant on Friday. He refused.")
     page = text(peer.get(address))
+    assert "“refused”: better “said no to”." in page
     assert "Before you sign: advice on wording" in page
     assert "“noncompliant”" in page
     peer.post(f"{address}/sign", {"digest": digest, "confirm": "yes"})
