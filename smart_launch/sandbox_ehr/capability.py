@@ -5,7 +5,7 @@ from typing import Any
 
 from .config import Config
 from .dates import instant
-from .parameters import COMMON, OWNED, PARAMETERS
+from .parameters import ADDED_ONLY, COMMON, OWNED, PARAMETERS
 from .scopes import LAUNCH_SCOPES
 
 CODE_METHODS = ["S256"]
@@ -139,7 +139,8 @@ def _security(config: Config) -> dict[str, Any]:
 
 def _resource(resource_type: str) -> dict[str, Any]:
     owned = resource_type in OWNED
-    interactions = _READS if owned else (*_READS, *_WRITES)
+    writes = ("create",) if resource_type in ADDED_ONLY else _WRITES
+    interactions = _READS if owned else (*_READS, *writes)
     parameters = PARAMETERS[resource_type]
     includes = [f"{resource_type}:{name}" for name, one in parameters.items() if one.kind == "reference"]
     described: dict[str, Any] = {

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from .faults import Fault
 from .striking import strike
+from .surface_faults import narrowed
 
 Document = dict[str, Any]
 _ENDPOINTS = (
@@ -47,7 +48,9 @@ def spoiled_openid(document: Document) -> Document:
 
 
 def spoiled_metadata(statement: Document) -> Document:
-    """Return the CapabilityStatement, lying when that is planned."""
+    """Return the CapabilityStatement, narrower or lying when that is planned."""
+    [whole] = statement["rest"]
+    statement = {**statement, "rest": [{**whole, "resource": narrowed(whole["resource"])}]}
     fault = strike("lying-metadata")
     if fault is None:
         return statement

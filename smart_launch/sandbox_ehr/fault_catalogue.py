@@ -96,6 +96,21 @@ _FHIR = (
         "A search result carries a Patient that does not match.",
         (text("patient", "pat-moss", "whose record"),),
     ),
+    Kind(
+        "unserved",
+        "fhir",
+        "Types are neither declared nor taken; with count null for as long as it is planned.",
+        (texts("types", ["Consent"], "types that this EHR does not serve"),),
+    ),
+    Kind(
+        "unsearched",
+        "fhir",
+        "Types are neither declared nor searched by one parameter, and no condition may use it.",
+        (
+            texts("types", ["Goal"], "types of which this parameter is not known"),
+            text("parameter", "identifier", "the search parameter"),
+        ),
+    ),
 )
 
 _AUTHORIZE = (

@@ -18,6 +18,7 @@ from .search_faults import spoiled
 from .store import Stored
 from .strict_json import read_json, write_json
 from .striking import strike
+from .surface_faults import refuse_beyond_surface
 from .tokens import BearerRefused
 from .transaction import run_bundle
 from .transport_faults import closed
@@ -38,6 +39,7 @@ def _planned_refusals() -> None:
         raise unauthorized(BearerRefused("The access token is over, says a planned fault.", "invalid_token"))
     if strike("scope-refused"):
         raise beyond_scope("The token carries no scope for this, says a planned fault.")
+    refuse_beyond_surface()
 
 
 @fhir_api.before_request

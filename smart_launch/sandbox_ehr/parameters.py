@@ -218,6 +218,30 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
         "encounter": _reference("item.encounter"),
         "priority": _token("priority"),
     },
+    "Consent": _IDENTIFIER
+    | _STATUS
+    | {
+        "patient": _reference("patient", only=PATIENT),
+        "category": _token("category"),
+        "scope": _token("scope"),
+        "date": _date("dateTime"),
+        "period": _date("provision.period"),
+        "organization": _reference("organization"),
+        "consentor": _reference("performer"),
+        "purpose": _token("provision.purpose"),
+        "security-label": _token("provision.securityLabel"),
+    },
+    "AuditEvent": {
+        "patient": _reference("agent.who", "entity.what", only=PATIENT),
+        "date": _date("recorded"),
+        "type": _token("type"),
+        "subtype": _token("subtype"),
+        "action": _token("action"),
+        "outcome": _token("outcome"),
+        "agent": _reference("agent.who"),
+        "entity": _reference("entity.what"),
+        "site": _token("source.site"),
+    },
     "Communication": _IDENTIFIER
     | _SUBJECT
     | _STATUS
@@ -238,6 +262,8 @@ RESULTS = ("_count", "_sort", "_include", "_format", "_total")
 OWNED = frozenset(
     {"Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Coverage"},
 )
+# Nobody changes or deletes what was written down of who did what.
+ADDED_ONLY = frozenset({"AuditEvent"})
 SHARED = frozenset({"Practitioner", "PractitionerRole", "Organization", "Location"})
 
 # The element that names the patient whose record a resource belongs to.
@@ -247,6 +273,7 @@ PATIENT_ELEMENT = {
     "EpisodeOfCare": "patient",
     "Task": "for",
     "Claim": "patient",
+    "Consent": "patient",
 } | dict.fromkeys(
     (
         "Condition",

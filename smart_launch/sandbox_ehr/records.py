@@ -12,7 +12,7 @@ from .references import Local, read_local, references
 from .scopes import Grant, Reach
 from .search import in_compartment, read_query
 from .store import AnyOf, Clause, Store, Stored, Window
-from .validation import check_resource, check_writable
+from .validation import check_resource, check_writable, refuse_change
 
 _VERB = {"c": "create", "r": "read", "u": "update", "d": "delete", "s": "search"}
 
@@ -104,6 +104,7 @@ class Records:
         nothing to update, 400 when the body carries another id.
         """
         checked = check_resource(resource, resource_type)
+        refuse_change(resource_type)
         self._reach(resource_type, "u")
         if checked.get("id") != resource_id:
             raise FhirError(
@@ -120,6 +121,7 @@ class Records:
     def delete(self, resource_type: str, resource_id: str, if_match: str | None = None) -> None:
         """Delete a resource; its versions stay readable. Deleting what is gone changes nothing."""
         check_writable(resource_type)
+        refuse_change(resource_type)
         self._reach(resource_type, "d")
         with self.store.database.transaction():
             before = self.store.read(resource_type, resource_id)

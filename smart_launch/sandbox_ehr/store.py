@@ -115,13 +115,15 @@ class Store:
     def patients_of(self, resource: dict[str, Any]) -> set[str]:
         """Return the ids of the patients in whose record a resource stands.
 
-        A Provenance stands in the records of its targets.
+        A Provenance stands in the records of its targets, an AuditEvent in those of the patients it names.
         """
         resource_type = resource["resourceType"]
         if resource_type == "Patient":
             return {resource["id"]} if "id" in resource else set()
         if resource_type == "Provenance":
             return self._patients_of_targets(resource)
+        if resource_type == "AuditEvent":
+            return self._patients_named(resource)
         element = resource.get(PATIENT_ELEMENT.get(resource_type, ""), {})
         local = read_local(element.get("reference", ""), self.base)
         return {local.id} if local and local.type == "Patient" else set()
@@ -151,6 +153,14 @@ class Store:
             elif target and not target.deleted:
                 found |= self.patients_of(target.resource)
         return found
+
+    def _patients_named(self, event: dict[str, Any]) -> set[str]:
+        named = [
+            local
+            for _, text in references(event.get("entity", []), "entity")
+            if (local := read_local(text, self.base))
+        ]
+        return {local.id for local in named if local.type == "Patient"}
 
     def _append(
         self, connection: Any, resource_type: str, resource_id: str, resource: dict[str, Any] | None

@@ -9,7 +9,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from pydantic import ValidationError
 
 from .outcomes import FhirError, Issue
-from .parameters import OWNED, PARAMETERS
+from .parameters import ADDED_ONLY, OWNED, PARAMETERS
 from .references import read_local, references
 
 _MOST_ISSUES = 20
@@ -48,6 +48,8 @@ _CODES: dict[str, dict[str, frozenset[str]]] = {
             "intent": "proposal plan directive order original-order reflex-order filler-order instance-order"
             " option",
         },
+        "Consent": {"status": "draft proposed active rejected inactive entered-in-error"},
+        "AuditEvent": {"action": "C R U D E", "outcome": "0 4 8 12"},
         "Claim": {
             "status": "active cancelled draft entered-in-error",
             "use": "claim preauthorization predetermination",
@@ -67,6 +69,7 @@ _TARGETS: dict[str, dict[str, frozenset[str]]] = {
     "CarePlan": {"subject": _SUBJECT},
     "ServiceRequest": {"subject": _SUBJECT | {"Location", "Device"}},
     "Condition": {"subject": _SUBJECT},
+    "Consent": {"patient": frozenset({"Patient"})},
     "Claim": {"patient": frozenset({"Patient"}), "provider": _PRACTITIONERS | {"Organization"}},
 }
 # Elements with a minimum of one that the library leaves optional or lets be empty.
@@ -74,6 +77,8 @@ _AT_LEAST_ONE = {
     "Claim": ("insurance",),
     "Provenance": ("target", "agent"),
     "DocumentReference": ("content",),
+    "Consent": ("category",),
+    "AuditEvent": ("agent",),
 }
 
 
@@ -115,6 +120,14 @@ def check_writable(resource_type: str) -> None:
             "not-supported",
             f"{resource_type} is kept by this EHR itself and may not be written by an app:"
             " find the existing one by search and refer to it.",
+        )
+
+
+def refuse_change(resource_type: str) -> None:
+    """Refuse (405) to change or delete what is only ever added to."""
+    if resource_type in ADDED_ONLY:
+        raise FhirError(
+            405, "not-supported", f"{resource_type} is only ever added to: what was written down stays."
         )
 
 

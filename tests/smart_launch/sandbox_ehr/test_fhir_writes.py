@@ -356,3 +356,51 @@ def test_update_makes_no_new_resource(
     made = office.call("POST", "/Encounter", bearer, json=encounter).json()
     other = office.call("PUT", "/Encounter/enc-visit-70002", bearer, json=made)
     assert other.status_code == 400
+
+
+EVENT = {
+    "resourceType": "AuditEvent",
+    "type": {"code": "rest"},
+    "recorded": "2026-11-20T15:00:00.250Z",
+    "agent": [{"requestor": True, "who": {"display": "Somebody"}}],
+    "source": {"observer": {"display": "A system"}},
+    "entity": [{"what": {"reference": "Patient/pat-moss"}}],
+}
+
+
+def test_what_was_written_of_who_did_what_is_only_ever_added_to(
+    office: Office, bearer: dict[str, str]
+) -> None:
+    made = office.call("POST", "/AuditEvent", bearer, json=EVENT)
+    assert made.status_code == 201, made.text
+    place, body = f"/AuditEvent/{made.json()['id']}", made.json()
+    match = {"If-Match": 'W/"1"'}
+    assert office.call("PUT", place, bearer, json=body, headers=match).status_code == 405
+    assert office.call("DELETE", place, bearer).status_code == 405
+    found = office.call(
+        "GET", "/AuditEvent?patient=pat-moss&date=ge2026-11-20T15:00:00Z&date=lt2026-11-20T15:00:01Z", bearer
+    )
+    assert [one["resource"]["id"] for one in found.json()["entry"]] == [body["id"]]
+    other = office.call("GET", "/AuditEvent?patient=pat-farrell", bearer).json()
+    assert "entry" not in other
+
+
+def test_a_consent_needs_its_category_and_is_found_by_its_identifier(
+    office: Office, bearer: dict[str, str]
+) -> None:
+    consent = {
+        "resourceType": "Consent",
+        "identifier": [{"system": "https://a.example/consent", "value": "7"}],
+        "status": "active",
+        "scope": {"coding": [{"code": "patient-privacy"}]},
+        "category": [{"coding": [{"code": "IDSCL"}]}],
+        "patient": {"reference": "Patient/pat-moss"},
+        "policy": [{"uri": "https://a.example/policy"}],
+    }
+    without = {name: value for name, value in consent.items() if name != "category"}
+    assert office.call("POST", "/Consent", bearer, json=without).status_code == 422
+    headers = {"If-None-Exist": "identifier=https%3A%2F%2Fa.example%2Fconsent%7C7"}
+    statuses = [
+        office.call("POST", "/Consent", bearer, json=consent, headers=headers).status_code for _ in range(2)
+    ]
+    assert statuses == [201, 200]
