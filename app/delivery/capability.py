@@ -11,6 +11,12 @@ from smart_launch import scopes
 from smart_launch.profile import FhirFacts
 
 ACTIONS = {"c": "create", "u": "update"}
+# By what a resource of ours is looked for, the best first: by its identifier, else among all of its person.
+# Two types carry none (R4): a signature is looked for by what was signed, a line of the trail by its time.
+LOOKED_FOR_BY = ("identifier", "patient", "subject")
+WITHOUT_IDENTIFIER: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"Provenance": ("target",), "AuditEvent": ("date", "patient")}
+)
 
 
 @dataclass(frozen=True)
@@ -105,9 +111,33 @@ class Capability:
         Bundle sent to a server that knows none is stored by some as a mere Bundle."""
         return self.facts.transaction is True and self.override.transaction is not False
 
+    def why_not_created(self, resource_type: str) -> str | None:
+        """Why a resource of this type is not created there once and no more, in words; None when it is."""
+        return self.why_not(resource_type, "c") or self.why_not_once(resource_type)
+
+    def look_by(self, resource_type: str) -> str | None:
+        """The search parameter by which a resource of this type is looked for there: the first that the EHR
+        lists or, where it lists none at all, that R4 has. None where it lists others alone."""
+        facts = self.facts.resource(resource_type)
+        listed = None if facts is None else facts.search_params
+        ways = WITHOUT_IDENTIFIER.get(resource_type, LOOKED_FOR_BY)
+        return next((one for one in ways if listed is None or one in listed), None)
+
+    def why_not_once(self, resource_type: str) -> str | None:
+        """Why nobody could tell after a lost answer whether a resource of this type stands there, in words;
+        None where it can be looked for. What cannot be looked for is not sent: it might be doubled."""
+        if self.look_by(resource_type) is not None:
+            return None
+        ways = WITHOUT_IDENTIFIER.get(resource_type, LOOKED_FOR_BY)
+        return (
+            f"the EHR lists no search of {resource_type} by {' or '.join(ways)}, so that after a lost answer "
+            "nobody could tell whether it stands there"
+        )
+
     def conditional_create(self, resource_type: str) -> bool:
-        """True when a create may carry If-None-Exist and is then done once only."""
-        if self.override.conditional_create is False:
+        """True when a create may carry If-None-Exist and is then done once only. Where the EHR lists no
+        search by identifier the condition would be refused, or hold for whatever else it has."""
+        if self.override.conditional_create is False or self.look_by(resource_type) != "identifier":
             return False
         facts = self.facts.resource(resource_type)
         return facts is not None and facts.conditional_create is True

@@ -37,8 +37,9 @@ _NO_IDENTIFIER = frozenset({"Provenance", "AuditEvent"})
 @dataclass(frozen=True)
 class Step:
     """One request: its key is the same for the same resource of the same delivery, always. `find` is the
-    search (`identifier=...`, encoded) under which the resource stands once it was taken. A `mark` changes the
-    elements that it names in what is found so, but for what carries the identifier `but` (system|value)."""
+    search (`identifier=...`, encoded) under which the resource stands once it was taken; `by` the search
+    parameter by which it is looked for there. A `mark` changes the elements that it names in what is found
+    so, but for what carries the identifier `but` (system|value)."""
 
     key: str
     way: Way
@@ -48,6 +49,7 @@ class Step:
     find: str
     conditional: bool = False
     but: str = ""
+    by: str = "identifier"
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def plan_delivery(kind: str, payload: Mapping[str, Any], capability: Capability)
     if anchor["fullUrl"] in denied:
         return Hold(_held_words(kind, denied[anchor["fullUrl"]]))
     changing = _changing(kind, entries, anchor, capability)
-    if capability.transaction and not denied and not changing:
+    if capability.transaction and not denied and not changing and _all_conditional(entries, capability):
         return Plan((_transaction(payload, anchor), *_superseding(anchor, capability)))
     plan = _singles(kind, entries, denied, anchor, capability, changing)
     if isinstance(plan, Hold):
@@ -162,20 +164,26 @@ def _changing(kind: str, entries: Sequence[Json], anchor: Json, capability: Capa
     return frozenset(one for one in wanted - _NO_IDENTIFIER if capability.why_not(one, "u") is None)
 
 
+def _all_conditional(entries: Sequence[Json], capability: Capability) -> bool:
+    """Whether each create of a transaction may carry its condition: one that the EHR cannot search by
+    identifier would have the whole Bundle refused."""
+    return all(capability.look_by(_type(one)) == "identifier" for one in entries if _find(one))
+
+
 def _superseding(anchor: Json, capability: Capability) -> Iterator[Step]:
     """The earlier versions of a note that replaces them, marked as superseded where the EHR allows it."""
     resource = anchor["resource"]
     replaced = [one for one in resource.get("relatesTo", ()) if one.get("code") == "replaces"]
     series = [one["target"]["identifier"] for one in replaced if "identifier" in one.get("target", {})]
-    if resource["resourceType"] != "DocumentReference" or capability.why_not("DocumentReference", "u"):
+    if resource["resourceType"] != "DocumentReference" or _why_not_marked("DocumentReference", capability):
         return
-    own = resource["identifier"][0]
+    own, by = resource["identifier"][0], capability.look_by("DocumentReference") or ""
     for each in series:
         find = f"identifier={_token(each)}"
         said = {name: resource[name] for name in ("resourceType", "subject")} | {"status": "superseded"}
         but = f"{own['system']}|{own['value']}"
         key = f"mark DocumentReference {find}"
-        yield Step(key, "mark", "DocumentReference", anchor["fullUrl"], said, find, but=but)
+        yield Step(key, "mark", "DocumentReference", anchor["fullUrl"], said, find, but=but, by=by)
 
 
 def _withdrawal(payload: Mapping[str, Any], capability: Capability) -> Plan | Hold:
@@ -183,10 +191,11 @@ def _withdrawal(payload: Mapping[str, Any], capability: Capability) -> Plan | Ho
     for each in payload.get("entry", ()):
         resource = each["resource"]
         kind, find = resource["resourceType"], each["request"]["url"].partition("?")[2]
-        why = capability.why_not(kind, "u")
+        why = _why_not_marked(kind, capability)
         if why is None:
             said = {name: value for name, value in resource.items() if name != "identifier"}
-            steps.append(Step(f"mark {kind} {find}", "mark", kind, f"mark:{kind}", said, find))
+            by = capability.look_by(kind) or ""
+            steps.append(Step(f"mark {kind} {find}", "mark", kind, f"mark:{kind}", said, find, by=by))
         elif kind == "DocumentReference":
             return Hold(
                 f"This EHR does not let a note be marked as entered in error from outside: {why}. Have it "
@@ -195,6 +204,10 @@ def _withdrawal(payload: Mapping[str, Any], capability: Capability) -> Plan | Ho
         else:
             left.append(NotSent(kind, f"mark:{kind}", why))
     return Plan(tuple(steps), tuple(left))
+
+
+def _why_not_marked(resource_type: str, capability: Capability) -> str | None:
+    return capability.why_not(resource_type, "u") or capability.why_not_once(resource_type)
 
 
 def _type(entry: Json) -> str:
@@ -206,7 +219,7 @@ def _find(entry: Json) -> str:
 
 
 def _why_not(entry: Json, kind: str, capability: Capability) -> str | None:
-    why = capability.why_not(_type(entry), "c")
+    why = capability.why_not_created(_type(entry))
     if why is None and kind in CHANGING and _type(entry) == ANCHORS[kind]:
         return capability.why_not(_type(entry), "u")
     return why
@@ -256,6 +269,7 @@ def _single(entry: Json, changing: frozenset[str], gone: frozenset[str], capabil
         resource=without(entry["resource"], gone) or {},
         find=find,
         conditional=bool(find) and capability.conditional_create(resource_type),
+        by=capability.look_by(resource_type) or "",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from app.delivery.capability import Capability, Override
+from app.delivery.capability import WITHOUT_IDENTIFIER, Capability, Override
 from app.delivery.plan import ANCHORS, CHANGING
 from app.delivery.probed import Line, line
 from app.ehr_uses import READ, WRITTEN, Use
@@ -13,7 +13,6 @@ from smart_launch.profile import FhirFacts
 
 READING, WRITING, DELIVERED = "Reading", "Writing", "What is delivered"
 _KINDS = {"note": "Notes", "plan": "Plan entries", "episode": "Admissions", "claim": "Claims"}
-_ATTESTS = frozenset({"Provenance"})
 
 
 def reading(facts: FhirFacts, asked: Sequence[str]) -> Iterator[Line]:
@@ -67,14 +66,14 @@ def _read(facts: FhirFacts, use: Use) -> Line:
 
 def _delivered(capability: Capability, kind: str) -> Line:
     anchor, essential = ANCHORS[kind], kind == "note"
-    why = capability.why_not(anchor, "c")
+    why = capability.why_not_created(anchor)
     if why is None and kind in CHANGING:
         why = capability.why_not(anchor, "u")
     if why is not None:
         step = f"{_KINDS[kind]} are held here, ready for export."
         return line(DELIVERED, _KINDS[kind], "not", f"{_sentence(why)}", step, essential)
     parts = [use for use in WRITTEN if use.kind == kind]
-    behind = [use for use in parts if capability.why_not(use.resource, "c")]
+    behind = [use for use in parts if capability.why_not_created(use.resource)]
     if not behind:
         return line(DELIVERED, _KINDS[kind], "works", "The whole record goes into the chart.")
     left = "; ".join(f"{use.resource}: {use.without}" for use in behind)
@@ -86,11 +85,28 @@ def _delivered(capability: Capability, kind: str) -> Line:
 def _transaction(capability: Capability) -> Line:
     function = "A record in one piece (transaction)"
     if capability.transaction:
-        return line(WRITING, function, "works", "It declares transactions.")
+        return _whole(capability, function)
     stated = capability.facts.transaction
     why = "The operator says no." if stated else "It declares none."
     return line(
         WRITING, function, "otherwise", f"{why} The parts go one after the other, in the order of reference."
+    )
+
+
+def _whole(capability: Capability, function: str) -> Line:
+    apart = [
+        use.resource
+        for use in WRITTEN
+        if use.resource not in WITHOUT_IDENTIFIER
+        and capability.why_not_created(use.resource) is None
+        and capability.look_by(use.resource) != "identifier"
+    ]
+    if not apart:
+        return line(WRITING, function, "works", "It declares transactions.")
+    listed = ", ".join(apart)
+    why = f"It declares transactions, but lists no search by identifier for {listed}: a record with one of "
+    return line(
+        WRITING, function, "otherwise", f"{why}these goes part after part, in the order of reference."
     )
 
 
@@ -107,24 +123,22 @@ def _written(capability: Capability, use: Use) -> Line:
 
 
 def _once(capability: Capability, use: Use) -> Line:
-    if use.resource in _ATTESTS:
-        return _searched(capability, use, "It carries no identifier and is looked for by what it is about.")
+    unsure = capability.why_not_once(use.resource)
+    if unsure is not None:
+        step = f"Ask the EHR for such a search. Without it {use.without}."
+        return line(WRITING, use.resource, "not", _sentence(unsure), step)
     if capability.conditional_create(use.resource):
         return line(WRITING, use.resource, "works", "Taken, and once only (conditional create).")
-    return _searched(capability, use, "No conditional create: it is looked for before it is sent again.")
+    return _looked_for(capability, use)
 
 
-def _searched(capability: Capability, use: Use, why: str) -> Line:
-    facts = capability.facts.resource(use.resource)
-    known = facts.search_params if facts else None
-    lacking = [name for name in use.searches if known is not None and name not in known]
-    if lacking:
-        return line(
-            WRITING, use.resource, "otherwise",
-            f"Taken, but it lists no search by {', '.join(lacking)}: after an answer that was lost "
-            "nobody can tell whether it stands there, and a person must look.",
-            "Ask the EHR for this search parameter.",
-        )  # fmt: skip
+def _looked_for(capability: Capability, use: Use) -> Line:
+    if use.resource in WITHOUT_IDENTIFIER:
+        why = "It carries no identifier and is looked for by what it is about."
+    elif capability.look_by(use.resource) == "identifier":
+        why = "No conditional create: it is looked for before it is sent again."
+    else:
+        why = "No search by identifier: it is looked for among what the person has before it is sent."
     return line(WRITING, use.resource, "works", f"Taken. {why}")
 
 

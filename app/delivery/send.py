@@ -12,11 +12,16 @@ from app.delivery.plan import Json, Step
 from smart_launch.fhir_client import FhirClient, OutcomeUnknown
 
 # Which record and whose: what a mark is found by, and never changes.
-_NOT_MARKED = frozenset({"resourceType", "identifier", "subject", "for"})
+_NOT_MARKED = frozenset({"resourceType", "identifier", "subject", "for", "patient"})
+_MOST_AT_ONCE = "200"
 
 
 class Several(Exception):
     """More than one resource stands under an identifier of ours: people must look, nothing more is sent."""
+
+
+class TooMany(Several):
+    """More stands there than could be looked through: whether a record of ours is among it is not known."""
 
 
 class OfSomebodyElse(Several):
@@ -66,9 +71,9 @@ def look(client: FhirClient, step: Step, body: bytes, request_id: str) -> list[S
         # It looks before it changes anything, each time.
         return None
     found = (
-        _attestation(client, body, request_id)
+        _attestation(client, step.by, body, request_id)
         if step.way == "attest"
-        else _one(client, json.loads(body), step.find, request_id)
+        else _one(client, json.loads(body), step.find, request_id, step.by)
     )
     return None if found is None else [_stands(step.full_url, found)]
 
@@ -109,7 +114,7 @@ def _look_for_bundle(client: FhirClient, step: Step, body: bytes, request_id: st
 
 
 def _upsert(client: FhirClient, step: Step, body: bytes, request_id: str) -> Stands:
-    found = _one(client, json.loads(body), step.find, request_id)
+    found = _one(client, json.loads(body), step.find, request_id, step.by)
     if found is None:
         return _create(client, step, body, request_id)
     place = f"{step.resource_type}/{found['id']}"
@@ -126,7 +131,7 @@ def _mark(client: FhirClient, step: Step, body: bytes, request_id: str) -> list[
     the rest stays as the EHR holds it. What was never taken stays away."""
     said = json.loads(body)
     wanted = {name: value for name, value in said.items() if name not in _NOT_MARKED}
-    found = client.search(step.resource_type, parse_qsl(step.find), request_id=request_id).matches
+    found = _search(client, said, step.find, request_id, step.by)
     ours = [one for one in found if _carries(one, step.find) and not (step.but and _has(one, step.but))]
     for one in ours:
         _refuse_another_persons(one, said)
@@ -162,12 +167,11 @@ def _create(client: FhirClient, step: Step, body: bytes, request_id: str) -> Sta
     return Stands(step.full_url, str(answer.location), answer.version_id, answer.status == 201)
 
 
-def _one(client: FhirClient, sent: Json, find: str, request_id: str) -> Json | None:
+def _one(client: FhirClient, sent: Json, find: str, request_id: str, by: str = "identifier") -> Json | None:
     if not find:
         return None
     resource_type = sent["resourceType"]
-    found = client.search(resource_type, parse_qsl(find), request_id=request_id).matches
-    ours = [one for one in found if _carries(one, find)]
+    ours = [one for one in _search(client, sent, find, request_id, by) if _carries(one, find)]
     if len(ours) > 1:
         names = ", ".join(f"{resource_type}/{one.get('id')}" for one in ours)
         raise Several(
@@ -177,6 +181,27 @@ def _one(client: FhirClient, sent: Json, find: str, request_id: str) -> Json | N
     if ours:
         _refuse_another_persons(ours[0], sent)
     return ours[0] if ours else None
+
+
+def _search(client: FhirClient, sent: Json, find: str, request_id: str, by: str) -> Sequence[Json]:
+    """What stands there under the identifier or, where the EHR cannot be asked so, everything of this type of
+    the person that the record is about. Raises TooMany where that does not come to an end."""
+    asked = parse_qsl(find)
+    if by != "identifier":
+        asked = [(by, whose) for whose in sorted(_whose(sent))[:1]] + [("_count", _MOST_AT_ONCE)]
+    return _whole(client, sent["resourceType"], asked, request_id)
+
+
+def _whole(
+    client: FhirClient, resource_type: str, asked: Sequence[tuple[str, str]], request_id: str
+) -> Sequence[Json]:
+    answer = client.search(resource_type, asked, request_id=request_id)
+    if not answer.complete:
+        raise TooMany(
+            f"The EHR shows more {resource_type} than can be looked through, so it is not known whether this "
+            "record stands there. Have somebody look for it in the chart; tell your administrator."
+        )
+    return answer.matches
 
 
 def _refuse_another_persons(found: Json, sent: Json) -> None:
@@ -205,12 +230,12 @@ def _has(resource: Json, wanted: str | None) -> bool:
     return any(f"{one.get('system', '')}|{one.get('value', '')}" == wanted for one in listed)
 
 
-def _attestation(client: FhirClient, body: bytes, request_id: str) -> Json | None:
+def _attestation(client: FhirClient, by: str, body: bytes, request_id: str) -> Json | None:
     ours = json.loads(body)
     target = next((t["reference"] for t in ours.get("target", ()) if "reference" in t), "")
     if not target or target.startswith("urn:"):
         return None
-    found = client.search("Provenance", {"target": target}, request_id=request_id).matches
+    found = _whole(client, "Provenance", [(by, target)], request_id)
     return next((one for one in found if _same_signature(ours, one)), None)
 
 

@@ -388,3 +388,48 @@ def test_an_amended_note_brings_its_own_times_to_the_encounter_that_stands(ehr: 
     assert there["length"]["value"] == 45
     assert states(ehr) == [outbox.IN_CHART] * 2
     assert ehr.counted() == WHOLE | {"DocumentReference": 2, "Provenance": 4, "Task": 2}
+
+
+def declared_without(made: House, *types: str, parameter: str = "identifier") -> None:
+    made.fault("unsearched", types=list(types), parameter=parameter, count=None)
+    made.ehrs.profiles.forget("sandbox")
+
+
+@pytest.mark.parametrize("fault", ["", "drop-after-commit", "fail-after-commit", "down"])
+def test_a_type_that_cannot_be_searched_by_identifier_is_looked_for_among_those_of_its_person(
+    ehr: House, fault: str
+) -> None:
+    declared_without(ehr, "Goal", "Task")
+    ehr.ehr()
+    ehr.add_note()
+    if fault:
+        ehr.fault(fault, count=3)
+    ehr.deliver(rounds=40)
+    assert states(ehr) == [outbox.IN_CHART]
+    assert ehr.counted() == WHOLE
+    assert len(ehr.all_of("Goal")) == 1
+
+
+def test_what_nobody_could_find_again_is_not_sent_and_the_reason_is_told(ehr: House) -> None:
+    ehr.fault("unsearched", types=["Provenance"], parameter="target", count=None)
+    ehr.ehr()
+    ehr.add_note()
+    ehr.deliver()
+    [line] = ehr.lines()
+    left = {one["type"]: one["reason"] for one in line.result["not_sent"]}
+    assert "lists no search of Provenance by target" in left["Provenance"]
+    assert ehr.counted() == {**WHOLE, "Provenance": 0}
+
+
+def test_more_than_can_be_looked_through_is_left_to_people(
+    ehr: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared_without(ehr, "DocumentReference")
+    found = ehr.ehr()
+    whole = found.client.search
+    short = staticmethod(lambda *given, **named: replace(whole(*given, **named), complete=False))
+    monkeypatch.setattr(type(found.client), "search", short)
+    ehr.add_note()
+    [report] = ehr.worker().drain()
+    assert report.state == outbox.HELD
+    assert "than can be looked through" in report.reason

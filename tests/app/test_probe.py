@@ -127,6 +127,23 @@ def test_whatever_the_ehr_says_of_itself_the_probe_ends_in_a_report(at, fault):
     assert all(one.why for one in report.lines)
 
 
+def test_at_an_ehr_that_cannot_be_searched_by_identifier_it_says_how_a_record_goes(at):
+    at.fault("unsearched", types=["Goal"], count=None)
+    report = probed(at)
+    assert "among what the person has" in said(report, "Goal", "Writing").why
+    whole = said(report, "A record in one piece (transaction)")
+    assert whole.answer == "otherwise"
+    assert "by identifier for Goal" in whole.why
+
+
+def test_what_could_not_be_found_again_is_said_to_stay_here(at):
+    at.fault("unsearched", types=["Provenance"], parameter="target", count=None)
+    report = probed(at)
+    assert said(report, "Provenance", "Writing").answer == "not"
+    assert "nobody could tell" in said(report, "Provenance", "Writing").why
+    assert "Provenance" in said(report, "Notes").why
+
+
 def test_an_ehr_that_is_away_is_said_to_be_away():
     away = replace(_issuer("http://127.0.0.1:1/fhir"))
     with http_session(tries=1) as http:
