@@ -5,8 +5,6 @@ The form is that of the intake record: one JSON object a record, field names fix
 missing is a finding of a rule and no reason to refuse the line. Codes are plain text for the same reason.
 """
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -133,6 +131,9 @@ class Part(BaseModel):
         validate_by_alias=True,
         serialize_by_alias=True,
         arbitrary_types_allowed=False,
+        # Each kind is built when a record of it is first read: most inputs have few kinds, and most parts
+        # are only read inside of another.
+        defer_build=True,
     )
 
 

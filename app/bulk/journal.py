@@ -12,10 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from app.bulk.index import Index, begin
-from app.bulk.work import Outcome
+from app.bulk.outcomes import Outcome
 
 _SCHEMA = """
 CREATE TABLE chunk (chunk INTEGER PRIMARY KEY);
@@ -146,6 +144,9 @@ def asked_of(out: Path) -> dict[str, Any] | None:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
+    # Only a run that can go on needs it; `check` starts sooner without.
+    from filelock import FileLock, Timeout
+
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)

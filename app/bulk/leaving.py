@@ -43,6 +43,9 @@ class Departure:
     reasons: tuple[Reason, ...] = ()
 
 
+LEAVES = Departure("leaves")
+
+
 def departure(record: Contact | PlanEntry, judgement: Judgement, library: Library) -> Departure:
     """Whether a judged record may leave: a contact when it is finished, ready for signing and carries every
     signature that the rules ask for on its current version; a plan entry when it is ready for signing."""
@@ -51,7 +54,7 @@ def departure(record: Contact | PlanEntry, judgement: Judgement, library: Librar
     if record.kind == "contact" and record.status in _NOTHING_TO_SEND:
         return Departure("left-out", (Reason(_NOTHING_TO_SEND[str(record.status)], ""),))
     reasons = tuple(_reasons(record, judgement, library))
-    return Departure("held", reasons) if reasons else Departure("leaves")
+    return Departure("held", reasons) if reasons else LEAVES
 
 
 def claim_reasons(judgement: Judgement) -> tuple[Reason, ...]:

@@ -18,7 +18,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from app.bulk.work import Order, Outcome, texts_of, worker_of
+from app.bulk.outcomes import Order, Outcome
+from app.bulk.work import texts_of, worker_of
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor

@@ -10,9 +10,9 @@ from typing import Any, Protocol, TypeVar
 
 from app.bulk.journal import Journal
 from app.bulk.lines import Block, Source, blocks
+from app.bulk.outcomes import Order, Outcome
 from app.bulk.pool import Pool
 from app.bulk.rows import Rows, rows_of
-from app.bulk.work import Order, Outcome
 from mappings.intake import Refusal, write_record
 from mappings.records import Record
 

@@ -64,7 +64,8 @@ def check(
     """
     from app.bulk import run
     from app.bulk.journal import Journal
-    from app.bulk.work import OUT, Order, worker_of
+    from app.bulk.outcomes import OUT, Order
+    from app.bulk.work import worker_of
 
     library = load_library(site)
     known = known_records(data)

@@ -108,7 +108,7 @@ def map_records(
     reported on standard error. Inputs may be of any size; a run that was stopped goes on with --resume.
     """
     from app.bulk import run
-    from app.bulk.work import Order
+    from app.bulk.outcomes import Order
 
     written = {"out": out, "claims": claims, "report": report, "refused": refused}
     _require_usage(written, dry_run, old, form, resume, files)
@@ -230,7 +230,7 @@ def _beside(out: Path, asked: Mapping[str, Any], resume: bool) -> AbstractContex
 
 
 def _write(journal: Journal, out: str, claims: str | None, report: str | None, as_json: bool) -> None:
-    from app.bulk.work import CLAIMS, OUT
+    from app.bulk.outcomes import CLAIMS, OUT
 
     with written_whole(out) as stream:
         stream.writelines(journal.pieces(OUT))
@@ -241,7 +241,7 @@ def _write(journal: Journal, out: str, claims: str | None, report: str | None, a
 
 
 def _report(journal: Journal, name: str | None, as_json: bool) -> None:
-    from app.bulk.work import REPORT
+    from app.bulk.outcomes import REPORT
 
     lines = _told(journal.pieces(REPORT), as_json)
     if name is None:
@@ -271,7 +271,7 @@ def _words(reason: Mapping[str, Any]) -> str:
 def _differences(journal: Journal, old: Sequence[str], as_json: bool) -> None:
     """What would change, by identifier: all of it as JSON, else what is not the same, and how many are."""
     from app.bulk.changes import NoBundle, changes
-    from app.bulk.work import CLAIMS, OUT
+    from app.bulk.outcomes import CLAIMS, OUT
 
     new = journal.folder / "new.ndjson"
     with new.open("wb") as stream:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from app.bulk.leaving import Reason, claim_reasons, departure
-from app.bulk.work import Line
+from app.bulk.mapped import Line
 from mappings.claim_forms import unready
 from mappings.claims import draft_claims, filed_elsewhere
 from mappings.fhir.bundle import ChartLinks, NotFit, contact_bundle, plan_bundle

@@ -1,0 +1,68 @@
+"""What is asked of every group of records, and what it gives."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from app.bulk.lines import Source
+
+OUT, CLAIMS, REPORT = "out", "claims", "report"
+
+
+class Piece(NamedTuple):
+    """Something to be written: where to, its place among the others there, and its bytes."""
+
+    stream: str
+    section: int
+    program: str
+    person: str
+    day: str
+    code: str
+    number: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked of every group: check or map, how, and by which rules; `source` say where lines stand.
+
+    `digest` is that of the library, so that a worker elsewhere with other rules is found out. A dry run tells
+    of everything and keeps no Bundle. `us_core` is the version of US Core whose form is asked for, None where
+    a Bundle is to be right for all of them.
+    """
+
+    sources: tuple[Source, ...]
+    site: Path | None
+    digest: str
+    now: datetime
+    mapping: bool
+    form: str = "json"
+    everything: bool = False
+    dry: bool = False
+    us_core: str | None = None
+
+
+@dataclass
+class Outcome:
+    """What one group gave: the pieces, and how many of what."""
+
+    chunk: int
+    records: int
+    pieces: list[Piece] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def at(stream: str, number: int, data: bytes, section: int = 0) -> Piece:
+    """A piece whose place among the others is that of a record."""
+    return Piece(stream, section, "", "", "", "", number, data)
+
+
+def json_bytes(data: Mapping[str, Any]) -> bytes:
+    """One JSON object on one line, in the order given, letters as they are."""
+    return json.dumps(data, ensure_ascii=False, separators=(", ", ": ")).encode() + b"\n"
