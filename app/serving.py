@@ -99,12 +99,14 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         """The application, made in the worker process; the delivery thread starts with it."""
         from app.logs import to_standard_error
         from app.service import create_app
+        from app.store import open_store
         from smart_launch.fhir_client import http_session
 
         to_standard_error()
         turns = Turns()
         http = http_session(waiting=turns.let_go)
-        app = create_app(self._settings, http=http, counts=self._counts)
+        store = open_store(self._settings, waiting=turns.let_go)
+        app = create_app(self._settings, http=http, store=store, counts=self._counts)
         app.wsgi_app = turns.around(app.wsgi_app)  # type: ignore[method-assign, assignment]  # WSGI of Flask
         if self._deliver:
             self._stop = _start_delivering(app)

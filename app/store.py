@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from sqlalchemy import Engine, Executable, Result, create_engine, event, make_ur
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
+from app.on_disk import OnDisk, Waiting
 from app.settings import Settings
 
 # SQLite 3.7.0 to 3.51.2 can corrupt a WAL database when two connections write and checkpoint at once.
@@ -29,9 +30,11 @@ Found = TypeVar("Found")
 
 
 class FairLock:
-    """A lock that serves threads in the order of their coming; not to be taken twice by one thread."""
+    """A lock that serves threads in the order of their coming; not to be taken twice by one thread. `waiting`
+    makes a context that is held while a thread stands in line."""
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: Waiting = nullcontext) -> None:
+        self._waiting_so = waiting
         self._guard = threading.Lock()
         self._waiting: deque[threading.Lock] = deque()
         self._holder: int | None = None
@@ -48,7 +51,8 @@ class FairLock:
                 turn.acquire()
                 self._waiting.append(turn)
         if turn is not None:
-            self._wait(turn)
+            with self._waiting_so():
+                self._wait(turn)
             self._holder = threading.get_ident()
         return self
 
@@ -116,23 +120,30 @@ def rows(session: Session, statement: Executable, **values: object) -> Result[An
 class Store:
     """One open database. Threads may share it; each block is a transaction of its own."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, waiting: Waiting = nullcontext) -> None:
         self.engine = engine
         self._reader = engine.execution_options(**{_WRITES: False})
         self._writer = engine.execution_options(**{_WRITES: True})
         self._passing = engine.execution_options(**{_WRITES: True, _LASTING: False})
-        self._line = FairLock()
+        self._line = FairLock(waiting)
+        journal = Path(f"{engine.url.database}-wal") if _by_wal() else None
+        self._disk = OnDisk(journal, waiting) if journal else None
         self._moment = _Moment()
 
     @contextmanager
-    def write(self, *, lasting: bool = True) -> Iterator[Session]:
+    def write(self, *, lasting: bool = True, together: bool = False) -> Iterator[Session]:
         """One writing transaction: committed when the block ends, rolled back when it raises. What need not
         outlive a failing machine is not waited for until the disk has it: it is there for everybody at once,
-        and on the disk with the next that is `lasting`."""
-        engine = self._writer if lasting else self._passing
+        and on the disk with the next that is `lasting`. What many write at the same time is waited for
+        `together`: others may see it a moment before it is on the disk, but the block ends only then, and
+        meanwhile the next may write. Nothing that goes out to another system may be read in that moment."""
+        disk = self._disk if together else None
+        engine = self._writer if lasting and disk is None else self._passing
         try:
             with self._line, Session(engine, expire_on_commit=False) as session, session.begin():
                 yield session
+            if disk is not None:
+                disk.reached()
         finally:
             self._moment.pass_by()
 
@@ -185,10 +196,11 @@ class Store:
         self.close()
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, waiting: Waiting = nullcontext) -> Store:
     """The store of this installation; makes `data_dir` when it is not there. The schema is brought up by
-    `app.migrations.upgrade`. Raises ValueError for a database other than a SQLite file."""
-    return Store(open_engine(settings.database))
+    `app.migrations.upgrade`. `waiting` makes a context that is held while a thread waits for the disk or for
+    others that write. Raises ValueError for a database other than a SQLite file."""
+    return Store(open_engine(settings.database), waiting)
 
 
 def open_engine(url: str) -> Engine:
@@ -225,6 +237,10 @@ def journal_mode(version: tuple[int, ...]) -> str:
     return "WAL" if version >= SAFE_WAL else "DELETE"
 
 
+def _by_wal() -> bool:
+    return journal_mode(sqlite_module().sqlite_version_info) == "WAL"
+
+
 def _prepare(connection: Any, _record: object) -> None:
     # The driver must not open transactions by itself: _begin says which kind it is to be.
     connection.isolation_level = None
@@ -253,6 +269,6 @@ def _begin(connection: Connection) -> None:
     below: Any = connection.connection.dbapi_connection
     below.execute(f"PRAGMA query_only={0 if writes else 1}")
     # Less than FULL is sound in WAL alone: elsewhere a failing machine could leave a broken file.
-    full = lasting or journal_mode(sqlite_module().sqlite_version_info) != "WAL"
+    full = lasting or not _by_wal()
     below.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
     below.execute("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -126,9 +126,10 @@ def burst(
     ):
         people = [Person(port) for _ in range(launches)]
         asyncio.run(_sign_in(people, ehr))
-        before = [_processor(one) for one in (ours, theirs, os.getpid())]
+        before, machine = [_processor(one) for one in (ours, theirs, os.getpid())], _machine()
         asyncio.run(_all_at_once(people))
         after = [_processor(one) for one in (ours, theirs, os.getpid())]
+        whole, idle = (now - then for now, then in zip(_machine(), machine, strict=True))
     wrong = sum(person.page_status != 200 for person in people)
     what = f"{launches} launches at once, token answer {token_seconds} s"
     yield f"{what}: open", _spread([one.open_after or MOST_SECONDS for one in people])
@@ -138,6 +139,8 @@ def burst(
     names = ("Peerchart", "EHR", "browsers")
     told = ", ".join(f"{name} {each:.1f} ms" for name, each in zip(names, spent, strict=True))
     yield "processor for each launch", told
+    others = whole - idle - sum(after) + sum(before)
+    yield "the machine meanwhile", f"{idle / whole:.0%} idle, {others / whole:.0%} with other things"
 
 
 async def _sign_in(people: list[Person], ehr: str) -> None:
@@ -157,6 +160,13 @@ def _processor(process: int) -> float:
     own = process == os.getpid()  # what it started is told apart
     mine = [ticks for pid, parent, ticks in stats if pid == process or (parent == process and not own)]
     return sum(mine) / TICKS
+
+
+def _machine() -> tuple[float, float]:
+    """Seconds of all processors of this machine since it started, and those of them that were idle."""
+    first = Path("/proc/stat").read_text().splitlines()[0]
+    ticks = [int(each) / TICKS for each in first.split()[1:9]]
+    return sum(ticks), ticks[3] + ticks[4]
 
 
 def _stat(path: Path) -> tuple[int, int, int]:

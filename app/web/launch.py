@@ -205,7 +205,7 @@ def _let_in(issuer: Issuer, context: LaunchContext, facts: ChartFacts) -> tuple[
         **tokens.facts_of(context, issuer),
         **read_facts(facts, kit().now().isoformat()),
     }
-    with kit().store.write() as session:
+    with kit().store.write(together=True) as session:
         member = _remember(session, issuer, facts)
         actor = Actor(
             issuer.id,
