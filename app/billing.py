@@ -56,8 +56,8 @@ class ClaimView:
     for where the released claim stands; `authorization` is the id of the one its units are taken from, with
     the payer's number, both blank where none is; times aware. `frequency` is 1, 7 or 8, `prior` the claim it
     replaces or voids, `replaced_by` the claim (or draft) that does so to it, `answers` what the payer said,
-    `batch` the charge file it went into, `asked` what a biller asked to be done to it, `waits` why a released
-    claim goes into no file now."""
+    `batch` the charge file it went into or, where `to_payer`, the X12 file, `asked` what a biller asked to be
+    done to it, `waits` why a released claim goes into no file now."""
 
     control_number: str
     state: str
@@ -84,6 +84,7 @@ class ClaimView:
     replaced_by: str | None = None
     answers: tuple[Answer, ...] = ()
     batch: str | None = None
+    to_payer: bool = False
     asked: str | None = None
     waits: str = ""
 
@@ -92,6 +93,13 @@ class ClaimView:
         """Where it stands: the state, or for a released claim what its payer last decided."""
         last = claim_status.standing(self.answers)
         return last.status if last is not None and self.state == RELEASED else self.state
+
+    @property
+    def payer_says(self) -> str:
+        """The reason of the answer by which it stands, where that was anything but well."""
+        last = claim_status.standing(self.answers)
+        told = last is not None and last.status not in ("accepted", "paid") and self.state == RELEASED
+        return last.reason if last is not None and told else ""
 
     @property
     def voids(self) -> bool:
@@ -371,6 +379,7 @@ def _content(row: ClaimRow) -> tuple[Any, ...]:
 
 def _view(session: Session, row: ClaimRow, names: Mapping[str, str]) -> ClaimView:
     sent = outbox.of_key(session, row.issuer, outbox.CLAIMS, f"claim/{row.control_number}")
+    batch = _batch(session, row)
     return ClaimView(
         control_number=row.control_number,
         state=row.state,
@@ -396,7 +405,8 @@ def _view(session: Session, row: ClaimRow, names: Mapping[str, str]) -> ClaimVie
         prior=row.prior,
         replaced_by=_successor(session, row),
         answers=claim_status.answers(session, row.issuer, row.control_number) if row.released_at else (),
-        batch=_batch(session, row),
+        batch=None if batch is None else batch.batch,
+        to_payer=isinstance(batch, X12ExportRow),
         asked=row.asked,
     )
 
@@ -418,10 +428,9 @@ def _successor(session: Session, row: ClaimRow) -> str | None:
     return session.scalars(later).first()
 
 
-def _batch(session: Session, row: ClaimRow) -> str | None:
+def _batch(session: Session, row: ClaimRow) -> ChargeExportRow | X12ExportRow | None:
     key = (row.issuer, row.control_number)
-    known = session.get(ChargeExportRow, key) or session.get(X12ExportRow, key)
-    return None if known is None else known.batch
+    return session.get(ChargeExportRow, key) or session.get(X12ExportRow, key)
 
 
 def _hold_view(row: ClaimHoldRow, names: Mapping[str, str]) -> ClaimView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -137,23 +137,22 @@ def answer_by_hand(
 
 def answers(session: Session, issuer: str, control_number: str) -> tuple[Answer, ...]:
     """All that was answered to a claim, in the order in which it came in."""
+    return answers_to(session, issuer, [control_number]).get(control_number, ())
+
+
+def answers_to(
+    session: Session, issuer: str, control_numbers: Collection[str]
+) -> dict[str, tuple[Answer, ...]]:
+    """All that was answered to each of these claims, in the order in which it came in."""
     rows = session.scalars(
         select(ClaimAnswerRow)
-        .where(ClaimAnswerRow.issuer == issuer, ClaimAnswerRow.control_number == control_number)
+        .where(ClaimAnswerRow.issuer == issuer, ClaimAnswerRow.control_number.in_(control_numbers))
         .order_by(ClaimAnswerRow.id)
     )
-    return tuple(
-        Answer(
-            row.status,
-            row.reason,
-            row.payer_number,
-            None if row.paid is None else Decimal(row.paid),
-            row.source,
-            row.by,
-            row.at,
-        )
-        for row in rows
-    )
+    found: dict[str, tuple[Answer, ...]] = {}
+    for row in rows:
+        found[row.control_number] = (*found.get(row.control_number, ()), _answer(row))
+    return found
 
 
 def standing(found: Sequence[Answer]) -> Answer | None:
@@ -165,6 +164,11 @@ def standing(found: Sequence[Answer]) -> Answer | None:
 def payer_number(found: Sequence[Answer]) -> str | None:
     """The payer's own number of the claim as it was last told, None until then."""
     return next((each.payer_number for each in reversed(found) if each.payer_number), None)
+
+
+def _answer(row: ClaimAnswerRow) -> Answer:
+    paid = None if row.paid is None else Decimal(row.paid)
+    return Answer(row.status, row.reason, row.payer_number, paid, row.source, row.by, row.at)
 
 
 def _standing(found: Sequence[Answer]) -> str | None:

@@ -21,6 +21,7 @@ from app.web.addenda import addenda
 from app.web.authorizations import authorizations
 from app.web.beside import beside
 from app.web.billing import claims
+from app.web.billing_x12 import x12
 from app.web.caseload import caseload
 from app.web.charting import charts
 from app.web.consents import consents
@@ -73,6 +74,7 @@ BLUEPRINTS = (
     staff_program,
     own_record,
     claims,
+    x12,
     authorizations,
     deliveries,
     issuers,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,7 +23,7 @@ from mappings.claims import ClaimDraft
 from mappings.library import Library
 from mappings.situation import zone_named
 from mappings.x12.batch import LAST_NUMBER, Billed, interchange, sets_needed
-from mappings.x12.claim import Bill, subscriber_level
+from mappings.x12.claim import Bill, charged, subscriber_level
 from mappings.x12.configuration import Trading, charges, trading
 from mappings.x12.judging import faults
 from mappings.x12.wording import Unfit, line
@@ -48,6 +49,17 @@ class _Ready:
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """What an export would come to now: how many claims of each form and what they charge in US dollars, and
+    as in an Export what waits and what need not be sent; `digest` tells one outlook from another."""
+
+    ready: Mapping[str, tuple[int, Decimal]]
+    waiting: tuple[Waiting, ...]
+    needless: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True)
 class Export:
     """What an export came to: the files, the claims that wait with the reasons, and those that need not be
     sent since they were replaced or voided before they ever left."""
@@ -57,12 +69,57 @@ class Export:
     needless: tuple[str, ...]
 
 
-def export(session: Session, actor: Actor, library: Library, now: datetime) -> Export:
+@dataclass(frozen=True)
+class _Sorted:
+    """The released claims that left by no way yet, by what becomes of each now."""
+
+    told: Trading
+    ready: tuple[_Ready, ...]
+    waiting: tuple[Waiting, ...]
+    needless: tuple[str, ...]
+
+    def of_form(self, form: str) -> list[_Ready]:
+        return [each for each in self.ready if each.claim.form == form]
+
+    @property
+    def forms(self) -> list[str]:
+        return sorted({each.claim.form for each in self.ready})
+
+    @property
+    def digest(self) -> str:
+        """Of what a person sees before it goes: which claims, and what each charges."""
+        said = "".join(f"{each.billed.control_number} {charged(each.billed.written)};" for each in self.ready)
+        return hashlib.sha256(said.encode()).hexdigest()
+
+
+def export(
+    session: Session, actor: Actor, library: Library, now: datetime, seen: str | None = None
+) -> Export:
     """Write every released claim that left by no way yet, a file for each form, and record in this
     transaction which claim is in which; the file is to be written down after the commit. A claim of which
     something is missing waits. For billers and administrators of a site that is its sole biller (NotAllowed).
-    Raises Stale where the configuration is not whole or the validator refuses a file: nothing is recorded."""
-    _may(actor)
+    Raises Stale where the configuration is not whole, the validator refuses a file, or something else would
+    leave than the outlook with the digest `seen` showed: nothing is recorded."""
+    found = _sorted(session, actor, library, now)
+    if seen not in (None, found.digest):
+        raise Stale("What would leave has changed since it was shown.", "Look at it, and make the file then.")
+    made = [_write(session, actor, form, found.of_form(form), found.told, now) for form in found.forms]
+    return Export(tuple(made), found.waiting, found.needless)
+
+
+def outlook(session: Session, actor: Actor, library: Library, now: datetime) -> Outlook:
+    """What an export would come to now; nothing is recorded. Raises as `export` does, but not for a
+    validator's refusal."""
+    found = _sorted(session, actor, library, now)
+    ready = {}
+    for form in found.forms:
+        mine = [charged(each.billed.written) for each in found.of_form(form)]
+        ready[form] = (len(mine), sum(mine, Decimal(0)))
+    return Outlook(ready, found.waiting, found.needless, found.digest)
+
+
+def _sorted(session: Session, actor: Actor, library: Library, now: datetime) -> _Sorted:
+    may_send(actor)
     jurisdiction = jurisdiction_of(session, actor.issuer)
     _sole(library, jurisdiction, now)
     told = _configured(library, jurisdiction, now)
@@ -80,18 +137,13 @@ def export(session: Session, actor: Actor, library: Library, now: datetime) -> E
             waiting.append(Waiting(row.control_number, words))
         else:
             _add(session, way, told, library, jurisdiction, now, ready, waiting)
-    forms = sorted({each.claim.form for each in ready})
-    made = [
-        _write(session, actor, form, [each for each in ready if each.claim.form == form], told, now)
-        for form in forms
-    ]
-    return Export(tuple(made), tuple(waiting), tuple(needless))
+    return _Sorted(told, tuple(ready), tuple(waiting), tuple(needless))
 
 
 def again(session: Session, actor: Actor, batch: str, now: datetime) -> Batch:
     """An earlier file once more, the same bytes; the trail tells. Raises NotAllowed, NotFound, and Held where
     a person in it has revoked the consent by which it left."""
-    _may(actor)
+    may_send(actor)
     row = session.get(X12BatchRow, (actor.issuer, batch))
     if row is None:
         raise not_here("X12 batch")
@@ -121,14 +173,15 @@ def _ask_consent(session: Session, row: ClaimRow, claim: ClaimDraft, now: dateti
 
 def batches(session: Session, actor: Actor) -> list[tuple[str, str, datetime, int]]:
     """Each batch with its form, when it was made and how many claims it holds, the latest first."""
-    _may(actor)
+    may_send(actor)
     rows = session.scalars(
         select(X12BatchRow).where(X12BatchRow.issuer == actor.issuer).order_by(X12BatchRow.at.desc())
     )
     return [(row.batch, row.form, row.at, len(_claims_of(session, row))) for row in rows]
 
 
-def _may(actor: Actor) -> None:
+def may_send(actor: Actor) -> None:
+    """Let billers and administrators pass, outside of charts. Raises NotAllowed."""
     require(actor, BILLER, ADMINISTRATOR, to="send claims")
     if actor.patient is not None:
         words = "An X12 file holds the claims of all people, and here one person's chart is open."

@@ -12,14 +12,13 @@ from app.actor import ADMINISTRATOR, BILLER, SUPERVISOR
 from app.billing import ClaimView
 from app.charges import ChargeFile
 from app.problems import Held, MendInput, NotAllowed, Problem, Stale
-from app.registry import jurisdiction_of
 from app.web.access import actor, allow
+from app.web.billing_x12 import goes_to_payers
 from app.web.formkit import Values, first, values_of
 from app.web.kit import kit
 from app.web.view import FormView
 from app.words import ANSWERED
 from mappings.authorizing import concerns_units
-from mappings.claim_forms import sole_biller
 
 claims = Blueprint("billing", __name__, url_prefix="/l/<launch_id>/claims")
 
@@ -65,8 +64,9 @@ def listing() -> ResponseReturnValue:
         claims=shown,
         state=state,
         states=STATES,
-        may_export=actor().is_any(BILLER, ADMINISTRATOR) and actor().patient is None,
+        may_export=_may_export(),
         any_at_all=bool(found),
+        sole=goes_to_payers(),
         asks_for_units=_asks_for_units,
     )
 
@@ -87,7 +87,7 @@ def charges() -> ResponseReturnValue:
     with kit().store.read() as session:
         made = charge_files.batches(session, actor())
         waiting = charge_files.waiting(session, actor(), kit().now())
-    return render_template("claims/charges.html", batches=made, waiting=waiting)
+    return render_template("claims/charges.html", batches=made, waiting=waiting, sole=goes_to_payers())
 
 
 @claims.post("/charges")
@@ -95,9 +95,9 @@ def charges() -> ResponseReturnValue:
 def make_charges() -> ResponseReturnValue:
     """The charge file of what was released since the last one; without such a claim the page says so."""
     with kit().store.write() as session:
-        if sole_biller(kit().library, jurisdiction_of(session, actor().issuer), kit().now().date()):
+        if goes_to_payers():
             words = "This site is the sole biller: its claims go to the payer, not into a charge file."
-            raise NotAllowed(words, "Ask your administrator for the claims as X12.")
+            raise NotAllowed(words, "Make a file for the payer instead, from the list of claims.")
         made = charge_files.export(session, actor(), kit().now())
     said = "charges-wait" if made.waiting else "no-charges"
     return _file(made) if made.claims else redirect(url_for("billing.charges", said=said), 303)
@@ -211,6 +211,10 @@ def answer(reference: str) -> ResponseReturnValue:
     return redirect(url_for("billing.one", reference=reference, said="answer-kept"), 303)
 
 
+def _may_export() -> bool:
+    return actor().is_any(BILLER, ADMINISTRATOR) and actor().patient is None
+
+
 def _claim(reference: str) -> ClaimView:
     with kit().store.read() as session:
         return office.view(session, actor(), reference, kit().now())
@@ -228,6 +232,7 @@ def _page(
         trouble=trouble,
         names=names,
         may_release=actor().is_any(BILLER),
+        may_export=_may_export(),
         answers=list(ANSWERS.items()),
         changes=list(CHANGES.items()),
         asks_for_units=_asks_for_units,

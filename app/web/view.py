@@ -43,6 +43,7 @@ STATES = {
     "void": ("Withdrawn", "wait"),
     "corrected": ("Corrected by a later claim", "wait"),
     "voided": ("Voided", "wait"),
+    "sent": ("Sent to the payer, not answered yet", "wait"),
     "accepted": ("Accepted by the payer", "good"),
     "rejected": ("Rejected by the payer", "stop"),
     "denied": ("Denied by the payer", "stop"),
@@ -271,6 +272,7 @@ def install(app: Flask) -> None:
         entry_source=entry_source,
         claim_words=claim_words,
         hours=shown_hours,
+        money=lambda amount: f"{amount:,.2f}",
         in_words=lambda value, name: in_words(name, value),
         first_up=lambda text: text[:1].upper() + text[1:],
     )

@@ -42,17 +42,20 @@ class ToldOfSet:
 
 @dataclass
 class Answers:
-    """All that a file says, and a line for whatever could not be read."""
+    """All that a file says, and a line for whatever could not be read; `damage` has those of them that mean
+    that the file is not whole, `receivers` to whom it is addressed (ISA08)."""
 
     claims: list[Told] = field(default_factory=list)
     sets: list[ToldOfSet] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    damage: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
 
 
 def read(data: bytes) -> Answers:
     """What the payer's file says. Never raises, whatever the file holds."""
     file = opened(data)
-    found = Answers(doubts=file.doubts)
+    found = Answers(doubts=file.doubts, damage=tuple(file.doubts), receivers=tuple(file.receivers))
     _interchanges(file, found)
     for each in file.sets:
         reader = _READERS.get(each.kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -55,6 +55,11 @@ def subscriber_level(bill: Bill, trading: Trading, library: Library) -> tuple[Se
     )
     asked.settle()
     return written
+
+
+def charged(written: Iterable[Segment]) -> Decimal:
+    """What the written claim charges in US dollars (CLM02)."""
+    return sum((Decimal(str(each[2])) for each in written if each[0] == "CLM"), Decimal(0))
 
 
 def _subscriber(claim: ClaimDraft, trading: Trading, asked: Checked) -> Iterator[Segment]:

@@ -42,9 +42,11 @@ class TransactionSet:
 
 @dataclass
 class Opened:
-    """A file as it was read: the sets that are whole, the TA1 segments, and a line for all that is wrong."""
+    """A file as it was read: the sets that are whole, the TA1 segments, to whom each interchange is addressed
+    (ISA08), and a line for all that is wrong."""
 
     sets: list[TransactionSet] = field(default_factory=list)
+    receivers: list[str] = field(default_factory=list)
     acknowledgements: list[Part] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
@@ -60,7 +62,9 @@ def opened(data: bytes) -> Opened:
     if len(set(signs)) < len(signs) or any(sign.isalnum() for sign in signs):
         file.doubts.append("ISA names letters, digits or one sign twice as delimiters: it is no X12 file.")
         return file
-    _walk(list(_segments(text, *signs, file)), file)
+    parts = list(_segments(text, *signs, file))
+    _walk(parts, file)
+    _count(parts, file)
     return file
 
 
@@ -84,6 +88,7 @@ def _walk(parts: Sequence[Part], file: Opened) -> None:
             inside = None
         if part.name == "ISA":
             sender, interchange = part.text(6), part.text(13)
+            file.receivers.append(part.text(8))
         elif part.name == "IEA" and part.text(2) != interchange:
             file.doubts.append(
                 f"IEA ends interchange {shown(part.text(2))}, and {shown(interchange)} is open."
@@ -105,6 +110,21 @@ def _walk(parts: Sequence[Part], file: Opened) -> None:
         file.doubts.append(f"Transaction set {shown(inside[0].text(2))} has no end; it is left out.")
     if not parts or parts[-1].name != "IEA":
         file.doubts.append("The file ends before its IEA: some of it may be missing.")
+
+
+def _count(parts: Sequence[Part], file: Opened) -> None:
+    """What an envelope says it holds is compared with what stands in it: a part may be missing whole."""
+    holds = {"GE": ("ST", "transaction sets"), "IEA": ("GS", "groups")}
+    there = {"ST": 0, "GS": 0}
+    for part in parts:
+        if part.name in there:
+            there[part.name] += 1
+        elif part.name in holds:
+            name, words = holds[part.name]
+            if part.text(1).lstrip("0") != str(there[name]).lstrip("0"):
+                counts = f"{part.name} counts {shown(part.text(1)) or 'no'} {words}"
+                file.doubts.append(f"{counts}, and {there[name]} are there.")
+            there[name] = 0
 
 
 def _close(

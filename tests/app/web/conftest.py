@@ -6,6 +6,7 @@ import pytest
 
 from tests.app.web.matrix_office import World, open_world
 from tests.app.web.office import Office, in_haste, open_office, reopened
+from tests.app.web.sole_biller import open_sole
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,14 @@ def office(tmp_path: Path, furnished_office: Path) -> Iterator[Office]:
     in_haste(opened)
     yield opened
     opened.kit.store.close()
+
+
+@pytest.fixture(scope="session")
+def sole_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """An office that is its own sole biller, for tests that leave it as they found it."""
+    opened = open_sole(tmp_path_factory.mktemp("sole"))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -24,10 +24,11 @@ from app import (
     meetings,
     registry,
     staff,
+    x12_views,
 )
 from app.actor import Actor
 from app.store import sqlite_module
-from app.tables import AuthorizationRow, ChargeExportRow, ClaimRow, OutboxRow
+from app.tables import AuthorizationRow, ChargeExportRow, ClaimRow, OutboxRow, X12BatchRow
 from app.web.access import cookie_name
 from mappings.records import Name, SupervisionSession
 from tests.app.web.office import (
@@ -323,9 +324,11 @@ def _office_records(world: World) -> None:
             ids["ledger"] = {"staff_id": member, "ledger": "supervision"}
             ids["ledger entry"] = {"staff_id": member, "ledger": "supervision", "row_id": 0}
         world.elsewhere["charge file"] = {"batch": _charged(session, world)}
+        world.elsewhere["payer file"] = {"batch": _sent(session, world)}
     world.own["new member"] = {"staff_id": "S-HERE"}
     world.own["step"] = {"step_id": "none-was-begun"}
     world.own["charge file"] = {"batch": "none-was-made"}
+    world.own["payer file"] = {"batch": "none-was-made"}
     world.own["rule"] = {"rule": "NY.PROG.ROLES"}
     world.own["preference"] = {"name": "deliveries.listing"}
 
@@ -338,6 +341,17 @@ def _charged(session: Any, world: World) -> str:
     session.add(row)
     session.flush()
     assert [batch for batch, _, _ in charges.batches(session, biller)] == [row.batch]
+    return row.batch
+
+
+def _sent(session: Any, world: World) -> str:
+    """A file of the other EHR for a payer, which its biller can have again."""
+    biller = Actor(ELSEWHERE, WHO["biller"], "Robin Biller", frozenset({"biller"}), "setup")
+    row = X12BatchRow(issuer=ELSEWHERE, batch="THERE-000000001", submitter="ZZ/THERE", number=1)
+    row.form, row.content, row.by, row.at = "institutional", "ISA*", biller.staff_id, world.office.clock()
+    session.add(row)
+    session.flush()
+    assert [view.batch for view in x12_views.batches(session, biller)] == [row.batch]
     return row.batch
 
 

@@ -143,13 +143,20 @@ def test_what_is_no_amount_of_money_is_never_counted(amount: str) -> None:
         (FILES[3].replace(b"SE*", b"SX*"), "no end"),
         (FILES[3].replace(b"CAS*CO*45*6.6~\n", b""), "it is left out"),
         (FILES[3].replace(b"IEA*1*000000779", b"IEA*1*1"), "is open"),
+        (FILES[3].replace(b"GE*1*", b"GE*2*"), "GE counts 2 transaction sets, and 1 are there"),
+        (FILES[3].replace(b"IEA*1*", b"IEA**"), "IEA counts no groups, and 1 are there"),
         (reply("277", ["BHT*0010*08"], version="005010X212"), "277CA"),
     ],
 )
 def test_a_file_that_is_not_whole_is_told_in_a_line(file: bytes, words: str) -> None:
     answers = read(file)
-    assert bool(answers.claims) == (words == "is open")
+    assert bool(answers.claims) == (words == "is open" or "counts" in words)
     assert any(words in line for line in answers.doubts)
+    assert (answers.damage != ()) == (words != "277CA")
+
+
+def test_to_whom_a_file_is_addressed_is_told() -> None:
+    assert read(FILES[3] + FILES[0]).receivers == ("RIVERBEND", "RIVERBEND")
 
 
 def test_an_empty_segment_hides_nothing_that_follows_it() -> None:
