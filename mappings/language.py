@@ -6,12 +6,12 @@ What the person said, in quotation marks or as reported speech, is left alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from mappings.phrases import Phrase, compiled
-from mappings.plain import NOTHING, Plain, keys_of, plain
+from mappings.plain import LONGEST_KEPT, MOST_KEPT, NOTHING, Plain, keys_of, pieces_of, plain
 
 # Lists of wording to point out, and lists of signs that only a check reads beside them.
 LISTS, SIGNS = "lint.", "signs."
@@ -56,34 +56,46 @@ class WordLists:
 
     def __init__(self, lists: Mapping[str, Mapping[str, object]]) -> None:
         self._phrases: list[tuple[str, Phrase]] = []
-        self._by_key: dict[str, list[int]] = {}
-        self._rest: list[tuple[frozenset[str], ...]] = []
         self._always: list[int] = []
+        # Each need is a bit: a phrase is near where all of its bits are among those of the pieces of a text.
+        self._bits: dict[frozenset[str], int] = {}
+        self._needed: list[int] = []
+        self._led_to: dict[str, tuple[int, ...]] = {}
+        self._met_by: dict[str, int] = {}
         for name, words in lists.items():
             for phrase, instead in words.items():
                 self._add(name, compiled(str(phrase), instead))
-        self._keys = frozenset(self._by_key)
+        self._pieces: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self._without: set[str] = set()
 
     def _add(self, name: str, phrase: Phrase | None) -> None:
         if phrase is None:
             return
+        place = len(self._phrases)
+        # The first need leads to the phrase: it asks for the rarest words.
         for key in phrase.needs[0] if phrase.needs else ():
-            self._by_key.setdefault(key, []).append(len(self._phrases))
+            self._led_to[key] = (*self._led_to.get(key, ()), place)
         if not phrase.needs:
-            self._always.append(len(self._phrases))
+            self._always.append(place)
         self._phrases.append((name, phrase))
-        self._rest.append(phrase.needs[1:])
+        self._needed.append(sum({self._bit(need) for need in phrase.needs}))
+
+    def _bit(self, need: frozenset[str]) -> int:
+        if need not in self._bits:
+            bit = self._bits[need] = 1 << len(self._bits)
+            for key in need:
+                self._met_by[key] = self._met_by.get(key, 0) | bit
+        return self._bits[need]
 
     def hits(
-        self, texts: Iterable[tuple[str, str | None]], keys: frozenset[str] | None = None
+        self, texts: Iterable[tuple[str, str | None]], pieces: Set[str] | None = None
     ) -> Mapping[str, list[Hit]]:
         """The phrases found in the texts (intake path and text) by the name of their list, in order and
-        without overlap. `keys` are those of at least these texts, where they are known already."""
+        without overlap. `pieces` are those of at least these texts, where they are known already."""
         told = [(path, text) for path, text in texts if text]
         if not told:
             return {}
-        words = keys_of(text for _, text in told) if keys is None else keys
-        near = self._near(words)
+        near = self._near(pieces_of(text for _, text in told) if pieces is None else pieces)
         if not near:
             return {}
         found: dict[str, list[Hit]] = {}
@@ -93,20 +105,34 @@ class WordLists:
                 found.setdefault(name, []).extend(hits)
         return found
 
-    def _near(self, words: frozenset[str]) -> list[tuple[str, Phrase]]:
-        """The phrases all of whose words may stand among these, in the order of their lists."""
-        places = set(self._always)
-        for key in words & self._keys:
-            places.update(self._by_key[key])
-        near = []
-        for place in places:
-            # The first of its words led here.
-            for needed in self._rest[place]:
-                if words.isdisjoint(needed):
-                    break
-            else:
-                near.append(place)
-        return [self._phrases[place] for place in sorted(near)]
+    def _near(self, pieces: Set[str]) -> list[tuple[str, Phrase]]:
+        """The phrases all of whose words may stand in a text of these pieces, in the order of their lists."""
+        places, met = set(self._always), 0
+        # Most pieces were seen before and meet no need; to leave them out at once is most of the work.
+        for piece in pieces - self._without:
+            bits, led_to = self._pieces.get(piece) or self._look_at(piece)
+            met |= bits
+            places.update(led_to)
+        needed = self._needed
+        return [self._phrases[place] for place in sorted(places) if needed[place] & met == needed[place]]
+
+    def _look_at(self, piece: str) -> tuple[int, tuple[int, ...]]:
+        """The needs that a piece of a text meets, and the phrases it leads to."""
+        keys, bits = set(keys_of(piece)), 0
+        for key in keys:
+            bits |= self._met_by.get(key, 0)
+        found = bits, tuple([place for key in keys for place in self._led_to.get(key, ())])
+        if len(piece) <= LONGEST_KEPT:
+            self._keep(piece, found)
+        return found
+
+    def _keep(self, piece: str, found: tuple[int, tuple[int, ...]]) -> None:
+        if len(self._pieces) + len(self._without) >= MOST_KEPT:
+            self._pieces, self._without = {}, set()
+        if found[0]:
+            self._pieces[piece] = found
+        else:
+            self._without.add(piece)
 
     def _in(self, path: str, read: Plain, near: list[tuple[str, Phrase]]) -> Mapping[str, list[Hit]]:
         seen: dict[str, list[tuple[int, int, Phrase]]] = {}

@@ -18,10 +18,10 @@ from mappings.library_texts import LibraryTexts
 
 if TYPE_CHECKING:
     from mappings.checks.registry import Outcome
-    from mappings.situation import Kind
+    from mappings.situation import Coding, Kind
 
 CONFIRMED = "confirmed"
-Asks = Literal["contact", "peer", "wording"]
+Asks = Literal["contact", "codes", "codes-and-wording", "peer", "wording"]
 # Texts of the input decide what kind a contact is, so that kinds have no end either.
 MOST_KINDS = 1024
 MOST_SAID = 256
@@ -255,14 +255,17 @@ class Bound:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """What contacts of one kind are asked: `answers` holds, in the order of the rules, what is known without
-    asking; the rest replaces its place in them once it is asked."""
+    """What contacts of one kind, or coded alike, are asked: `answers` holds, in the order of the rules, what
+    is known without asking, `holding` those of them that block; the rest replaces its place in `answers` once
+    it is asked. What is asked of codes is known for contacts that are coded alike."""
 
     answers: tuple[Finding, ...]
+    holding: tuple[Finding, ...]
+    of_codes: tuple[tuple[int, Bound], ...]
     of_contact: tuple[tuple[int, Bound, Callable[..., Outcome]], ...]
     of_peer: tuple[tuple[int, Bound], ...]
     # Checks that only look at wording pass without being asked where none of the lists found a word.
-    of_wording: tuple[tuple[int, Bound, Callable[..., Outcome]], ...]
+    of_wording: tuple[tuple[int, Bound], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +285,7 @@ class DayPack:
     layers: tuple[str, ...] = ()
     places: Mapping[str, tuple[tuple[int, Bound], ...]] = field(default_factory=dict)
     _asked: dict[Kind, Asked] = field(default_factory=dict, repr=False)
+    _alike: dict[Coding, Asked] = field(default_factory=dict, repr=False)
     _words: dict[str, WordLists] = field(default_factory=dict, repr=False)
 
     def for_contact(self, kind: Kind) -> Asked:
@@ -293,6 +297,17 @@ class DayPack:
             self._asked[kind] = self._sorted(kind)
         return self._asked[kind]
 
+    def alike(self, codes: Coding) -> Asked | None:
+        """What contacts coded alike are asked, where it was kept."""
+        return self._alike.get(codes)
+
+    def keep_alike(self, codes: Coding, asked: Asked) -> Asked:
+        """Keep what contacts coded alike are asked."""
+        if len(self._alike) > MOST_KINDS:
+            self._alike.clear()
+        self._alike[codes] = asked
+        return asked
+
     def _sorted(self, kind: Kind) -> Asked:
         holding = {condition for condition in self.conditions if condition(kind)}
         applying = [(n, b) for n, b in enumerate(self.contact) if holding.issuperset(b.conditions)]
@@ -302,9 +317,11 @@ class DayPack:
         asked = [(n, b) for n, b in applying if b.asks is not None]
         return Asked(
             tuple(answers),
+            (),
+            tuple((n, b) for n, b in asked if b.asks in ("codes", "codes-and-wording")),
             tuple((n, b, b.check) for n, b in asked if b.asks == "contact"),
             tuple((n, b) for n, b in asked if b.asks == "peer"),
-            tuple((n, b, b.check) for n, b in asked if b.asks == "wording"),
+            tuple((n, b) for n, b in asked if b.asks in ("wording", "codes-and-wording")),
         )
 
     def about(self, kind: str) -> tuple[Bound, ...]:
@@ -522,15 +539,12 @@ class Library:
         )
         # The checks themselves need the types of this module, so they are looked up when a rule is bound.
         from mappings.checks import CHECKS, CONDITIONS
-        from mappings.checks.registry import ALWAYS_PASS, OF_PEERS, OF_WORDING, OFF_WHEN_UNSET
+        from mappings.checks.registry import ALWAYS_PASS, OFF_WHEN_UNSET
 
         conditions = tuple(CONDITIONS[name] for name in rule.when)
         if version.check in OFF_WHEN_UNSET and all(value.value is None for value in own.values()):
             conditions = (*conditions, _never)
         check = CHECKS[version.check]
-        asks: Asks = "contact"
-        if version.check in OF_PEERS or version.check in OF_WORDING:
-            asks = "peer" if version.check in OF_PEERS else "wording"
         return Bound(
             rule,
             version,
@@ -541,7 +555,7 @@ class Library:
             inapplicable,
             check,
             conditions,
-            None if version.check in ALWAYS_PASS else asks,
+            None if version.check in ALWAYS_PASS else _asks(version.check),
         )
 
 
@@ -570,6 +584,16 @@ def load_kept(packed: bytes) -> Library:
 
 def _never(_situation: object) -> bool:
     return False
+
+
+def _asks(check: str) -> Asks:
+    from mappings.checks.registry import OF_CODES, OF_PEERS, OF_WORDING
+
+    if check in OF_CODES:
+        return "codes-and-wording" if check in OF_WORDING else "codes"
+    if check in OF_PEERS:
+        return "peer"
+    return "wording" if check in OF_WORDING else "contact"
 
 
 def _unknown(id: str) -> Rule:

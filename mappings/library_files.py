@@ -118,7 +118,7 @@ def _library(texts: LibraryTexts, site: str, kept: bool = False) -> Library:
         found.tables,
         overlay,
         texts.digest,
-        tuple(sorted(set(_breaks(found.packs, found.parameters, found.rules, overlay)))),
+        tuple(sorted(set(_breaks(found, overlay)))),
         texts,
     )
 
@@ -471,13 +471,15 @@ def _check_encounter(sheet: Sheet, own: Mapping[str, Any]) -> None:
             sheet.refuse(f"`{name}` is {own[name]!r}", f'{name} = ["..."]')
 
 
-def _breaks(*parts: Any) -> Iterator[date]:
-    packs, parameters, rules, overlay = parts
-    for item in [*packs.values(), *(v for rule in rules.values() for v in rule.versions), overlay]:
-        if item is not None:
+def _breaks(found: Any, overlay: Any) -> Iterator[date]:
+    """The first days on which something is different."""
+    versions = (version for rule in found.rules.values() for version in rule.versions)
+    codes = (code for table in found.tables.values() for code in table.codes.values())
+    for item in (*found.packs.values(), *versions, *codes, *([overlay] if overlay is not None else [])):
+        if item.from_ is not None:
             yield item.from_
-            if item.until is not None:
-                yield item.until + timedelta(days=1)
-    for own in parameters.values():
+        if item.until is not None:
+            yield item.until + timedelta(days=1)
+    for own in found.parameters.values():
         for parameter in own.values():
             yield from (value.from_ for value in parameter.values)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from mappings.once import by_identity
-from mappings.plain import KEY
+from mappings.plain import KEY, Beginnings
 from mappings.records import Individual, Name
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-‐‑][^\W\d_]+)*")
@@ -65,14 +65,13 @@ class Acquaintances:
         self.known = {known.id: known for known in names_of(each.items())}
         self._forms: Mapping[str, Set[str]] | None = None
         self._by_key: dict[str, set[str]] = {}
-        self._keys: frozenset[str] = frozenset()
+        self._beginnings = Beginnings(())
 
-    def near(self, keys: frozenset[str], nicknames: Mapping[str, Set[str]]) -> list[Known]:
-        """Those one of whose names, in any form, may stand among words that begin so."""
+    def near(self, pieces: Set[str], nicknames: Mapping[str, Set[str]]) -> list[Known]:
+        """Those one of whose names, in any form, may stand in a text of such pieces (see `pieces_of`)."""
         if self._forms is not nicknames:
             self._index(nicknames)
-        found = keys & self._keys
-        ids = {id for key in found for id in self._by_key[key]}
+        ids = {id for key in self._beginnings.among(pieces) for id in self._by_key[key]}
         return [self.known[id] for id in sorted(ids)]
 
     def _index(self, nicknames: Mapping[str, Set[str]]) -> None:
@@ -81,7 +80,7 @@ class Acquaintances:
             forms = (nicknames.get(first, frozenset()) for first in known.firsts)
             for name in (known.firsts | known.lasts).union(*forms):
                 self._by_key.setdefault(name[:KEY], set()).add(known.id)
-        self._keys = frozenset(self._by_key)
+        self._beginnings = Beginnings(self._by_key)
 
 
 def names_of(people: Iterable[tuple[str, Name | None]]) -> list[Known]:

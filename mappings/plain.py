@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
+from functools import lru_cache
 
 NOTHING = "\x01"
 # Words are looked up by their beginnings: long ones are rare in a text, and stems still differ little.
 KEY = 6
+MOST_KEPT, LONGEST_KEPT = 16384, 40
 _KEYS = re.compile(rf"(\$|\w{{1,{KEY}}})\w*")
 _ASCII_KEYS = re.compile(rf"\b\w{{1,{KEY}}}", re.ASCII)
 _MARK = re.compile("[\"“”„«‹‘'»›]")
@@ -82,14 +84,52 @@ def unquoted(text: str) -> str:
     return _QUOTED.sub(lambda match: NOTHING * len(match[0]), text)
 
 
-def keys_of(texts: Iterable[str]) -> frozenset[str]:
-    """The beginnings of all words of the texts in small letters, and "$"."""
+def pieces_of(texts: Iterable[str]) -> Set[str]:
+    """What stands between the blanks of the texts, each once, in small letters where these are plain."""
     text = "\n".join(texts)
-    if not text.isascii():
-        return frozenset(_KEYS.findall("".join(piece for piece, _ in _folded(text)).lower()))
-    if "$" in text:
-        return frozenset(_KEYS.findall(text.lower()))
-    return frozenset(_ASCII_KEYS.findall(text.lower()))
+    return set((text.lower() if text.isascii() else text).split())
+
+
+def keys_of(piece: str) -> tuple[str, ...]:
+    """The beginnings of all words of a text or of a piece of it in small letters, and "$"."""
+    if not piece.isascii():
+        piece = "".join(letter for letter, _ in _folded(piece))
+    elif "$" not in piece:
+        return tuple(_ASCII_KEYS.findall(piece.lower()))
+    return tuple(_KEYS.findall(piece.lower()))
+
+
+# Most pieces of one text stand in the next one too.
+_kept_keys = lru_cache(maxsize=MOST_KEPT)(keys_of)
+
+
+def _keys_of_piece(piece: str) -> tuple[str, ...]:
+    return _kept_keys(piece) if len(piece) <= LONGEST_KEPT else keys_of(piece)
+
+
+class Beginnings:
+    """Beginnings of words that are looked for in many texts."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._keys = frozenset(keys)
+        self._without: set[str] = set()
+
+    def among(self, pieces: Set[str]) -> Set[str]:
+        """Those that stand in pieces of a text (see `pieces_of`)."""
+        found: set[str] = set()
+        # Most pieces were seen before and hold none; to leave them out at once is most of the work.
+        for piece in pieces - self._without:
+            here = self._keys.intersection(_keys_of_piece(piece))
+            if here:
+                found |= here
+            elif len(piece) <= LONGEST_KEPT:
+                self._leave_out(piece)
+        return found
+
+    def _leave_out(self, piece: str) -> None:
+        if len(self._without) >= MOST_KEPT:
+            self._without = set()
+        self._without.add(piece)
 
 
 def _folded(text: str) -> Iterator[tuple[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from mappings.library import Asked, Bound, DayPack, Library
 from mappings.office_subjects import Meetings, ProgramSubject, StaffSubject, office_subjects
 from mappings.records import Contact, Individual, PlanEntry, Program, Record, Staff
 from mappings.sharing import ReleasedUnits, Sharing
-from mappings.situation import PlanSituation, Situation, plan_day
+from mappings.situation import CodedContact, PlanSituation, Situation, plan_day
 from mappings.surroundings import Surrounding
 
 STATUS_CHECK = "status-known"
@@ -107,11 +108,11 @@ def _judge_contact(s: Situation) -> Judgement:
     contact = s.contact
     if s.pack is None:
         return _no_pack(contact, s.around.library, s.day)
-    asked = s.pack.for_contact(s.kind)
+    asked = s.pack.alike(s.codes) or _asked_of_alike(s, s.pack)
     if s.happened:
         findings, holding = _ask(s, asked)
     else:
-        findings = _ask_status(s, s.pack, asked) if s.filed else ()
+        findings = _ask_status(s, s.pack) if s.filed else ()
         holding = [finding for finding in findings if finding.blocks]
     claim = _claim_state(s, holding)
     return Judgement(
@@ -128,12 +129,20 @@ def _judge_contact(s: Situation) -> Judgement:
     )
 
 
+def _asked_of_alike(s: Situation, pack: DayPack) -> Asked:
+    """What contacts coded as this one are asked, the answers to what is asked of codes among them."""
+    asked, coded = pack.for_contact(s.codes.kind), CodedContact(s.codes, s.library, s.day)
+    told = {place: find(bound, coded) for place, bound in asked.of_codes}
+    answers = tuple([told.get(place, known) for place, known in enumerate(asked.answers)])
+    holding = tuple([finding for finding in told.values() if finding.blocks])
+    return pack.keep_alike(s.codes, replace(asked, answers=answers, holding=holding))
+
+
 def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], list[Finding]]:
     """All findings in order, and those that block."""
-    findings, holding = list(asked.answers), []
+    findings, holding = list(asked.answers), list(asked.holding)
     known = s.peer_day.findings
-    questions = (*asked.of_contact, *asked.of_wording) if s.wording else asked.of_contact
-    for place, bound, check in questions:
+    for place, bound, check in asked.of_contact:
         outcome = check(s, bound)
         # Most checks pass without a word, and their answer stands there already.
         if outcome is PASS:
@@ -150,12 +159,16 @@ def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], list[Finding]
         finding = findings[place] = known[place]
         if finding.blocks:
             holding.append(finding)
+    for place, bound in asked.of_wording if s.wording else ():
+        finding = findings[place] = find(bound, s)
+        if finding.blocks:
+            holding.append(finding)
     return tuple(findings), holding
 
 
-def _ask_status(s: Situation, pack: DayPack, asked: Asked) -> tuple[Finding, ...]:
+def _ask_status(s: Situation, pack: DayPack) -> tuple[Finding, ...]:
     """What did not take place is only asked whether it was billed all the same."""
-    applying = [bound for _, bound, _ in asked.of_contact]
+    applying = [bound for _, bound in pack.for_contact(s.codes.kind).of_codes]
     own = [bound for _, bound in pack.places.get(STATUS_CHECK, ())]
     return tuple([find(bound, s) if bound in applying else bound.inapplicable for bound in own])
 

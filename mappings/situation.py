@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +13,7 @@ from mappings.engagement import State, state_at
 from mappings.findings import Finding
 from mappings.language import SIGNS, Hit
 from mappings.once import once
-from mappings.plain import keys_of
+from mappings.plain import pieces_of
 from mappings.records import (
     AuthorizationFields,
     Contact,
@@ -85,6 +85,66 @@ class Kind(NamedTuple):
     accompanied: bool
 
 
+class FiledCodes(NamedTuple):
+    """The codes of a claim that was filed elsewhere."""
+
+    code: str | None
+    rate_code: str | None
+    modifiers: tuple[str, ...]
+
+
+class Coding(NamedTuple):
+    """All codes and yes-or-noes of a contact: contacts alike in it get the same answers of the checks that
+    look at nothing else. `roles` are those of the recipients, `states` those of the engagement's history."""
+
+    enrolled: bool
+    type: str | None
+    basis: str | None
+    format: str | None
+    place: str | None
+    accompanied: bool
+    modality: str | None
+    code: str | None
+    components: tuple[str, ...]
+    location: str | None
+    voluntary: bool | None
+    verified: bool | None
+    status: str | None
+    technical_failure: bool | None
+    is_group: bool
+    gender: str | None
+    coverages: tuple[str | None, ...]
+    staff: tuple[str | None, ...]
+    signatures: tuple[tuple[str | None, str | None], ...]
+    credentials: tuple[str | None, ...]
+    relation: str | None
+    roles: tuple[str | None, ...]
+    states: tuple[str | None, ...]
+    time_zone: str | None
+    program_kind: str | None
+    population: str | None
+    units_filed: bool
+    filed: FiledCodes | None
+
+    @property
+    def kind(self) -> Kind:
+        """What decides which rules apply."""
+        return Kind(self.enrolled, self.type, self.basis, self.format, self.place, self.accompanied)
+
+    @property
+    def no_connection(self) -> bool:
+        """Whether a telehealth contact could not be delivered."""
+        return self.technical_failure is True and self.place == "telehealth"
+
+
+class CodedContact:
+    """The codes of contacts on a day between two changes of the library. It knows nothing else of any of
+    them, so that what is found holds for each contact that is coded alike."""
+
+    def __init__(self, codes: Coding, library: Library, day: date) -> None:
+        self.codes, self.library, self.day = codes, library, day
+
+
 class PeerOnDay:
     """A peer on a day, for one type of service: all that the rules about peers ask for. It knows nothing of
     any contact, so that what they find holds for each of the peer's contacts of that day."""
@@ -123,6 +183,11 @@ class Situation:
         # Whether the contact took place or is taking place; one of unknown status is judged in full.
         self.happened = contact.status not in DID_NOT_HAPPEN
         self.counts = counts(contact)
+
+    @property
+    def library(self) -> Library:
+        """All rules and tables."""
+        return self.around.library
 
     @once
     def pack(self) -> DayPack | None:
@@ -228,7 +293,7 @@ class Situation:
         """What the language help finds in the peer's text, by word list; own words are left alone."""
         if self.pack is None or not self.peer_texts:
             return {}
-        return self.pack.word_lists().hits(self.peer_texts, self.note_keys)
+        return self.pack.word_lists().hits(self.peer_texts, self.pieces)
 
     @once
     def note_words(self) -> str:
@@ -245,9 +310,9 @@ class Situation:
         return frozenset(keys("\n".join([text for part in COMPARED if (text := getattr(note, part))])))
 
     @once
-    def note_keys(self) -> frozenset[str]:
-        """The beginnings of all words of the note, to see at once which word lists and names concern it."""
-        return keys_of([text for _, text in (*self.peer_texts, ("", self._own_words)) if text])
+    def pieces(self) -> Set[str]:
+        """What the whole note is made of, to see at once which word lists and names concern it."""
+        return pieces_of([text for _, text in (*self.peer_texts, ("", self._own_words)) if text])
 
     @once
     def _own_words(self) -> str | None:
@@ -283,12 +348,42 @@ class Situation:
         return self.peer_day.peer_known
 
     @once
-    def kind(self) -> Kind:
-        """What decides which rules apply."""
-        service = self.service
-        accompanied = service.accompaniment is not None
-        enrolled = self.state.enrolled
-        return Kind(enrolled, service.type, service.basis, service.format, service.place, accompanied)
+    def codes(self) -> Coding:
+        """The codes and yes-or-noes of the contact."""
+        contact, service, person, program = self.contact, self.service, self.contact.individual, self.program
+        location, relation, filed = service.location, contact.relates_to, contact.claim
+        staff, peer, engagement = contact.staff, self.peer, contact.engagement
+        found = (
+            self.state.enrolled,
+            service.type,
+            service.basis,
+            service.format,
+            service.place,
+            service.accompaniment is not None,
+            service.modality,
+            service.code,
+            service.components,
+            location.kind if location is not None else None,
+            service.voluntary,
+            contact.note.data_verified if contact.note is not None else None,
+            contact.status,
+            contact.technical_failure,
+            self.is_group,
+            person.gender,
+            tuple([coverage.class_ for coverage in person.coverages]),
+            tuple([present.category for present in staff]) if staff else (),
+            tuple([(signature.meaning, signature.category) for signature in contact.signatures]),
+            tuple([credential.code for credential in peer.credentials]) if peer is not None else (),
+            relation.how if relation is not None else None,
+            tuple([recipient.role for recipient in contact.recipients]),
+            tuple([entry.status for entry in engagement.history]) if engagement is not None else (),
+            program.time_zone if program is not None else None,
+            program.program_kind if program is not None else None,
+            program.population if program is not None else None,
+            self.filed,
+            FiledCodes(filed.code, filed.rate_code, filed.modifiers) if filed is not None else None,
+        )
+        return Coding._make(found)
 
     @once
     def is_group(self) -> bool:

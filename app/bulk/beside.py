@@ -18,7 +18,7 @@ from mappings.library import Library
 from mappings.names import Acquaintances, Known, names_of
 from mappings.office_subjects import Meetings
 from mappings.once import once
-from mappings.plain import KEY
+from mappings.plain import KEY, Beginnings
 from mappings.records import (
     AuthorizationFields,
     Contact,
@@ -247,13 +247,13 @@ class PeopleOf:
         self.known = _Known(reader.db, peer)
         self._forms: Mapping[str, Set[str]] | None = None
         self._by_key: dict[str, set[str]] = {}
-        self._keys: frozenset[str] = frozenset()
+        self._beginnings = Beginnings(())
 
-    def near(self, keys: frozenset[str], nicknames: Mapping[str, Set[str]]) -> list[Known]:
-        """Those one of whose names, in any form, may stand among words that begin so."""
+    def near(self, pieces: Set[str], nicknames: Mapping[str, Set[str]]) -> list[Known]:
+        """Those one of whose names, in any form, may stand in a text of such pieces."""
         if self._forms is not nicknames:
             self._index(nicknames)
-        parts = {part for key in keys & self._keys for part in self._by_key[key]}
+        parts = {part for key in self._beginnings.among(pieces) for part in self._by_key[key]}
         ids = {id for part in parts for id in self._of(part)}
         return [self._person(id) for id in sorted(ids)]
 
@@ -264,7 +264,7 @@ class PeopleOf:
             # Only first names have other forms; which part it is stands before it.
             for form in (part, *(nicknames.get(part, ()) if first else ())):
                 self._by_key.setdefault(form[:KEY], set()).add(f"{first}{part}")
-        self._keys = frozenset(self._by_key)
+        self._beginnings = Beginnings(self._by_key)
 
     def _of(self, part: str) -> Iterator[str]:
         asked = (self._peer, part[1:], int(part[0]))

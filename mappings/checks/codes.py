@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from mappings.checks.registry import PASS, Outcome, advises, check, fails, missing, passes
+from mappings.checks.registry import PASS, Outcome, advises, check, coded_check, fails, missing, passes
 from mappings.checks.texts import blank, listed
 from mappings.library import Bound
 from mappings.records import Coverage, Diagnosis
-from mappings.situation import Situation, covers
+from mappings.situation import CodedContact, Situation, covers
 
 _ICD10CM = re.compile(r"[A-TV-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?")
 
@@ -33,27 +33,27 @@ def service_code(s: Situation, b: Bound) -> Outcome:
     return PASS
 
 
-@check("group-modifier", "code.group_modifier")
-def group_modifier(s: Situation, b: Bound) -> Outcome:
+@coded_check("group-modifier", "code.group_modifier")
+def group_modifier(s: CodedContact, b: Bound) -> Outcome:
     """The group modifier stands on a group service and on no other (R075)."""
-    modifier, filed = b["code.group_modifier"], s.contact.claim
-    if s.service.format is None:
+    modifier = b["code.group_modifier"]
+    if s.codes.format is None:
         return missing("whether this was an individual or a group service", "service.format")
-    group = s.service.format == "group"
-    if not group and s.is_group:
+    group = s.codes.format == "group"
+    if not group and s.codes.is_group:
         return fails(
             "The contact is recorded as individual, but a group of several people stands on it.",
             "service.format",
             "group",
             fix="Choose group as the format, or take the group off this contact.",
         )
-    if filed is None:
+    if s.codes.filed is None:
         return passes(f"Modifier {modifier}." if group else "No modifier.")
-    if group and modifier not in filed.modifiers:
+    if group and modifier not in s.codes.filed.modifiers:
         return fails(f"A group service needs the modifier {modifier}.", "claim.modifiers")
-    if not group and modifier in filed.modifiers:
+    if not group and modifier in s.codes.filed.modifiers:
         return fails(f"The modifier {modifier} is for groups; this was individual.", "claim.modifiers")
-    others = [m for m in filed.modifiers if m != modifier]
+    others = [m for m in s.codes.filed.modifiers if m != modifier]
     if others:
         return advises(
             f"The guidance knows no modifier {listed(others)} here.", "claim.modifiers", severity="warn"
@@ -61,16 +61,16 @@ def group_modifier(s: Situation, b: Bound) -> Outcome:
     return PASS
 
 
-@check("rate-code")
-def rate_code(s: Situation, b: Bound) -> Outcome:
+@coded_check("rate-code")
+def rate_code(s: CodedContact, b: Bound) -> Outcome:
     """The rate code of the place, configured and, on a filed claim, the same (R076, R077, AMB-06)."""
     name = b.version.parameters[0]
-    code, filed = b[name], s.contact.claim
-    if s.program is None or blank(s.program.program_kind):
+    code, filed, place = b[name], s.codes.filed, s.codes.place
+    if blank(s.codes.program_kind):
         return missing("the kind of programme", "program.program_kind")
     if code is None:
         return fails(
-            f"No rate code is configured for {s.service.place}.",
+            f"No rate code is configured for {place}.",
             "service.place",
             fix=f"Configure the rate code: set {name} in the site overlay.",
         )
@@ -78,7 +78,7 @@ def rate_code(s: Situation, b: Bound) -> Outcome:
         return missing("the rate code of the filed claim", "claim.rate_code")
     if filed is not None and filed.rate_code != code:
         return fails(
-            f"Rate code {filed.rate_code} is filed; {s.service.place} is {code}{b.standing(name)}.",
+            f"Rate code {filed.rate_code} is filed; {place} is {code}{b.standing(name)}.",
             "claim.rate_code",
             "service.place",
         )

@@ -9,7 +9,7 @@ from mappings.checks.registry import (
     PASS,
     Outcome,
     advises,
-    check,
+    coded_check,
     missing,
     points_out,
     wording_check,
@@ -17,7 +17,7 @@ from mappings.checks.registry import (
 from mappings.checks.texts import listed
 from mappings.language import Hit
 from mappings.library import Bound
-from mappings.situation import Situation
+from mappings.situation import CodedContact, Situation
 
 MOST_SHOWN = 3
 _PARTS = {
@@ -107,9 +107,11 @@ def no_peer_health(s: Situation, b: Bound) -> Outcome:
     return wording_advice(s, b, "lint.peer_health")
 
 
-@check("reengagement-input", "lint.reengagement")
-def reengagement_input(s: Situation, b: Bound) -> Outcome:
+@coded_check("reengagement-input", "lint.reengagement", of_wording=True)
+def reengagement_input(s: CodedContact | Situation, b: Bound) -> Outcome:
     """A contact whose purpose is re-engagement has a clinician's input behind it (R099)."""
+    if not isinstance(s, Situation):
+        return NOT_APPLICABLE
     hits = [hit for hit in s.wording.get("lint.reengagement", ()) if hit.path == "note.purpose"]
     if not hits:
         return NOT_APPLICABLE

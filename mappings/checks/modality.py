@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mappings.checks.registry import PASS, Outcome, advises, check, fails, missing
+from mappings.checks.registry import PASS, Outcome, advises, check, coded_check, fails, missing
 from mappings.checks.texts import listed
 from mappings.library import Bound
 from mappings.records import Recipient
-from mappings.situation import Situation, age_on
+from mappings.situation import CodedContact, Situation, age_on
 
 
 @check("recipient-kinds", "recipient.roles")
@@ -101,28 +101,28 @@ def _name(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-@check("setting", "service.formats", "service.places", "telehealth.modes")
-def setting(s: Situation, b: Bound) -> Outcome:
+@coded_check("setting", "service.formats", "service.places", "telehealth.modes")
+def setting(s: CodedContact, b: Bound) -> Outcome:
     """Individual or group; on site, off site or telehealth; live, never by message (R072)."""
     for value, field, words, allowed in (
-        (s.service.format, "service.format", "whether it was individual or group", b["service.formats"]),
-        (s.service.place, "service.place", "the place of service", b["service.places"]),
+        (s.codes.format, "service.format", "whether it was individual or group", b["service.formats"]),
+        (s.codes.place, "service.place", "the place of service", b["service.places"]),
     ):
         if value is None:
             return missing(words, field)
         if value not in allowed:
             return fails(f"{value!r} is none of {listed(allowed, 'and')}.", field)
-    modality, modes = s.service.modality, b["telehealth.modes"]
+    modality, modes = s.codes.modality, b["telehealth.modes"]
     if modality is None:
         return missing("whether it was in person, by video or by phone", "service.modality")
-    if s.service.place == "telehealth" and modality not in modes:
+    if s.codes.place == "telehealth" and modality not in modes:
         return fails(
             f"{modality!r} is not live telehealth: {listed(modes, 'or')}{b.standing('telehealth.modes')}.",
             "service.modality",
         )
-    if s.service.place != "telehealth" and modality != "in-person":
+    if s.codes.place != "telehealth" and modality != "in-person":
         return fails(
-            f"A contact {s.service.place} is in person; {modality!r} is not.",
+            f"A contact {s.codes.place} is in person; {modality!r} is not.",
             "service.modality",
             "service.place",
             fix="Choose telehealth as the place for video or phone; a message is no contact.",
@@ -130,19 +130,19 @@ def setting(s: Situation, b: Bound) -> Outcome:
     return PASS
 
 
-@check("type-fits-program", "program.populations")
-def type_fits_program(s: Situation, b: Bound) -> Outcome:
+@coded_check("type-fits-program", "program.populations")
+def type_fits_program(s: CodedContact, b: Bound) -> Outcome:
     """Adult service in adult-serving programmes, family and youth service in those for children (R073)."""
-    if s.service.type is None:
+    if s.codes.type is None:
         return missing("the service type", "service.type")
-    population = s.program.population if s.program is not None else None
+    population = s.codes.population
     if population is None:
         return missing("whom the programme serves", "program.population")
     allowed = b["program.populations"].get(population)
     if allowed is None:
         return fails(f"{population!r} is no known population of a programme.", "program.population")
-    if s.service.type in allowed:
+    if s.codes.type in allowed:
         return PASS
     return fails(
-        f"{s.service.type} peer support in a programme that serves {population} people.", "service.type"
+        f"{s.codes.type} peer support in a programme that serves {population} people.", "service.type"
     )

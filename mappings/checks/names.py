@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from mappings.checks.language import shown
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, points_out
@@ -18,14 +18,14 @@ _PARAMETERS = ("common_words", "always_capital", "places", "company", "titles", 
 def no_names_of_others(s: Situation, b: Bound) -> Outcome:
     """Names of other members of the group, and of others the peer knows, stand in nobody's note (D-7)."""
     own = s.contact.individual.id
-    people = [(each, here) for each, here in _known(s) if len(each.known) > (own in each.known)]
-    if not people or not s.note_keys:
+    people = [(each, here) for each, here in _known(s) if _others(each.known, own)]
+    if not people or not s.pieces:
         return NOT_APPLICABLE
     forms = forms_of_names(b["names.nicknames"])
     near = {
         known.id: (known, here)
         for each, here in people
-        for known in each.near(s.note_keys, forms)
+        for known in each.near(s.pieces, forms)
         if known.id != own
     }
     if not near:
@@ -34,6 +34,10 @@ def no_names_of_others(s: Situation, b: Bound) -> Outcome:
     if not hits:
         return PASS
     return points_out(f"The name of somebody else may stand in the note: {shown(hits)}.", hits, b.rule.fix)
+
+
+def _others(known: Collection[str], own: str) -> bool:
+    return len(known) > 1 or (len(known) == 1 and own not in known)
 
 
 def _known(s: Situation) -> list[tuple[Acquaintances, bool]]:

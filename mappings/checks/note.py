@@ -5,12 +5,22 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from functools import lru_cache
 
-from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, passes
+from mappings.checks.registry import (
+    NOT_APPLICABLE,
+    PASS,
+    Outcome,
+    advises,
+    check,
+    coded_check,
+    fails,
+    missing,
+    passes,
+)
 from mappings.checks.signatures import author_standing
 from mappings.checks.texts import listed, says_something
 from mappings.library import Bound
 from mappings.records import Note
-from mappings.situation import Situation
+from mappings.situation import CodedContact, Situation
 
 _NO_NOTE = Note()
 
@@ -57,22 +67,22 @@ def preadmission_note_fields(s: Situation, b: Bound) -> Outcome:
     return _fields_filled(s, b, b["preadmission.note.required"])
 
 
-@check("component-of-type")
-def component_of_type(s: Situation, b: Bound) -> Outcome:
+@coded_check("component-of-type")
+def component_of_type(s: CodedContact, b: Bound) -> Outcome:
     """At least one service component, each from the list of the service type (R054)."""
-    if s.service.type is None:
+    if s.codes.type is None:
         return missing("the service type", "service.type")
-    if not s.service.components:
+    if not s.codes.components:
         return fails("No service component is chosen.", "service.components")
-    table = s.around.library.table(b.settings["table"])
-    for place, code in enumerate(s.service.components):
+    table = s.library.table(b.settings["table"])
+    for place, code in enumerate(s.codes.components):
         found = table.code(code, s.day)
         if found is None:
             return fails(f"{code!r} is no service component.", f"service.components[{place}]")
-        if found.properties.get("service_type") != s.service.type:
+        if found.properties.get("service_type") != s.codes.type:
             return fails(
                 f"{code} ({found.display}) belongs to {found.properties.get('service_type')} peer support, "
-                f"this service is {s.service.type}.",
+                f"this service is {s.codes.type}.",
                 f"service.components[{place}]",
                 "service.type",
             )
@@ -111,11 +121,10 @@ def _long(late: timedelta) -> str:
     return f"{hours // 24} days" if hours >= 72 else f"{hours} h {minutes} min"
 
 
-@check("data-verified")
-def data_verified(s: Situation, b: Bound) -> Outcome:
+@coded_check("data-verified")
+def data_verified(s: CodedContact, b: Bound) -> Outcome:
     """The person's details were verified with the person (R056)."""
-    note = s.contact.note or _NO_NOTE
-    if note.data_verified:
+    if s.codes.verified:
         return PASS
     return advises("The person's details are not marked as verified at this visit.", "note.data_verified")
 

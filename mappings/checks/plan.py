@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, fails, missing
+from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, coded_check, fails, missing
 from mappings.checks.texts import blank, says_something
 from mappings.library import Bound
 from mappings.records import PlanEntry, Signature
-from mappings.situation import Situation, covers
+from mappings.situation import CodedContact, Situation, covers
 
 
-@check("basis-declared", "plan.bases")
-def basis_declared(s: Situation, b: Bound) -> Outcome:
+@coded_check("basis-declared", "plan.bases")
+def basis_declared(s: CodedContact, b: Bound) -> Outcome:
     """The contact says whether it is planned, targeted or ad hoc (R046)."""
-    if s.service.basis is None:
+    if s.codes.basis is None:
         return missing("how the service relates to the treatment plan", "service.basis")
-    if s.service.basis in b["plan.bases"]:
+    if s.codes.basis in b["plan.bases"]:
         return PASS
-    return fails(f"{s.service.basis!r} is none of {', '.join(b['plan.bases'])}.", "service.basis")
+    return fails(f"{s.codes.basis!r} is none of {', '.join(b['plan.bases'])}.", "service.basis")
 
 
 def _named_entry(s: Situation) -> tuple[PlanEntry | None, Outcome]:

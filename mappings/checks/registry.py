@@ -30,8 +30,8 @@ Answer = TypeVar("Answer")
 PASS = Outcome("pass")
 NOT_APPLICABLE = Outcome("not-applicable")
 
-# A check of contacts takes a Situation, one of their peers a PeerOnDay, one of plan entries a PlanSituation;
-# all a Bound after it.
+# A check of contacts takes a Situation, one of their codes a CodedContact, one of their peers a PeerOnDay,
+# one of plan entries a PlanSituation; all a Bound after it.
 Check = Callable[..., Outcome]
 Condition = Callable[["Kind"], bool]
 
@@ -47,6 +47,9 @@ OFFERED: set[str] = set()
 OFF_WHEN_UNSET: set[str] = set()
 # Checks of peers: they see a PeerOnDay, and are asked once for all contacts of a peer and a day.
 OF_PEERS: set[str] = set()
+# Checks of codes: they see a CodedContact, and are asked once for all contacts that are coded alike. Those
+# that look at wording too are asked again, with the Situation, where the word lists found something.
+OF_CODES: set[str] = set()
 # Checks of wording: they pass without being asked where the word lists found nothing in the note.
 OF_WORDING: set[str] = set()
 # Checks that always pass: there is nothing to ask.
@@ -61,6 +64,7 @@ def check(
     offered: bool = False,
     off_when_unset: bool = False,
     of_peer: bool = False,
+    of_codes: bool = False,
     of_wording: bool = False,
     always_passes: bool = False,
 ) -> Callable[[Check], Check]:
@@ -69,8 +73,9 @@ def check(
     `parameters` are those that the rule must list, `settings` those it must give; of `chosen` parameters
     only the number is fixed, the rule lists them first. `offered` is for packs to come: no shipped rule need
     name it. `off_when_unset` says that the rule does not apply while all its parameters are unset,
-    `of_peer` that the check takes a PeerOnDay, `of_wording` that it passes where the word lists find nothing,
-    `always_passes` that it need not be called.
+    `of_peer` that the check takes a PeerOnDay, `of_codes` that it takes a CodedContact, `of_wording` that it
+    passes where the word lists find nothing (with `of_codes`: that it takes a Situation where they find
+    something), `always_passes` that it need not be called.
     """
 
     def register(function: Check) -> Check:
@@ -84,6 +89,8 @@ def check(
             OFF_WHEN_UNSET.add(name)
         if of_peer:
             OF_PEERS.add(name)
+        if of_codes:
+            OF_CODES.add(name)
         if of_wording:
             OF_WORDING.add(name)
         if always_passes:
@@ -94,6 +101,7 @@ def check(
 
 
 peer_check = partial(check, of_peer=True)
+coded_check = partial(check, of_codes=True)
 wording_check = partial(check, of_wording=True)
 
 

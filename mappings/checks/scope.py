@@ -6,11 +6,21 @@ import re
 
 from mappings.checks.codes import by_a_peer
 from mappings.checks.language import shown, wording_advice
-from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, points_out
+from mappings.checks.registry import (
+    NOT_APPLICABLE,
+    PASS,
+    Outcome,
+    advises,
+    check,
+    coded_check,
+    fails,
+    missing,
+    points_out,
+)
 from mappings.checks.texts import blank
 from mappings.language import Hit
 from mappings.library import Bound
-from mappings.situation import Situation
+from mappings.situation import CodedContact, Situation
 
 
 @check("no-diagnosis-by-peer", "credentials.peers", "lint.diagnosing")
@@ -24,23 +34,27 @@ def no_diagnosis_by_peer(s: Situation, b: Bound) -> Outcome:
     return wording_advice(s, b, "lint.diagnosing")
 
 
-@check("no-assessment-code", "scope.assessment_codes", "lint.assessing")
-def no_assessment_code(s: Situation, b: Bound) -> Outcome:
+@coded_check("no-assessment-code", "scope.assessment_codes", "lint.assessing", of_wording=True)
+def no_assessment_code(s: CodedContact | Situation, b: Bound) -> Outcome:
     """Neither the service nor a filed claim carries an assessment code; words only advise (R095, AMB-19)."""
     coded = _none_of(s, b["scope.assessment_codes"], "an assessment")
-    return coded if coded is not PASS else wording_advice(s, b, "lint.assessing")
+    return _then_wording(coded, s, b, "lint.assessing")
 
 
-@check("no-therapy-code", "scope.therapy_codes", "lint.therapy")
-def no_therapy_code(s: Situation, b: Bound) -> Outcome:
+@coded_check("no-therapy-code", "scope.therapy_codes", "lint.therapy", of_wording=True)
+def no_therapy_code(s: CodedContact | Situation, b: Bound) -> Outcome:
     """Neither the service nor a filed claim carries a psychotherapy code; words only advise (R096)."""
     coded = _none_of(s, b["scope.therapy_codes"], "psychotherapy")
-    return coded if coded is not PASS else wording_advice(s, b, "lint.therapy")
+    return _then_wording(coded, s, b, "lint.therapy")
 
 
-def _none_of(s: Situation, codes: tuple[str, ...], what: str) -> Outcome:
-    filed = s.contact.claim.code if s.contact.claim is not None else None
-    for code, field in ((s.service.code, "service.code"), (filed, "claim.code")):
+def _then_wording(coded: Outcome, s: CodedContact | Situation, b: Bound, parameter: str) -> Outcome:
+    return wording_advice(s, b, parameter) if coded is PASS and isinstance(s, Situation) else coded
+
+
+def _none_of(s: CodedContact | Situation, codes: tuple[str, ...], what: str) -> Outcome:
+    filed = s.codes.filed.code if s.codes.filed is not None else None
+    for code, field in ((s.codes.code, "service.code"), (filed, "claim.code")):
         if code is not None and code.startswith(codes):
             return fails(f"{code} is {what}; peers do not offer it.", field)
     return PASS
@@ -96,16 +110,18 @@ def asked_to_accompany(s: Situation, b: Bound) -> Outcome:
     )
 
 
-@check("component-in-scope", "lint.coordination", "signs.together")
-def component_in_scope(s: Situation, b: Bound) -> Outcome:
+@coded_check("component-in-scope", "lint.coordination", "signs.together", of_wording=True)
+def component_in_scope(s: CodedContact | Situation, b: Bound) -> Outcome:
     """At least one service component that is in scope, and words of more than coordination without the
     person (R098, AMB-26)."""
-    table = s.around.library.table(b.settings["table"])
-    if not any(table.code(code, s.day) is not None for code in s.service.components):
+    table = s.library.table(b.settings["table"])
+    if not any(table.code(code, s.day) is not None for code in s.codes.components):
         return fails(
             "No component in scope is chosen: care coordination alone is no peer support.",
             "service.components",
         )
+    if not isinstance(s, Situation):
+        return PASS
     found = _alone(s, "lint.coordination", "signs.together")
     if not found or _named(s):
         return PASS
@@ -129,12 +145,12 @@ def _named(s: Situation) -> bool:
     return any(re.search(took_part, text, re.I) for text in texts)
 
 
-@check("voluntary")
-def voluntary(s: Situation, b: Bound) -> Outcome:
+@coded_check("voluntary")
+def voluntary(s: CodedContact, b: Bound) -> Outcome:
     """The person takes part freely; coercion holds the claim and never the signing (R103)."""
-    if s.service.voluntary is None:
+    if s.codes.voluntary is None:
         return missing("whether the person takes part freely", "service.voluntary")
-    if s.service.voluntary:
+    if s.codes.voluntary:
         return PASS
     return fails("The service is recorded as not voluntary.", "service.voluntary")
 

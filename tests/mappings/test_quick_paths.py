@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import date, datetime
 from typing import Any
 
@@ -10,14 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.intake import read_record
+from mappings.intake import Refused, read_record
 from mappings.language import WordLists
 from mappings.library import load
 from mappings.once import MOST_KEPT, by_identity
 from mappings.phrases import Phrase
-from mappings.plain import KEY, keys_of, plain
+from mappings.plain import KEY, Beginnings, keys_of, pieces_of, plain
+from mappings.records import Contact, Record
 from mappings.repeats import LEAST, keys
-from mappings.rules import judge
+from mappings.rules import find, judge
+from mappings.situation import Situation
+from mappings.surroundings import Surrounding
+from tests.generator import generate
 from tests.intake_makers import NOW, Json, as_line, contact, seeded
 
 DAY = load().on("us-ny", date(2026, 3, 4))
@@ -36,15 +41,29 @@ notes = st.lists(st.one_of(words, st.text(max_size=12)), max_size=12).map(" ".jo
 def test_the_beginnings_of_all_words_are_found_in_plain_letters_as_in_any_others(text: str) -> None:
     # A letter beyond ASCII sends the whole text the general way; it adds its own beginning alone.
     ascii_text = text.encode("ascii", "ignore").decode()
-    assert keys_of([ascii_text]) | {"é"} == keys_of([ascii_text, "é"])
-    assert all(len(key) <= KEY for key in keys_of([text]))
+    assert {*keys_of(ascii_text), "é"} == {*keys_of(ascii_text + "\né")}
+    assert all(len(key) <= KEY for key in keys_of(text))
+
+
+@given(notes)
+def test_the_words_of_a_text_are_those_of_its_pieces(text: str) -> None:
+    assert {key for piece in pieces_of([text]) for key in keys_of(piece)} == {*keys_of(text)}
+
+
+@given(st.lists(notes, max_size=4), st.sets(st.sampled_from(["the", "said", "$", "addict", "café", "f20"])))
+def test_beginnings_are_found_in_every_text_that_has_them_whatever_was_read_before(
+    texts: list[str], wanted: set[str]
+) -> None:
+    looked_for = Beginnings(wanted)
+    for text in [*texts, *texts]:
+        assert looked_for.among(pieces_of([text])) == wanted & {*keys_of(text)}
 
 
 # The first of all texts compiles every phrase.
 @settings(deadline=None)
 @given(notes)
 def test_every_phrase_that_stands_in_a_text_is_among_those_that_are_tried(text: str) -> None:
-    near = {id(phrase) for _, phrase in LISTS._near(keys_of([text]))}
+    near = {id(phrase) for _, phrase in LISTS._near(pieces_of([text]))}
     read = plain(text).text
     for _, phrase in PHRASES:
         if id(phrase) not in near:
@@ -54,7 +73,7 @@ def test_every_phrase_that_stands_in_a_text_is_among_those_that_are_tried(text: 
 def test_each_phrase_of_the_lists_is_tried_on_the_very_words_it_asks_for() -> None:
     for (_, phrase), spoken in zip(PHRASES, SPOKEN, strict=True):
         if phrase.pattern.search(spoken) is not None:
-            assert any(phrase is each for _, each in LISTS._near(keys_of([spoken])))
+            assert any(phrase is each for _, each in LISTS._near(pieces_of([spoken])))
 
 
 @given(st.text(st.sampled_from("aäß bİ.!?\n-K"), max_size=200))
@@ -104,3 +123,30 @@ def _codes_known(made: Json) -> str:
     (judged,) = judge([read_record(as_line(made))], load(), datetime.fromisoformat(NOW))
     found = judged.finding("DER.CODES_KNOWN")
     return found.result if found is not None else ""
+
+
+@pytest.mark.parametrize("seed", [3, 11])
+def test_contacts_coded_alike_are_told_what_each_of_them_would_be_told_alone(seed: int) -> None:
+    records = [one for made in generate(seed=seed, records=160, bad=60) for one in _readable(made.line)]
+    around, now = Surrounding(records, load()), datetime.fromisoformat(NOW)
+    judgements = {each.id: each for each in judge(records, load(), now) if each.counts}
+    asked = 0
+    for record in _contacts_of_one_version(records):
+        s, judged = Situation(record, around, now), judgements[record.id]
+        if s.pack is not None and len(judged.findings) == len(s.pack.contact):
+            for place, bound in s.pack.for_contact(s.codes.kind).of_codes:
+                assert judged.findings[place] == find(bound, s), (record.id, bound.rule.id)
+                asked += 1
+    assert asked > 1_000
+
+
+def _readable(line: bytes) -> list[Record]:
+    try:
+        return [read_record(line)]
+    except Refused:
+        return []
+
+
+def _contacts_of_one_version(records: list[Record]) -> list[Contact]:
+    ids = Counter(each.id for each in records)
+    return [each for each in records if isinstance(each, Contact) and ids[each.id] == 1]
