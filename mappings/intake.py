@@ -12,12 +12,18 @@ from typing import Any, NoReturn, cast
 import orjson
 from pydantic import ValidationError
 
-from mappings.records import KINDS, Part, Record
+from mappings.records import KINDS, Contact, Part, PlanEntry, Record
 
 MAX_LINE_BYTES = 1024 * 1024
 MAX_DEPTH = 64
-_SUSPECT = frozenset({dict, list, float})
-_KEY, _KEY_BYTES = re.compile(r'"\s*:'), re.compile(rb'"\s*:')
+_KEY_BYTES = re.compile(rb'"\s*:')
+_BLANKS = (b" :", b"\t:", b"\n:", b"\r:")
+# What the lines of one person, peer or programme have alike.
+_OFTEN_ALIKE: dict[type[Part], tuple[str, ...]] = {
+    Contact: ("individual", "program", "peer", "engagement", "service", "diagnoses", "recipients"),
+    PlanEntry: ("individual", "program", "plan"),
+}
+_MOST_KEPT, _LONG = 4096, 4096
 
 _FORMS = {
     "string_type": "a text in quotation marks",
@@ -64,24 +70,65 @@ class Line:
     record: Record
 
 
-def read_record(text: str | bytes) -> Record:
-    """One record from the text of one JSON object.
+class Alike:
+    """Parts that many lines of one input have alike: each is read and checked once, and stays one object.
+
+    One for each input; not to be shared between threads.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, bytes], object] = {}
+
+    def read(self, model: type[Part], data: dict[str, object]) -> Part:
+        """The record of the data; raises ValidationError as the model does."""
+        new: list[tuple[str, bytes]] = []
+        for name in _OFTEN_ALIKE.get(model, ()):
+            if not (written := data.get(name)):
+                continue
+            key = name, orjson.dumps(written)
+            if (found := self._kept.get(key)) is not None:
+                data[name] = found
+            elif len(key[1]) < _LONG:
+                new.append(key)
+        record = model.model_validate(data, by_alias=True, by_name=False)
+        if len(self._kept) + len(new) > _MOST_KEPT:
+            self._kept.clear()
+        for key in new:
+            self._kept[key] = getattr(record, key[0])
+        return record
+
+
+def read_record(text: str | bytes, alike: Alike | None = None) -> Record:
+    """One record from the text of one JSON object; `alike` keeps what other lines of the input have alike.
 
     Raises Refused on bad JSON, a duplicate key, NaN, depth over 64, size over 1 MiB, an unknown field, a
     wrong type, an unreadable date or a missing kind, id, jurisdiction or individual.id.
     """
     data = _well_formed(text)
-    return record_from(_parse(text) if data is None else data)
+    model = KINDS.get(str(data.get("kind"))) if data is not None else None
+    if data is not None and model is not None:
+        try:
+            return _read(model, data, alike)
+        except ValidationError:
+            # What is wrong is told of what the strict parser reads.
+            pass
+    return record_from(_parse(text))
 
 
-def read_again(text: bytes) -> Record:
+def read_again(text: bytes, alike: Alike | None = None) -> Record:
     """The record of a line that `read_record` has accepted before."""
     try:
         data = orjson.loads(text)
-        return cast(Record, KINDS[data["kind"]].model_validate(data, by_alias=True, by_name=False))
+        return _read(KINDS[data["kind"]], data, alike)
     except ValueError:
         # Numbers with a fraction or of many digits are left to the strict parser, as they were then.
         return read_record(text)
+
+
+def _read(model: type[Part], data: dict[str, object], alike: Alike | None) -> Record:
+    if alike is not None:
+        return cast(Record, alike.read(model, data))
+    return cast(Record, model.model_validate(data, by_alias=True, by_name=False))
 
 
 def record_from(data: object) -> Record:
@@ -123,8 +170,8 @@ def json_schema() -> dict[str, Any]:
 def _well_formed(text: str | bytes) -> dict[str, object] | None:
     """The data of a line that a fast parser reads just as the strict one does; None where it may not.
 
-    What is refused, and what the two may read in two ways (equal keys, numbers with a fraction or beyond 64
-    bits), is left to the strict parser, which is several times slower.
+    What is no JSON and what has equal keys is left to the strict parser, which is several times slower. The
+    models refuse numbers with a fraction or beyond 64 bits, which the two read in two ways, and what is deep.
     """
     if len(text) > MAX_LINE_BYTES:
         return None
@@ -132,36 +179,32 @@ def _well_formed(text: str | bytes) -> dict[str, object] | None:
         data = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    if type(data) is not dict:
-        return None
-    keys = _keys(data, MAX_DEPTH)
-    return data if keys >= 0 and keys == _signs(text) else None
+    return data if type(data) is dict and _each_key_once(data, text) else None
 
 
-def _signs(text: str | bytes) -> int:
-    """How often a colon stands behind a quotation mark, as it does behind each key; a text that holds what
-    looks like a key makes the line look suspect."""
-    if isinstance(text, str):
-        return len(_KEY.findall(text))
-    # To count bytes is several times quicker, where no blank stands before a colon.
-    spaced = b" :" in text or b"\t:" in text or b"\n:" in text or b"\r:" in text
-    return len(_KEY_BYTES.findall(text)) if spaced else text.count(b'":')
+def _each_key_once(data: dict[str, object], text: str | bytes) -> bool:
+    """Whether no object has a key twice; False also where it is deep, or a text looks like a key."""
+    written = text.encode() if isinstance(text, str) else text
+    # Written anew, every key that stood there once has its colon again, and texts have what they had. To
+    # count colons is many times quicker than to count keys. It says nothing where signs stand as their
+    # numbers, or blanks before colons.
+    if b"\\u00" in written or any(blank in written for blank in _BLANKS):
+        return _keys(data, MAX_DEPTH) == len(_KEY_BYTES.findall(written))
+    try:
+        return orjson.dumps(data).count(b'":') == written.count(b'":')
+    except orjson.JSONEncodeError:
+        return False
 
 
 def _keys(data: dict[str, object] | list[object], depth: int) -> int:
-    """How many keys the data holds; -1 where it holds a number with a fraction, or is too deep."""
-    if type(data) is dict:
-        count, inside = len(data), [each for each in data.values() if type(each) in _SUSPECT]
-    else:
-        count, inside = 0, [each for each in data if type(each) in _SUSPECT]
-    for each in inside:
-        if not depth or type(each) is float:
-            return -1
-        # An empty list or object needs no look.
-        more = _keys(each, depth - 1) if each else 0  # type: ignore[arg-type]
-        if more < 0:
-            return -1
-        count += more
+    """How many keys the data holds; -1 where it is too deep."""
+    count, values = (len(data), data.values()) if isinstance(data, dict) else (0, data)
+    for each in values:
+        if isinstance(each, dict | list):
+            more = _keys(each, depth - 1) if depth else -1
+            if more < 0:
+                return -1
+            count += more
     return count
 
 
@@ -273,6 +316,7 @@ def _short(value: object) -> str:
 
 
 __all__ = [
+    "Alike",
     "Line",
     "Part",
     "Refusal",

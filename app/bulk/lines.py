@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from mappings.intake import MAX_LINE_BYTES, Refusal, Refused, read_record
+from mappings.intake import MAX_LINE_BYTES, Alike, Refusal, Refused, read_record
 from mappings.records import Record
 
 BLOCK = 1024 * 1024
@@ -60,8 +60,9 @@ def blocks(sources: Sequence[Source]) -> Iterator[Block]:
             yield Block(at, start, min(start + BLOCK, source.size))
 
 
-def records(source: Source, block: Block) -> Iterator[Found | Bad | int]:
-    """Every record and refused line that begins in a block in order, and last how many lines it has."""
+def records(source: Source, block: Block, alike: Alike | None = None) -> Iterator[Found | Bad | int]:
+    """Every record and refused line that begins in a block in order, and last how many lines it has; `alike`
+    keeps what the lines of several blocks have alike."""
     count = 0
     with Path(source.path).open("rb") as stream:
         _to_first_line(stream, block.start)
@@ -70,7 +71,7 @@ def records(source: Source, block: Block) -> Iterator[Found | Bad | int]:
             if place == 0 and text.startswith(_BOM):
                 place, text = len(_BOM), text.removeprefix(_BOM)
             if text.strip():
-                yield _read(source, source.base + place, count, text)
+                yield _read(source, source.base + place, count, text, alike)
     yield count
 
 
@@ -80,9 +81,9 @@ def text_at(stream: BinaryIO, place: int) -> bytes:
     return stream.readline()
 
 
-def _read(source: Source, number: int, line: int, text: bytes) -> Found | Bad:
+def _read(source: Source, number: int, line: int, text: bytes, alike: Alike | None) -> Found | Bad:
     try:
-        return Found(number, read_record(text), text)
+        return Found(number, read_record(text, alike), text)
     except Refused as refused:
         return Bad(number, Refusal(source.name, line, refused.field, refused.problem, refused.form), text)
 

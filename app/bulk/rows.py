@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from app.bulk.lines import Bad, Block, Found, Source, records
+from mappings.intake import Alike
 from mappings.records import (
     Authorization,
     Collaboration,
@@ -67,10 +68,10 @@ class Rows:
             self.earlier.append((key_of(record.member or "", record.service or ""), number))
 
 
-def rows_of(source: Source, block: Block) -> Rows:
-    """What the records of one block give to the index."""
+def rows_of(source: Source, block: Block, alike: Alike | None = None) -> Rows:
+    """What the records of one block give to the index; `alike` keeps what several blocks have alike."""
     rows = Rows()
-    for item in records(source, block):
+    for item in records(source, block, alike):
         if isinstance(item, Found):
             rows.add(item.number, item.record, item.text)
         elif isinstance(item, Bad):

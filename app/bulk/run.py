@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -13,7 +13,7 @@ from app.bulk.lines import Block, Source, blocks
 from app.bulk.outcomes import Order, Outcome
 from app.bulk.pool import Pool
 from app.bulk.rows import Rows, rows_of
-from mappings.intake import Refusal, write_record
+from mappings.intake import Alike, Refusal, write_record
 from mappings.records import Record
 
 Item = TypeVar("Item")
@@ -45,6 +45,7 @@ def read(
         lines = index.state("lines") if block.source == before else 0
         index.fill(rows, block.source, lines)
         before = block.source
+    _alike_in.cache_clear()
     index.plan()
 
 
@@ -73,7 +74,13 @@ def fingerprint(sources: Sequence[tuple[str, Path]], known: Sequence[Record], **
 
 
 def _rows(sources: Sequence[Source], block: Block) -> Rows:
-    return rows_of(sources[block.source], block)
+    return rows_of(sources[block.source], block, _alike_in(sources))
+
+
+@lru_cache(maxsize=1)
+def _alike_in(_sources: tuple[Source, ...]) -> Alike:
+    """What the lines of an input have alike, for this process."""
+    return Alike()
 
 
 def _records(outcome: Outcome) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from app.bulk.beside import Beside, MeetingsOf, Reader
 from app.bulk.lines import Source, text_at
 from app.bulk.outcomes import OUT, Order, Outcome, at, json_bytes
-from mappings.intake import read_again
+from mappings.intake import Alike, read_again
 from mappings.library import Library, load
 from mappings.records import Contact, PlanEntry
 from mappings.rules import judge, judge_office
@@ -37,7 +37,7 @@ class Worker:
         self.order, self.library = order, load(order.site)
         if self.library.digest != order.digest:
             raise OtherRules("a worker has other rules than this machine; install the same Peerchart there")
-        self.reader = Reader(index)
+        self.reader, self.alike = Reader(index), Alike()
         self.mapper = _mapper(order, self.library, self.reader) if order.mapping else None
 
     def group(self, chunk: int, texts: Mapping[int, bytes] | None = None) -> Outcome:
@@ -45,9 +45,9 @@ class Worker:
         numbers = self.reader.numbers(chunk)
         foreign = self.reader.foreign_entries(chunk)
         texts = texts if texts is not None else texts_of(self.order.sources, [*numbers, *foreign])
-        records = [read_again(texts[number]) for number in numbers]
+        records = [read_again(texts[number], self.alike) for number in numbers]
         own = [one for one in records if isinstance(one, Contact | PlanEntry)]
-        others = [one for n in foreign if isinstance(one := read_again(texts[n]), PlanEntry)]
+        others = [one for n in foreign if isinstance(one := read_again(texts[n], self.alike), PlanEntry)]
         beside = Beside(own, others, self.reader, chunk, self.library)
         judged = judge(own, self.library, self.order.now, around=beside)
         outcome = Outcome(chunk, len(own))

@@ -9,15 +9,18 @@ from hypothesis import strategies as st
 
 from mappings.intake import (
     MAX_LINE_BYTES,
+    Alike,
     Line,
     Refusal,
     Refused,
     json_schema,
+    read_again,
     read_lines,
     read_record,
     write_record,
 )
 from mappings.records import Contact, Staff
+from tests.generator import generate
 
 HEAD = '"kind":"contact","id":"C-1","jurisdiction":"us-ny","individual":{"id":"MRN-1"}'
 
@@ -42,6 +45,11 @@ def refusal(text: str | bytes) -> Refused:
         ('<?xml version="1.0"?><!DOCTYPE x><x/>', "", "XML"),
         (contact('"id":"C-2"'), "id", "stands twice"),
         (contact('"note":{"purpose":"a","purpose":"b"}'), "purpose", "stands twice"),
+        (contact('"status" :"a","status":"b"'), "status", "stands twice"),
+        (contact('"status":"a","status" :"b"'), "status", "stands twice"),
+        (contact('"status":"\\u0022:","id":"C-2"'), "id", "stands twice"),
+        (contact('"status":"\\"\\u003a","id":"C-2"'), "id", "stands twice"),
+        (contact('"status":"a\\":b","id":"C-2"'), "id", "stands twice"),
         (contact('"excluded_minutes":NaN'), "", "NaN"),
         (contact('"excluded_minutes":Infinity'), "", "Infinity"),
         (contact('"excluded_minutes":' + "9" * 5000), "", "not JSON (a number has too many digits)"),
@@ -149,3 +157,29 @@ def test_any_text_is_read_or_refused_and_nothing_else(text):
         read_record(text)
     except Refused as refused:
         assert refused.form
+
+
+def told(text, alike=None):
+    try:
+        return read_record(text, alike)
+    except Refused as refused:
+        return refused.field, refused.problem, refused.form
+
+
+def test_a_line_is_read_among_others_as_it_is_alone_and_again_as_it_was():
+    alike, again = Alike(), Alike()
+    lines = [one.line for one in generate(seed=5, records=400, bad=40)]
+    read = [told(line, alike) for line in lines]
+    assert read == [told(line) for line in lines]
+    records = [(line, one) for line, one in zip(lines, read, strict=True) if not isinstance(one, tuple)]
+    assert [read_again(line, again) for line, _ in records] == [one for _, one in records]
+
+
+def test_what_two_lines_have_alike_is_one_object_and_what_is_wrong_in_it_is_told_each_time():
+    alike = Alike()
+    first, second = (read_record(contact(f'"status":"{n}"'), alike) for n in "ab")
+    assert first.individual is second.individual
+    wrong = contact('"service":{"format":1}')
+    assert told(wrong, alike) == told(wrong, alike) == told(wrong)
+    wrong = contact('"peer":{"id":"P-1","hired":"soon"}')
+    assert told(wrong, alike) == told(wrong, alike) == told(wrong)
