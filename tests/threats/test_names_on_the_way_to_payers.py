@@ -1,12 +1,14 @@
 """Names and member ids go to payers in the files made for that, and stand nowhere else on the way (T7): no
-command prints them, and no log, trail, accounting or other table holds them.
+command prints them, no address has them, and no log, trail, accounting or other table holds them.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,9 +17,11 @@ from click.testing import CliRunner
 from sqlalchemy import inspect, text
 
 from app.cli import cli
+from app.store import Store
 from mappings.library import load
 from tests.app.office import ISSUER, MOSS, furnish, open_office
 from tests.app.test_x12 import SITE, released
+from tests.app.web.sole_biller import made, numbers, open_sole
 from tests.mappings.x12.replies import claim_ack, remittance
 from tests.mappings.x12.samples import maps_read_once
 
@@ -50,14 +54,20 @@ class _Lines(logging.Handler):
 
 @pytest.fixture(scope="module")
 def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
-    found, root = Month(), logging.getLogger()
-    handler, level = _Lines(found.logs), root.level
+    found = Month()
+    with maps_read_once(), _heard(found.logs):
+        _live(found, Path(tmp_path_factory.mktemp("payers")))
+    yield found
+
+
+@contextmanager
+def _heard(lines: list[str]) -> Iterator[None]:
+    handler, root = _Lines(lines), logging.getLogger()
+    level = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     try:
-        with maps_read_once():
-            _live(found, Path(tmp_path_factory.mktemp("payers")))
-        yield found
+        yield
     finally:
         root.removeHandler(handler)
         root.setLevel(level)
@@ -82,11 +92,18 @@ def _live(found: Month, folder: Path) -> None:
         _run(found, data, "claims", "read", str(written))
     for what in ("disclosures", "consents", "export"):
         _run(found, data, "audit", what, *(("--patient", MOSS) if what != "export" else ()))
-    with office.store.engine.connect() as line:
+    found.tables = _tables(office.store)
+    office.close()
+
+
+def _tables(store: Store) -> set[str]:
+    """The tables in which a word of a person stands."""
+    found = set()
+    with store.engine.connect() as line:
         for table in inspect(line).get_table_names():
             rows = line.execute(text(f'SELECT * FROM "{table}"')).all()  # noqa: S608 - our own tables
-            found.tables |= {table for row in rows if _standing(str(tuple(row)))}
-    office.close()
+            found |= {table for row in rows if _standing(str(tuple(row)))}
+    return found
 
 
 def _run(found: Month, data: Path, *words: str) -> None:
@@ -110,6 +127,32 @@ def test_no_command_prints_who_is_in_a_file_that_leaves_or_comes(month: Month) -
 
 def test_no_log_says_who_is_in_them(month: Month) -> None:
     assert [line for line in month.logs if _standing(line)] == []
+
+
+def test_the_pages_for_payers_files_say_who_is_in_them_to_billers_alone(tmp_path: Path) -> None:
+    """Who may not open them is told nothing, and what is damaged or of others leaves no name in logs, trail,
+    addresses or tables either."""
+    logs: list[str] = []
+    with maps_read_once(), _heard(logs):
+        world = open_sole(tmp_path)
+        biller, peer = world.office.sit("moreno"), world.office.sit("rivera")
+        batch = made(biller)
+        whole = remittance(
+            [f"CLP*{numbers(world.office)[0]}*1*52.8*46.2**MC*N1", "NM1*QC*1*MOSS*ALEX****MI*AA00001A"]
+        )
+        foreign = whole.replace(b"*RIVERBEND      *", b"*OTHERCLINIC    *")
+        for file, status in ((whole, 200), (whole[:-40], 422), (foreign, 422)):
+            told = {"file": (io.BytesIO(file), "MOSS-ALEX-AA00001A.835")}
+            assert biller.post("/claims/x12/answers", told).status_code == status
+            assert peer.post("/claims/x12/answers", {"file": (io.BytesIO(file), "a")}).status_code == 403
+        shown = biller.get(f"/claims/x12/{batch}")
+        refused = peer.get(f"/claims/x12/{batch}").text + peer.post(f"/claims/x12/{batch}").text
+    assert "Alex Moss" in shown.text
+    assert _standing(refused) == []
+    assert _standing(batch) == []
+    assert [line for line in logs if _standing(line)] == []
+    assert _tables(world.office.kit.store) <= RECORD | MADE
+    world.close()
 
 
 def test_no_table_but_the_record_and_the_files_made_of_it_says_who_is_in_them(month: Month) -> None:

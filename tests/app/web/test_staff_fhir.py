@@ -10,6 +10,7 @@ import pytest
 from app import staff
 from mappings.fhir.xml import to_xml
 from tests.app.web.office import EHR, ORIGIN, Desk, Forms, Office, open_office
+from tests.app.web.test_forged_fields import FORGED
 from tests.fhir_staff import as_bytes, bundle, practitioner, role
 
 BASE = "http://localhost:9/fhir"
@@ -110,6 +111,17 @@ def test_a_hostile_or_empty_file_is_refused_in_words(office: Office, content: by
     page = upload(office.sit("whitfield"), content)
     assert page.status_code == 422
     assert "Nothing was read" in page.text
+
+
+def test_who_is_saved_is_who_stands_in_the_file_whatever_else_the_form_brings(office: Office) -> None:
+    desk = office.sit("whitfield")
+    page = upload(desk, FILE)
+    forged = {name: value for name, value in FORGED.items() if name not in ("data", "shown", "take")}
+    done = confirm(desk, page, **forged, active="no", npi="1900000047", **{"roles.7": ["administrator"]})
+    assert "1 saved" in done.text
+    member = found(office)
+    assert (member.record.npi, member.roles, member.active) == (NEW, frozenset(), True)
+    assert found(office, "C-forged") is None
 
 
 @pytest.mark.parametrize("data", ["", "%%%", "aGVsbG8="])
