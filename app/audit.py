@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, text
+from sqlalchemy import bindparam, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from app.actor import Actor
 from app.columns import compact
+from app.store import rows
 from app.tables import AuditRow
 from app.tables.base import Table
 from mappings.audit_trace import Trace
@@ -90,8 +91,6 @@ def write(
 ) -> None:
     """Write one line for what nobody of the staff did (a refused launch, a delivery) or for one named by
     id. `issuer` is "" where none is known. The launch's id is kept as a digest, since it opens a door."""
-    session.flush()
-    below = session.connection()
     line: dict[str, Any] = {
         "issuer": issuer,
         "actor": actor,
@@ -101,10 +100,10 @@ def write(
         "subject": subject,
         "version": version,
         "detail": detail,
-        "previous": below.execute(_LAST, {"whose": issuer}).scalar() or BEGINNING,
+        "previous": rows(session, _LAST, whose=issuer).scalar() or BEGINNING,
     }
     at = now.astimezone(UTC).isoformat(timespec="microseconds")
-    below.execute(_ADD, {**line, "at": now, "hash": _digest(line | {"at": at})})
+    rows(session, _ADD, **line, at=now, hash=_digest(line | {"at": at}))
 
 
 def launch_digest(launch_id: str) -> str:
@@ -163,9 +162,23 @@ def traces(session: Session, issuer: str, patient: str | None = None) -> Iterato
     query = select(AuditRow).where(AuditRow.issuer == issuer).order_by(AuditRow.seq)
     if patient is not None:
         query = query.where(AuditRow.patient == patient)
-    for row in session.scalars(query.execution_options(yield_per=1000)):
-        about = (row.patient, row.subject, row.version)
-        yield Trace(row.seq, row.at, row.actor, row.action, *about, row.detail, row.hash)
+    yield from map(_trace, session.scalars(query.execution_options(yield_per=1000)))
+
+
+def traces_after(session: Session, issuer: str, number: int, most: int) -> list[Trace]:
+    """The lines of an issuer after one of this number, oldest first, at most `most`."""
+    query = select(AuditRow).where(AuditRow.issuer == issuer, AuditRow.seq > number)
+    return [_trace(row) for row in session.scalars(query.order_by(AuditRow.seq).limit(most))]
+
+
+def last_number(session: Session, issuer: str) -> int:
+    """The number of the last line of an issuer, 0 where there is none."""
+    return session.scalar(select(func.max(AuditRow.seq)).where(AuditRow.issuer == issuer)) or 0
+
+
+def _trace(row: AuditRow) -> Trace:
+    about = (row.patient, row.subject, row.version)
+    return Trace(row.seq, row.at, row.actor, row.action, *about, row.detail, row.hash)
 
 
 # As it is kept and not as records, so that no change can make a line unreadable to this check.

@@ -5,6 +5,7 @@ Only the records of a programme that is under Part 2 are held without one; conse
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -120,8 +121,8 @@ def record(session: Session, actor: Actor, given: Given, now: datetime) -> int:
     session.add(row)
     session.flush()
     audit.did(session, actor, "consent recorded", now, subject=f"consent/{row.id}", scope=row.scope)
-    for destination in row.destinations:
-        outbox.let_go(session, actor.issuer, patient, destination, MISSING, now)
+    for lane in _lanes(row.destinations):
+        outbox.let_go(session, actor.issuer, patient, lane, MISSING, now)
     return row.id
 
 
@@ -171,6 +172,11 @@ def allowing(
 def written(session: Session, issuer: str, patient: str) -> list[tuple[WrittenConsent, datetime]]:
     """A person's consents and when each was recorded (aware), the latest first."""
     return [(_consent(row, end), row.at) for row, end in _rows(session, issuer, patient)]
+
+
+def is_revoked(session: Session, number: int) -> bool:
+    """Whether the consent of this number was revoked."""
+    return session.get(ConsentEndRow, number) is not None
 
 
 def by_which(
@@ -226,9 +232,14 @@ def _stopped(session: Session, issuer: str, patient: str, now: datetime) -> Revo
     for destination in PURPOSE_OF:
         if not is_part2(session, issuer) or allowing(session, issuer, patient, destination, now):
             continue
-        stopped += outbox.stop(session, issuer, patient, destination, missing_words(destination), now)
-        under_way += outbox.under_way(session, issuer, patient, destination, now)
+        for lane in outbox.LANES[destination]:
+            stopped += outbox.stop(session, issuer, patient, lane, missing_words(destination), now)
+            under_way += outbox.under_way(session, issuer, patient, lane, now)
     return Revoked(tuple(stopped), tuple(under_way))
+
+
+def _lanes(destinations: Iterable[str]) -> list[str]:
+    return [lane for each in destinations for lane in outbox.LANES[each]]
 
 
 def _errors(given: Given, recipient: str, copy: str, explanation: str) -> dict[str, str]:

@@ -29,6 +29,8 @@ WHAT = {
     "claim": "Claim",
     "charge": "Claim, in a charge file",
     "referral": "Referral",
+    "consent": "Consent to disclose",
+    "lines": "Lines of the audit trail",
 }
 
 

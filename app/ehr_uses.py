@@ -109,6 +109,16 @@ WRITTEN: tuple[Use, ...] = (
         "Claim", "system", "crus", ("identifier",), "The claim that the biller released.",
         "claims leave as files for the clearing house", "claim",
     ),
+    Use(
+        "Consent", "system", "crus", ("identifier",),
+        "The person's written consent to disclose records, and its revocation, where the EHR asks for them.",
+        "consents stand in Peerchart, ready for export", "consent",
+    ),
+    Use(
+        "AuditEvent", "system", "crs", ("date",),
+        "Who did what to which record of whom, where the EHR asks for it.",
+        "the audit trail stands in Peerchart, ready for export", "lines",
+    ),
 )  # fmt: skip
 
 STAFF_READ: tuple[Use, ...] = (

@@ -29,9 +29,18 @@ WORDS = {
     HELD: "held",
 }
 CHART, CLAIMS = "chart", "claims"
+# Beside the records, where an EHR asks for it: for the same readers, but neither waits for the other.
+CONSENTS, TRAIL = "consents", "trail"
+LANES = {CHART: (CHART, CONSENTS, TRAIL), CLAIMS: (CLAIMS,)}
 EPISODE, PLAN, NOTE, CLAIM = "episode", "plan", "note", "claim"
 # That what an EHR holds of a contact was entered in error.
 WITHDRAWAL, REFERRAL = "withdrawal", "referral"
+# A consent, that one was revoked, and lines of the audit trail.
+CONSENT, REVOCATION, LINES = "consent", "revocation", "lines"
+# What only says of something in an EHR that it no longer counts: it discloses nothing and needs no consent.
+DISCLOSES_NOTHING = frozenset({WITHDRAWAL, REVOCATION})
+# A consent goes before what leaves by it, and no record waits for the trail.
+_TURNS = ((CONSENTS,), (CHART, CLAIMS), (TRAIL,))
 
 
 class KeyReused(Problem):
@@ -126,10 +135,10 @@ def add(
 
 
 def lease(session: Session, worker: str, now: datetime, seconds: int) -> Leased | None:
-    """Take the oldest due row whose person has no earlier row under way at that destination; None when there
-    is none. A lease that ran out is taken over with a higher fencing number. A refused or held row keeps only
-    the later rows of its own subject waiting: no correction overtakes its original, and one bad note does
-    not stop the chart of the person."""
+    """Take the oldest due row whose person has no earlier row under way at that destination, consents first
+    and the trail last; None when there is none. A lease that ran out is taken over with a higher fencing
+    number. A refused or held row keeps only the later rows of its own subject waiting: no correction
+    overtakes its original, and one bad note does not stop the chart of the person."""
     earlier = aliased(OutboxRow)
     behind = exists().where(
         _before(earlier, OutboxRow),
@@ -142,9 +151,9 @@ def lease(session: Session, worker: str, now: datetime, seconds: int) -> Leased 
         and_(OutboxRow.state == WAITING, OutboxRow.due_at <= now),
         and_(OutboxRow.state == SENDING, OutboxRow.lease_until <= now),
     )
-    row = session.scalars(
-        select(OutboxRow).where(due, ~behind).order_by(OutboxRow.due_at, OutboxRow.id).limit(1)
-    ).first()
+    following = select(OutboxRow).where(due, ~behind).order_by(OutboxRow.due_at, OutboxRow.id).limit(1)
+    each = (session.scalars(following.where(OutboxRow.destination.in_(turn))).first() for turn in _TURNS)
+    row = next((found for found in each if found is not None), None)
     if row is None:
         return None
     row.state, row.lease_owner, row.fence = SENDING, worker, row.fence + 1
@@ -257,6 +266,11 @@ def states(session: Session, issuer: str, destination: str, patient: str) -> dic
     return dict(rows.all())
 
 
+def audience(destination: str) -> str:
+    """Who reads what goes to a destination: those who read the chart, or the payers of claims."""
+    return next(whom for whom, lanes in LANES.items() if destination in lanes)
+
+
 def _of_person(issuer: str, patient: str, destination: str) -> tuple[ColumnElement[bool], ...]:
     whose = OutboxRow.issuer == issuer, OutboxRow.patient == patient
     return *whose, OutboxRow.destination == destination
@@ -277,6 +291,7 @@ def _moved(
         select(OutboxRow).where(
             *_of_person(issuer, patient, destination),
             OutboxRow.state == before,
+            OutboxRow.kind.not_in(DISCLOSES_NOTHING),
             func.coalesce(OutboxRow.reason, "").startswith(begins, autoescape=True),
         )
     ).all()

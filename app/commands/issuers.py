@@ -58,6 +58,11 @@ Examples:
   peerchart issuers us-core sandbox 7.0.0
   peerchart issuers us-core sandbox any
 """
+ALSO_EXAMPLE = """\b
+Examples:
+  peerchart issuers also sandbox consents audit-events
+  peerchart issuers also sandbox none
+"""
 OVERLAY_EXAMPLE = """\b
 Examples:
   peerchart issuers overlay riverbend site.toml
@@ -211,6 +216,28 @@ def us_core(issuer: str, version: str, data: Path | None) -> None:
             )  # fmt: skip
         keep_override(settings.data_dir, issuer, replace(before, us_core=changed))
     click.echo(f"Records go to {issuer} for US Core: {version}. What is under way already stays as it is.")
+
+
+@issuers.command(epilog=ALSO_EXAMPLE)
+@click.argument("issuer")
+@click.argument("what", nargs=-1, required=True, type=click.Choice(["consents", "audit-events", "none"]))
+@data_option
+def also(issuer: str, what: tuple[str, ...], data: Path | None) -> None:
+    """What an EHR gets beside the records because it asks for it: `consents` are the written consents in
+    force, and later that one was revoked; `audit-events` the lines of the audit trail about its people from
+    now on, every quarter of an hour. `none` is the default. See `issuers probe` for what it takes."""
+    from app import also_sent
+
+    if "none" in what and len(what) > 1:
+        raise click.UsageError("say none alone")
+    with opened(settings_of(data)) as installation:
+        found = _known(installation, issuer)
+        with installation.store.write() as session:
+            also_sent.switch(session, operator(issuer), [one for one in what if one != "none"], utc_now())
+            goes = also_sent.asked(session, issuer)
+    click.echo(f"Beside the records {issuer} gets: {', '.join(goes) or 'nothing'}.")
+    for scope in also_sent.scopes_missing(goes, found.backend_scopes):
+        say(f"still open: its backend client does not ask for {scope}; see: peerchart issuers add")
 
 
 @issuers.command(epilog=SHEET_EXAMPLE)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from app.delivery.capability import Capability
 
 Json = dict[str, Any]
-Way = Literal["transaction", "create", "upsert", "attest", "mark"]
+Way = Literal["transaction", "create", "upsert", "attest", "append", "mark"]
 
 # The resource without which a delivery of this kind means nothing, and by which it is found again.
 ANCHORS = {
@@ -19,17 +19,37 @@ ANCHORS = {
     "episode": "EpisodeOfCare",
     "claim": "Claim",
     "referral": "ServiceRequest",
+    "consent": "Consent",
+    "lines": "AuditEvent",
 }
-# Only the status of what the EHR holds already is changed by it; nothing new is put there.
-WITHDRAWAL = "withdrawal"
+# Only the status of what the EHR holds already is changed by it; nothing new is put there. What must be
+# changed there for it, and what people are to do where the EHR does not let it.
+MARKING = {
+    "withdrawal": (
+        "DocumentReference",
+        "This EHR does not let a note be marked as entered in error from outside: {why}. Have it marked "
+        "there by hand, and tell your administrator that it is done.",
+    ),
+    "revocation": (
+        "Consent",
+        "This EHR does not let a consent be marked as revoked from outside: {why}. Have it marked there by "
+        "hand at once, and tell your administrator that it is done.",
+    ),
+}
+# What is only ever added to, line by line: it has no identifier, so that no condition goes along.
+LINES = "lines"
 # Records that go on changing after they were first sent: a conditional create would leave them as they were.
 CHANGING = frozenset({"episode", "plan"})
+# Of these nothing is put where it could not be changed afterwards: a consent may be revoked.
+MUST_UPDATE = CHANGING | {"consent"}
 _WORDS = {
     "note": "notes",
     "plan": "treatment plans",
     "episode": "episodes of care",
     "claim": "claims",
     "referral": "referrals",
+    "consent": "consents",
+    "lines": "lines of the audit trail",
 }
 _NO_IDENTIFIER = frozenset({"Provenance", "AuditEvent"})
 
@@ -77,11 +97,17 @@ class Hold:
 
 
 def plan_delivery(kind: str, payload: Mapping[str, Any], capability: Capability) -> Plan | Hold:
-    """The requests that bring a frozen transaction Bundle (or one bare resource) of a kind (`note`, `plan`,
-    `episode`, `claim`) into an EHR: one transaction where it takes one, else single writes in the order of
-    their references, of what it takes; a Hold when it does not take what matters."""
-    if kind == WITHDRAWAL:
-        return _withdrawal(payload, capability)
+    """The requests that bring a frozen transaction Bundle (or one bare resource) of a kind (of ANCHORS or
+    MARKING) into an EHR: one transaction where it takes one, else single writes in the order of their
+    references, of what it takes; a Hold when it does not take what matters."""
+    if kind in MARKING:
+        return _marking(kind, payload, capability)
+    if kind == LINES:
+        return _lines(payload, capability)
+    return _record(kind, payload, capability)
+
+
+def _record(kind: str, payload: Mapping[str, Any], capability: Capability) -> Plan | Hold:
     entries = _entries(payload)
     anchor = _anchor(kind, entries)
     if anchor is None:
@@ -186,7 +212,8 @@ def _superseding(anchor: Json, capability: Capability) -> Iterator[Step]:
         yield Step(key, "mark", "DocumentReference", anchor["fullUrl"], said, find, but=but, by=by)
 
 
-def _withdrawal(payload: Mapping[str, Any], capability: Capability) -> Plan | Hold:
+def _marking(kind: str, payload: Mapping[str, Any], capability: Capability) -> Plan | Hold:
+    essential, words = MARKING[kind]
     steps, left = [], []
     for each in payload.get("entry", ()):
         resource = each["resource"]
@@ -196,14 +223,31 @@ def _withdrawal(payload: Mapping[str, Any], capability: Capability) -> Plan | Ho
             said = {name: value for name, value in resource.items() if name != "identifier"}
             by = capability.look_by(kind) or ""
             steps.append(Step(f"mark {kind} {find}", "mark", kind, f"mark:{kind}", said, find, by=by))
-        elif kind == "DocumentReference":
-            return Hold(
-                f"This EHR does not let a note be marked as entered in error from outside: {why}. Have it "
-                "marked there by hand, and tell your administrator that it is done."
-            )
+        elif kind == essential:
+            return Hold(words.format(why=why))
         else:
             left.append(NotSent(kind, f"mark:{kind}", why))
     return Plan(tuple(steps), tuple(left))
+
+
+def _lines(payload: Mapping[str, Any], capability: Capability) -> Plan | Hold:
+    why = capability.why_not_created("AuditEvent")
+    if why is not None:
+        return Hold(_held_words(LINES, why))
+    by = capability.look_by("AuditEvent") or ""
+    steps = (
+        Step(
+            f"append AuditEvent {e['fullUrl']}",
+            "append",
+            "AuditEvent",
+            e["fullUrl"],
+            e["resource"],
+            "",
+            by=by,
+        )
+        for e in payload.get("entry", ())
+    )
+    return Plan(tuple(steps))
 
 
 def _why_not_marked(resource_type: str, capability: Capability) -> str | None:
@@ -220,7 +264,7 @@ def _find(entry: Json) -> str:
 
 def _why_not(entry: Json, kind: str, capability: Capability) -> str | None:
     why = capability.why_not_created(_type(entry))
-    if why is None and kind in CHANGING and _type(entry) == ANCHORS[kind]:
+    if why is None and kind in MUST_UPDATE and _type(entry) == ANCHORS[kind]:
         return capability.why_not(_type(entry), "u")
     return why
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from app.delivery.capability import WITHOUT_IDENTIFIER, Capability, Override
-from app.delivery.plan import ANCHORS, CHANGING
+from app.delivery.plan import ANCHORS, MUST_UPDATE
 from app.delivery.probed import Line, line
 from app.ehr_uses import READ, WRITTEN, Use
 from smart_launch import scopes
 from smart_launch.profile import FhirFacts
 
 READING, WRITING, DELIVERED = "Reading", "Writing", "What is delivered"
-_KINDS = {"note": "Notes", "plan": "Plan entries", "episode": "Admissions", "claim": "Claims"}
+_KINDS = {
+    "note": "Notes",
+    "plan": "Plan entries",
+    "episode": "Admissions",
+    "claim": "Claims",
+    "consent": "Consents to disclose",
+    "lines": "Lines of the audit trail",
+}
 
 
 def reading(facts: FhirFacts, asked: Sequence[str]) -> Iterator[Line]:
@@ -67,7 +74,7 @@ def _read(facts: FhirFacts, use: Use) -> Line:
 def _delivered(capability: Capability, kind: str) -> Line:
     anchor, essential = ANCHORS[kind], kind == "note"
     why = capability.why_not_created(anchor)
-    if why is None and kind in CHANGING:
+    if why is None and kind in MUST_UPDATE:
         why = capability.why_not(anchor, "u")
     if why is not None:
         step = f"{_KINDS[kind]} are held here, ready for export."

@@ -8,24 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from app.delivery.looking import MOST_AT_ONCE, OfSomebodyElse, Several, line_that_stands, whole
 from app.delivery.plan import Json, Step
 from smart_launch.fhir_client import FhirClient, OutcomeUnknown
 
 # Which record and whose: what a mark is found by, and never changes.
 _NOT_MARKED = frozenset({"resourceType", "identifier", "subject", "for", "patient"})
-_MOST_AT_ONCE = "200"
-
-
-class Several(Exception):
-    """More than one resource stands under an identifier of ours: people must look, nothing more is sent."""
-
-
-class TooMany(Several):
-    """More stands there than could be looked through: whether a record of ours is among it is not known."""
-
-
-class OfSomebodyElse(Several):
-    """What stands under an identifier of ours is another person's: it is neither changed nor referred to."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +34,9 @@ class Stands:
             "version": self.version,
             "made": self.made,
         }
+
+
+__all__ = ["OfSomebodyElse", "Several", "Stands", "look", "send"]
 
 
 def send(client: FhirClient, step: Step, body: bytes, request_id: str) -> list[Stands]:
@@ -70,11 +61,13 @@ def look(client: FhirClient, step: Step, body: bytes, request_id: str) -> list[S
     if step.way == "mark":
         # It looks before it changes anything, each time.
         return None
-    found = (
-        _attestation(client, step.by, body, request_id)
-        if step.way == "attest"
-        else _one(client, json.loads(body), step.find, request_id, step.by)
-    )
+    sent = json.loads(body)
+    if step.way == "attest":
+        found = _attestation(client, step.by, sent, request_id)
+    elif step.way == "append":
+        found = line_that_stands(client, step.by, sent, request_id)
+    else:
+        found = _one(client, sent, step.find, request_id, step.by)
     return None if found is None else [_stands(step.full_url, found)]
 
 
@@ -188,20 +181,8 @@ def _search(client: FhirClient, sent: Json, find: str, request_id: str, by: str)
     the person that the record is about. Raises TooMany where that does not come to an end."""
     asked = parse_qsl(find)
     if by != "identifier":
-        asked = [(by, whose) for whose in sorted(_whose(sent))[:1]] + [("_count", _MOST_AT_ONCE)]
-    return _whole(client, sent["resourceType"], asked, request_id)
-
-
-def _whole(
-    client: FhirClient, resource_type: str, asked: Sequence[tuple[str, str]], request_id: str
-) -> Sequence[Json]:
-    answer = client.search(resource_type, asked, request_id=request_id)
-    if not answer.complete:
-        raise TooMany(
-            f"The EHR shows more {resource_type} than can be looked through, so it is not known whether this "
-            "record stands there. Have somebody look for it in the chart; tell your administrator."
-        )
-    return answer.matches
+        asked = [(by, whose) for whose in sorted(_whose(sent))[:1]] + [("_count", MOST_AT_ONCE)]
+    return whole(client, sent["resourceType"], asked, request_id)
 
 
 def _refuse_another_persons(found: Json, sent: Json) -> None:
@@ -230,12 +211,11 @@ def _has(resource: Json, wanted: str | None) -> bool:
     return any(f"{one.get('system', '')}|{one.get('value', '')}" == wanted for one in listed)
 
 
-def _attestation(client: FhirClient, by: str, body: bytes, request_id: str) -> Json | None:
-    ours = json.loads(body)
+def _attestation(client: FhirClient, by: str, ours: Json, request_id: str) -> Json | None:
     target = next((t["reference"] for t in ours.get("target", ()) if "reference" in t), "")
     if not target or target.startswith("urn:"):
         return None
-    found = _whole(client, "Provenance", [(by, target)], request_id)
+    found = whole(client, "Provenance", [(by, target)], request_id)
     return next((one for one in found if _same_signature(ours, one)), None)
 
 

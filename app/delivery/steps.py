@@ -17,7 +17,14 @@ from app.outbox import Leased
 from app.tables import OutboxStepRow
 
 READY, TRIED, DONE = "ready", "tried", "done"
-METHODS = {"transaction": "POST", "create": "POST", "attest": "POST", "upsert": "PUT or POST", "mark": "PUT"}
+METHODS = {
+    "transaction": "POST",
+    "create": "POST",
+    "attest": "POST",
+    "append": "POST",
+    "upsert": "PUT or POST",
+    "mark": "PUT",
+}
 
 
 @dataclass(frozen=True)

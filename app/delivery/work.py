@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 import structlog
 from sqlalchemy.orm import Session
 
-from app import consents, outbox, wrong_chart
+from app import also_sent, consents, outbox, wrong_chart
 from app.delivery import steps
 from app.delivery.capability import Capability
 from app.delivery.decide import Decision, decide, wait_before
@@ -97,11 +97,24 @@ class Worker:
             return self._failed(leased, error)
 
     def drain(self, most: int = 10_000) -> list[Report]:
-        """Deliver until no row is due, at most `most` rows."""
+        """Deliver until no row is due, at most `most` rows; what EHRs ask for beside the records is gathered
+        first."""
+        self._gather()
         reports: list[Report] = []
         while len(reports) < most and (report := self.deliver_once()) is not None:
             reports.append(report)
         return reports
+
+    def _gather(self) -> None:
+        now = self.clock()
+        with self.store.read() as session:
+            issuers = also_sent.waiting(session, now)
+        for issuer in issuers:
+            try:
+                with self.store.write() as session:
+                    also_sent.gather(session, issuer, now)
+            except Exception as error:  # noqa: BLE001 - what goes beside the records must not stop the records
+                log.error("gathering failed", issuer=issuer, error=type(error).__name__, where=_where(error))
 
     def _deliver(self, leased: Leased) -> Report:
         try:
@@ -141,7 +154,7 @@ class Worker:
                 copy = copy_of(session, leased.issuer, note, int(number))
             payload = in_forms(payload, forms, copy)
         version = capability.override.us_core
-        if version and leased.kind != outbox.WITHDRAWAL:
+        if version and leased.kind not in outbox.DISCLOSES_NOTHING:
             payload = fitted(payload, version, shipped())
         consent = self._may_leave(leased)
         return payload if consent is None else accompanied(payload, consent.words)
@@ -154,13 +167,23 @@ class Worker:
             return self._asked(session, leased)
 
     def _asked(self, session: Session, leased: Leased) -> WrittenConsent | None:
-        wrong_chart.refuse(session, leased.issuer, leased.kind, leased.subject)
-        if leased.kind == outbox.WITHDRAWAL:
+        self._refuse(session, leased)
+        if leased.kind in outbox.DISCLOSES_NOTHING:
             # It tells the EHR, of what it holds already, that it does not count: nothing is disclosed by it.
             return None
-        return consents.by_which(
-            session, leased.issuer, leased.patient, leased.destination, self.clock(), leased.payload
+        whom = outbox.audience(leased.destination)
+        consent = consents.by_which(
+            session, leased.issuer, leased.patient, whom, self.clock(), leased.payload
         )
+        first = consent is not None and also_sent.goes_first(session, leased.issuer, consent.number)
+        if first and leased.destination != outbox.CONSENTS:
+            raise _Stop(Decision("retry", "It waits for the consent by which it leaves: that goes first."))
+        return consent
+
+    def _refuse(self, session: Session, leased: Leased) -> None:
+        """Raises Held for what is not to leave any more, whoever consents."""
+        wrong_chart.refuse(session, leased.issuer, leased.kind, leased.subject)
+        also_sent.refuse(session, leased.issuer, leased.kind, leased.subject)
 
     def _steps(self, leased: Leased, ehr: Ehr, plan: Plan) -> list[Stands]:
         stands: list[Stands] = []
@@ -205,10 +228,10 @@ class Worker:
 
     def _disclosed(self, session: Session, leased: Leased) -> None:
         """Ask once more, and write down in the same transaction that it leaves. Raises as `_asked`."""
-        if leased.kind == outbox.WITHDRAWAL:
+        if leased.kind in outbox.DISCLOSES_NOTHING:
             return
-        wrong_chart.refuse(session, leased.issuer, leased.kind, leased.subject)
-        where = (session, leased.issuer, leased.patient, leased.destination)
+        self._refuse(session, leased)
+        where = (session, leased.issuer, leased.patient, outbox.audience(leased.destination))
         what = (leased.kind, leased.key, leased.digest, leased.payload)
         consents.leaves(*where, *what, self.clock(), delivery=leased.id)
 
@@ -259,7 +282,7 @@ class Worker:
             "delivery failed here",
             row=leased.id,
             error=type(error).__name__,
-            where="".join(traceback.format_tb(error.__traceback__)),
+            where=_where(error),
         )
         words = f"Peerchart itself could not handle this delivery ({type(error).__name__}). "
         last = leased.attempts >= FAILURES
@@ -270,6 +293,10 @@ class Worker:
     def _wait(self, leased: Leased, decision: Decision) -> timedelta:
         pause = self.pace.wait(leased.attempts, decision.after, self.chance)
         return max(pause, self.pace.quarantine) if decision.next == "look" else pause
+
+
+def _where(error: BaseException) -> str:
+    return "".join(traceback.format_tb(error.__traceback__))
 
 
 def _may_have_arrived(trouble: BaseException | None) -> bool:

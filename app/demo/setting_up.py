@@ -35,6 +35,7 @@ _WRITTEN = (
     "ServiceRequest",
     "RelatedPerson",
     "Claim",
+    "Consent",
 )
 LAUNCH_SCOPES = (
     "launch",
@@ -47,6 +48,7 @@ LAUNCH_SCOPES = (
 OWNED_BY_EHR = ("Patient", "Practitioner", "Organization", "Coverage")
 BACKEND_SCOPES = (
     *(f"system/{name}.crus" for name in _WRITTEN),
+    "system/AuditEvent.crs",
     *(f"system/{name}.rs" for name in (*OWNED_BY_EHR, "PractitionerRole")),
 )
 

@@ -15,7 +15,7 @@ from app.tables.decisions import DecisionRow, LibraryRow
 from app.tables.deliveries import OutboxRow, OutboxStepRow
 from app.tables.disclosures import ConsentEndRow, ConsentRow, DisclosureRow, WrongChartRow
 from app.tables.engagement import EngagementGoalRow, EngagementRow
-from app.tables.issuers import EndingToken, IssuerRow, KeyRow, Launch, PendingLaunch
+from app.tables.issuers import AlsoSentRow, EndingToken, IssuerRow, KeyRow, Launch, PendingLaunch
 from app.tables.office import IndividualRow, ProgramRow, StaffRow
 from app.tables.plans import PlanEntryRow
 from app.tables.second_step import SecondStepRow, SecondStepRuleRow, SigningPinRow
@@ -23,6 +23,7 @@ from app.tables.x12 import X12BatchRow, X12ExportRow, X12NumberRow
 
 __all__ = [
     "AddendumRow",
+    "AlsoSentRow",
     "AssignmentRow",
     "AuditRow",
     "AuthorizationRow",

@@ -81,6 +81,19 @@ class Launch(Table):
     refresh_at: Mapped[datetime | None]
 
 
+class AlsoSentRow(Table):
+    """What one EHR gets beside the records because it asks for it: `goes` while it does, `upto` the last line
+    of the trail that was gathered for it."""
+
+    __tablename__ = "also_sent"
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    what: Mapped[str] = mapped_column(primary_key=True)
+    goes: Mapped[bool]
+    upto: Mapped[int]
+    by: Mapped[str]
+    at: Mapped[datetime]
+
+
 class EndingToken(Table):
     """The tokens of a launch that has ended, encrypted, until its EHR was told; then the row goes."""
 

@@ -25,7 +25,12 @@ KINDS = {
     "claim": "Claim",
     "withdrawal": "Word that a note was entered in error",
     "referral": "Referral",
+    "consent": "Consent to disclose",
+    "revocation": "Word that a consent was revoked",
+    "lines": "Lines of the audit trail",
 }
+# How the moment at which it was made ready is called.
+MADE = {"claim": "Released", "consent": "Made ready", "revocation": "Made ready", "lines": "Made ready"}
 MAY_RETRY = (SUPERVISOR, ADMINISTRATOR, BILLER, ENGINEER, LPHA, PEER)
 LARGEST_ROW = 2**63 - 1  # of a database
 AGAIN = ("refused", "held", "waiting")
@@ -42,12 +47,17 @@ def listing() -> ResponseReturnValue:
         names = individuals.names(session, actor().issuer)
     if not actor().knows_people:
         lines, names = tuple(_without_names(line, names.get(line.patient, "")) for line in lines), {}
-    shown = [line for line in lines if not state or line.state == state]
+    # Several a day for each person: one by one they would hide what somebody must see to.
+    trail = [line for line in lines if _is_done_trail(line)]
+    shown = [line for line in lines if not _is_done_trail(line) and (not state or line.state == state)]
     return render_template(
         "deliveries.html",
         lines=shown,
         names=names,
         kinds=KINDS,
+        made=MADE,
+        trail=len(trail),
+        trail_last=max((line.settled_at for line in trail if line.settled_at), default=None),
         state=state,
         states=outbox.WORDS,
         any_at_all=bool(lines),
@@ -56,6 +66,10 @@ def listing() -> ResponseReturnValue:
         remembers=preferences.offered(),
         remembered=preferences.remembered("deliveries.listing"),
     )
+
+
+def _is_done_trail(line: DeliveryLine) -> bool:
+    return line.kind == outbox.LINES and line.state == outbox.IN_CHART
 
 
 def _without_names(line: DeliveryLine, name: str) -> DeliveryLine:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, make_response, redirect, render_
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from app import audit, issuer_care
+from app import also_sent, audit, issuer_care
 from app.actor import ADMINISTRATOR, ENGINEER
 from app.delivery.overrides import override_of
 from app.delivery.probed import WORDS, Report
@@ -29,7 +29,11 @@ from smart_launch.issuers import Issuer
 issuers = Blueprint("issuers", __name__, url_prefix="/l/<launch_id>/issuers")
 
 LOOKERS = (ADMINISTRATOR, ENGINEER)
-LABELS = {"scopes": "Scopes of a launch", "backend_scopes": "Scopes of the backend client"}
+LABELS = {
+    "scopes": "Scopes of a launch",
+    "backend_scopes": "Scopes of the backend client",
+    "also": "Beside the records it gets",
+}
 # The word for a screen of each answer, beside the colour.
 TONES = {"works": "good", "otherwise": "wait", "not": "stop", "unknown": "wait"}
 
@@ -67,6 +71,19 @@ def change() -> ResponseReturnValue:
             name: f"{LABELS[name]}: {words}" for name, words in problem.errors.items() if name in LABELS
         }
         return _page(values, errors or {"scopes": str(problem)}, 422)
+    return redirect(url_for("issuers.page", said="saved"), 303)
+
+
+@issuers.post("/also")
+@allow(ADMINISTRATOR, person=False)
+def also() -> ResponseReturnValue:
+    """Change what this EHR gets beside the records."""
+    values = values_of(request.form.to_dict(flat=False))
+    try:
+        with kit().store.write() as session:
+            also_sent.switch(session, actor(), values.get("also", ()), kit().now())
+    except MendInput as problem:
+        return _page(values, {"also": f"{LABELS['also']}: {problem.what_to_do}"}, 422)
     return redirect(url_for("issuers.page", said="saved"), 303)
 
 
@@ -129,6 +146,7 @@ def _page(values: Values, errors: Errors, status: int) -> ResponseReturnValue:
         issuer = issuer_care.own(session, kit().keyring, actor())
         seen = issuer_care.edit_of(session, actor())
         history = audit.of_subject(session, issuer.id, issuer.id)
+        also_goes = also_sent.asked(session, issuer.id)
         keys = session.scalars(
             select(KeyRow)
             .where(KeyRow.issuer == issuer.id, KeyRow.purpose == CLIENT)
@@ -138,6 +156,7 @@ def _page(values: Values, errors: Errors, status: int) -> ResponseReturnValue:
         "scopes": ["\n".join(issuer.scopes)],
         "backend_scopes": ["\n".join(issuer.backend_scopes)],
         "seen": [seen],
+        "also": list(also_goes),
         **values,
     }
     page = render_template(
@@ -148,6 +167,9 @@ def _page(values: Values, errors: Errors, status: int) -> ResponseReturnValue:
         keys=[line for row in keys if (line := _key_line(row)) is not None],
         jwks=f"{kit().settings.base_url.rstrip('/')}/.well-known/jwks/{issuer.id}.json",
         answers_at=own_redirect(issuer, kit().settings),
+        also_words=also_sent.WORDS,
+        also_goes=also_goes,
+        also_lacks=also_sent.scopes_missing(also_goes, issuer.backend_scopes),
         takes=override_of(kit().settings.data_dir, issuer.id),
         history=history[::-1][:20],
         overlay=kit().library.overlay,

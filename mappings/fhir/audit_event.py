@@ -6,6 +6,9 @@ number and the hash of its line go along, so that it can be found again in the t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from mappings.audit_trace import Trace
 from mappings.fhir import gate
 from mappings.fhir.elements import (
@@ -14,12 +17,15 @@ from mappings.fhir.elements import (
     Json,
     coding,
     concept,
+    entry,
     filled,
+    full_url,
     identifier,
     local_coding,
     narrative,
     present,
     stamp,
+    transaction,
 )
 from mappings.fhir.people import NPI_FORM
 
@@ -55,6 +61,29 @@ def audit_event(trace: Trace, site: str) -> Json:
     event = _event(trace, site)
     gate.check(event)
     return event
+
+
+def trail_bundle(traces: Iterable[Trace], site: str) -> Json:
+    """The AuditEvents of some lines, oldest first, as entries that are each created: they have no identifier
+    (R4), so that no condition can go along. Raises NotFit."""
+    entries = [
+        entry(full_url("audit-line", f"{site}/{one.digest}"), audit_event(one, site), None) for one in traces
+    ]
+    return transaction(entries)
+
+
+def line_of(event: Mapping[str, Any]) -> tuple[str, str]:
+    """The number and the hash of the line of the trail that an AuditEvent was made of, each blank where it
+    does not say."""
+    system = identifier("audit-line", "")["system"]
+    entities = event.get("entity", ())
+    named = ((each.get("what") or {}).get("identifier") or {} for each in entities)
+    number = next((str(one.get("value", "")) for one in named if one.get("system") == system), "")
+    # The entity of a record carries a hash too, and has a role.
+    details = (one for each in entities if "role" not in each for one in each.get("detail", ()))
+    return number, next(
+        (str(one.get("valueString", "")) for one in details if one.get("type") == "sha256"), ""
+    )
 
 
 def _event(trace: Trace, site: str) -> Json:

@@ -14,10 +14,12 @@ from mappings.fhir.elements import (
     entry,
     full_url,
     identifier,
+    if_none_exist,
     narrative,
     period,
     present,
     stamp,
+    transaction,
 )
 from mappings.fhir.part2 import PART2, marked
 from mappings.fhir.people import People
@@ -35,12 +37,29 @@ _REASONS = {
 _RECIPIENT = concept(coding(f"{THO}/v3-ParticipationType", "IRCP", "information recipient"))
 _DISCLOSE = concept(coding(f"{THO}/consentaction", "disclose", "Disclose"))
 
+# Which consent and whose, and what its revocation changes of it.
+_REVOKED = ("resourceType", "identifier", "patient", "status", "provision", "text")
+
 
 def consent_entry(consent: WrittenConsent, people: People, at: datetime) -> Json:
     """The Consent, labelled, as an entry on condition that it is new; `at` is when it was recorded."""
     key = consent_key(consent, people)
     who = identifier("consent", key)
     return entry(full_url("consent", key), marked(_consent(consent, people, at, who)), who)
+
+
+def consent_bundle(consent: WrittenConsent, people: People, at: datetime) -> Json:
+    """What brings one consent into an EHR: a transaction of it alone, on condition that it is new."""
+    return transaction([consent_entry(consent, people, at)])
+
+
+def revocation(consent: WrittenConsent, people: People, at: datetime) -> Json:
+    """What tells an EHR that a consent which it holds was revoked: a batch that changes its status, the end
+    of its period and its text, where it is found by its identifier. Nothing is put there that is not."""
+    resource = consent_entry(consent, people, at)["resource"]
+    said = {name: value for name, value in resource.items() if name in _REVOKED}
+    request = {"method": "PUT", "url": f"Consent?{if_none_exist(resource['identifier'][0])}"}
+    return {"resourceType": "Bundle", "type": "batch", "entry": [{"resource": said, "request": request}]}
 
 
 def consent_key(consent: WrittenConsent, people: People) -> str:

@@ -48,6 +48,8 @@ TYPES = [
     "CarePlan",
     "ServiceRequest",
     "Claim",
+    "Consent",
+    "AuditEvent",
 ]
 OWNED = ["Patient", "Coverage", "Condition", "Practitioner", "Organization", "Location"]
 SCOPES = (*(f"system/{name}.crus" for name in TYPES), *(f"system/{name}.rs" for name in OWNED))
