@@ -65,13 +65,16 @@ def records(source: Source, block: Block, alike: Alike | None = None) -> Iterato
     keeps what the lines of several blocks have alike."""
     count = 0
     with Path(source.path).open("rb") as stream:
-        _to_first_line(stream, block.start)
-        while (place := stream.tell()) < block.end and (text := _line(stream)):
-            count += 1
-            if place == 0 and text.startswith(_BOM):
-                place, text = len(_BOM), text.removeprefix(_BOM)
+        place = _to_first_line(stream, block.start)
+        while place < block.end:
+            text, taken = _line(stream)
+            if not text:
+                break
+            count, begin, place = count + 1, place, place + taken
+            if begin == 0 and text.startswith(_BOM):
+                begin, text = len(_BOM), text.removeprefix(_BOM)
             if text.strip():
-                yield _read(source, source.base + place, count, text, alike)
+                yield _read(source, source.base + begin, count, text, alike)
     yield count
 
 
@@ -88,15 +91,20 @@ def _read(source: Source, number: int, line: int, text: bytes, alike: Alike | No
         return Bad(number, Refusal(source.name, line, refused.field, refused.problem, refused.form), text)
 
 
-def _to_first_line(stream: BinaryIO, start: int) -> None:
-    if start:
-        stream.seek(start - 1)
-        _line(stream)
+def _to_first_line(stream: BinaryIO, start: int) -> int:
+    """Goes to where the first line from a place on begins, and says where that is."""
+    if not start:
+        return 0
+    stream.seek(start - 1)
+    return start - 1 + _line(stream)[1]
 
 
-def _line(stream: BinaryIO) -> bytes:
+def _line(stream: BinaryIO) -> tuple[bytes, int]:
+    """A line, or the first part of one over the limit, and how many bytes the whole line has."""
     # A line without end must not fill the memory: what is over the limit is refused by its first part.
     part = rest = stream.readline(MAX_LINE_BYTES + 2)
+    taken = len(part)
     while rest and not rest.endswith(b"\n"):
         rest = stream.readline(MAX_LINE_BYTES)
-    return part
+        taken += len(rest)
+    return part, taken

@@ -24,10 +24,11 @@ from mappings.records import (
     Staff,
 )
 from mappings.situation import DID_NOT_HAPPEN, counts, only_id, sentences_of, words_of
-from mappings.units import whole_minutes
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_MICROSECOND, _MINUTE = timedelta(microseconds=1), 60_000_000
+# To make an encoder takes longer than to write a name with it.
+_json = json.JSONEncoder(ensure_ascii=False).encode
 # To copy one that stands there costs a tenth of making one.
 _blanks: dict[type[Part], Part] = {}
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -83,7 +84,7 @@ def rows_of(source: Source, block: Block, alike: Alike | None = None) -> Rows:
 
 def key_of(*parts: str) -> str:
     """Several texts as one key."""
-    return json.dumps(parts, ensure_ascii=False)
+    return _json(parts)
 
 
 # A sentence of one note stands in others, and is asked for by each of them.
@@ -96,12 +97,12 @@ def hashed(kind: str, text: str) -> int:
 
 def micros(moment: datetime | None) -> int:
     """A moment in UTC as microseconds, to sort by; the first of all moments where it is missing."""
-    return ((moment or _LONG_AGO).astimezone(UTC) - EPOCH) // _MICROSECOND
+    return ((moment or _LONG_AGO) - EPOCH) // _MICROSECOND
 
 
 def name_of(name: Name | None) -> str | None:
     """The first and last names as JSON; None where there is no name."""
-    return None if name is None else json.dumps([name.given, name.family], ensure_ascii=False)
+    return None if name is None else _json([name.given, name.family])
 
 
 def as_far_as_known(kind: type[Some], **fields: Any) -> Some:
@@ -116,7 +117,8 @@ def _contact(number: int, one: Contact) -> Row:
     service, program, peer = one.service, one.program, one.peer
     whole = program is not None and not only_id(program)
     carried = peer.name if peer is not None and not only_id(peer) else None
-    lasts = one.start is not None and one.end is not None and _lasts(one.start, one.end)
+    began, ended = micros(one.start), micros(one.end)
+    lasts = one.start is not None and ended - began >= _MINUTE
     return (
         number, "contact", one.id, one.version, one.jurisdiction, one.individual.id,
         peer.id if peer is not None else None,
@@ -125,7 +127,7 @@ def _contact(number: int, one: Contact) -> Row:
         service.plan_entry if service is not None else None,
         program.id if program is not None else None,
         (program.time_zone or "") if program is not None and whole else None,
-        micros(one.start), micros(one.end), _text(one.start), _text(one.end),
+        began, ended, _text(one.start), _text(one.end),
         counts(one), lasts, name_of(one.individual.name), name_of(carried),
         one.relates_to.id if one.relates_to is not None else None,
     )  # fmt: skip
@@ -136,13 +138,13 @@ def _entry(number: int, one: PlanEntry) -> Row:
     return (*head, *[None] * 10, False, False, None, None, None)
 
 
-def _notes(number: int, one: Contact) -> Iterable[Row]:
+def _notes(number: int, one: Contact) -> list[Row]:
     if one.peer is None or one.start is None or one.status in DID_NOT_HAPPEN:
-        return
-    words = words_of(one.note)
+        return []
+    words, peer, began = words_of(one.note), one.peer.id, micros(one.start)
     found = [hashed("w", words)] if words else []
-    for each in (*found, *(hashed("s", key) for key in sentences_of(one.note))):
-        yield one.peer.id, each, micros(one.start), number
+    found += [hashed("s", key) for key in sentences_of(one.note)]
+    return [(peer, each, began, number) for each in found]
 
 
 def _keys(record: Staff | Program | Authorization) -> Iterable[tuple[str, str]]:
@@ -154,7 +156,7 @@ def _keys(record: Staff | Program | Authorization) -> Iterable[tuple[str, str]]:
 
 
 def _meeting(one: Collaboration) -> Row:
-    return _day(one.on), one.reference, json.dumps(one.with_, ensure_ascii=False)
+    return _day(one.on), one.reference, _json(one.with_)
 
 
 def _day(day: Any) -> str | None:
@@ -163,7 +165,3 @@ def _day(day: Any) -> str | None:
 
 def _text(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
-
-
-def _lasts(start: datetime, end: datetime) -> bool:
-    return whole_minutes(end.astimezone(UTC) - start.astimezone(UTC)) > 0
