@@ -6,9 +6,10 @@ The digest of a signature is over the UTF-8 bytes of this text: the same contact
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
+from sys import intern
 
 from mappings import terms
 from mappings.disclosure import NOTICE
@@ -16,7 +17,16 @@ from mappings.engagement import state_at
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.office import Surroundings
-from mappings.records import Contact, Goal, Individual, Recipient, StaffFields
+from mappings.once import by_identities
+from mappings.records import (
+    Contact,
+    Goal,
+    Individual,
+    ProgramFields,
+    Recipient,
+    Service,
+    StaffFields,
+)
 from mappings.terms import ENGAGEMENT
 
 WIDTH = 100
@@ -73,14 +83,12 @@ class _Sheet:
         self.contact, self.judged, self.around, self.library = contact, judged, around, library
         self.zone: tzinfo = around.zone_of(contact.program, contact.start) or UTC
         self.program = around.program_of(contact.program)
+        self.begun = contact.start.astimezone(self.zone) if contact.start is not None else None
 
     def head(self) -> str:
         """Title and the facts, a labelled line each."""
         lines = ["PEER SUPPORT NOTE", f"{self.contact.id}, version {self.contact.version}", ""]
-        for label, value in (*self._who(), *self._when(), *self._what()):
-            if value:
-                lines += _row(label, value)
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._who(), *_laid_out(self._when()), *self._what()])
 
     def sections(self) -> Sequence[str]:
         """The parts of the note under their headings."""
@@ -97,30 +105,28 @@ class _Sheet:
         rows: tuple[Row, ...] = (
             *written,
             ("Goals", _bullets(self._goals())),
-            ("Service components", _bullets(self._components())),
+            ("Service components", self._components()),
             ("Rationale outside the plan", self._rationale()),
             ("Event and response in the plan", self._event()),
             ("Risk", self._risk()),
             ("Collaboration", _bullets(self._collaboration())),
-            ("Notice", PART2_NOTICE if self.program and self.program.part2 else None),
         )
-        return [_section(heading, text) for heading, text in rows if text]
+        parts = [_section(heading, text) for heading, text in rows if text]
+        return [*parts, _notice()] if self.program and self.program.part2 else parts
 
-    def _who(self) -> Sequence[Row]:
+    def _who(self) -> Sequence[str]:
         peer = self.contact.peer
+        member = self.around.member(peer.id, peer) if peer else None
+        lines = _people(self.contact.individual, self.program, member)
+        if not self.contact.staff:
+            return lines
         others = [self._name(one.id) for one in self.contact.staff if one.id and one.id.strip()]
-        return (
-            ("Individual", _person(self.contact.individual)),
-            ("Program", _named(self.program.name, self.program.id) if self.program else None),
-            ("Peer", _staff(self.around.member(peer.id, peer)) if peer else None),
-            ("Also present", ", ".join(others)),
-        )
+        return (*lines, *_row("Also present", ", ".join(others)))
 
     def _when(self) -> Sequence[Row]:
-        start, end = self.contact.start, self.contact.end
+        begun, end = self.begun, self.contact.end
         when: tuple[Row, ...] = ()
-        if start is not None:
-            begun = start.astimezone(self.zone)
+        if begun is not None:
             until = end.astimezone(self.zone) if end else None
             day = f"{_DAYS[begun.weekday()]}, {begun.date().isoformat()}"
             when = ("Date", day), ("Time", _times(begun, until))
@@ -139,45 +145,32 @@ class _Sheet:
         return f"{self.judged.minutes}" + (f" ({words})" if words else "")
 
     def _units(self) -> str | None:
-        if self.judged.minutes is None or self.contact.start is None:
+        if self.judged.minutes is None or self.begun is None:
             return None
-        day = self.contact.start.astimezone(self.zone).date()
-        each = terms.unit_minutes(self.library, self.contact.jurisdiction, day)
+        each = terms.unit_minutes(self.library, self.contact.jurisdiction, self.begun.date())
         units = f"{self.judged.units} unit{'' if self.judged.units == 1 else 's'}"
         if each is None:
             return units
         return f"{units} (a unit for every {each} full minutes of {self.judged.minutes})"
 
-    def _what(self) -> Sequence[Row]:
+    def _what(self) -> Sequence[str]:
         service, contact = self.contact.service, self.contact
         if service is None:
             return ()
-        words = [self._word("service-types", service.type), service.format]
-        place = service.location
-        where = [self._word("places", service.place), self._small("modalities", service.modality)]
-        where += [self._small("location-kinds", place.kind), place.name] if place else []
-        return (
-            ("Service", ", ".join([each for each in words if each])),
-            ("Place", ", ".join([each for each in where if each])),
-            ("Admission", self._admission()),
-            ("Basis", self._word("bases", service.basis)),
-            ("Plan entry", service.plan_entry),
-            ("Received by", ", ".join([self._recipient(one) for one in contact.recipients])),
-            ("Group", _attended(contact)),
+        where, why = _service(self.library, service)
+        recipients, group = contact.recipients, contact.group
+        rows: tuple[Row, ...] = (
+            ("Received by", ", ".join([self._recipient(one) for one in recipients]) if recipients else None),
+            ("Group", _attended(contact) if group is not None else None),
             ("Technical failure", "The connection failed" if contact.technical_failure else None),
         )
+        return [*where, *_row("Admission", self._admission()), *why, *_laid_out(rows)]
 
     def _admission(self) -> str | None:
         if self.contact.start is None:
             return None
         state = state_at(self.contact.engagement, self.contact.start, self.zone)
         return ENGAGEMENT.get(state.status, state.status)
-
-    def _word(self, table: str, code: str | None) -> str | None:
-        return terms.word(self.library, table, code)
-
-    def _small(self, table: str, code: str | None) -> str | None:
-        return (self._word(table, code) or "").lower()
 
     def _recipient(self, one: Recipient) -> str:
         if one.role == "individual":
@@ -200,13 +193,11 @@ class _Sheet:
         found = next((e.goal for e in entries if e.goal and e.goal.id == name), None)
         return _goal_words(found) if found else name
 
-    def _components(self) -> list[str]:
-        names = self.contact.service.components if self.contact.service else ()
-        return [self._component(code) for code in names]
-
-    def _component(self, code: str) -> str:
-        known = terms.component(self.library, self.contact.jurisdiction, code)
-        return f"{known[2]} ({code})" if known else code
+    def _components(self) -> str:
+        service = self.contact.service
+        if service is None or not service.components:
+            return ""
+        return _components(self.library, service, intern(self.contact.jurisdiction))
 
     def _rationale(self) -> str | None:
         service = self.contact.service
@@ -244,6 +235,44 @@ class _Sheet:
         return _staff(self.around.member(staff_id))
 
 
+# The contacts of one person and one peer, and those of one service, come one after another.
+@by_identities(1024)
+def _people(who: Individual, program: ProgramFields | None, peer: StaffFields | None) -> Sequence[str]:
+    rows: tuple[Row, ...] = (
+        ("Individual", _person(who)),
+        ("Program", _named(program.name, program.id) if program else None),
+        ("Peer", _staff(peer) if peer else None),
+    )
+    return _laid_out(rows)
+
+
+@by_identities(1024)
+def _service(library: Library, service: Service) -> tuple[Sequence[str], Sequence[str]]:
+    """The lines of what was done and where, and those of what it rests on."""
+
+    def word(table: str, code: str | None) -> str | None:
+        return terms.word(library, table, code)
+
+    place = service.location
+    done = [word("service-types", service.type), service.format]
+    where = [word("places", service.place), (word("modalities", service.modality) or "").lower()]
+    where += [(word("location-kinds", place.kind) or "").lower(), place.name] if place else []
+    first = ("Service", ", ".join(filter(None, done))), ("Place", ", ".join(filter(None, where)))
+    return _laid_out(first), _laid_out(
+        (("Basis", word("bases", service.basis)), ("Plan entry", service.plan_entry))
+    )
+
+
+@by_identities(1024)
+def _components(library: Library, service: Service, jurisdiction: str) -> str:
+    found = [(code, terms.component(library, jurisdiction, code)) for code in service.components]
+    return _bullets([f"{known[2]} ({code})" if known else code for code, known in found])
+
+
+def _laid_out(rows: Iterable[Row]) -> list[str]:
+    return [line for label, value in rows if value for line in _row(label, value)]
+
+
 # Most rows stand in many notes: the programme, the peer, the service, the place.
 @lru_cache(maxsize=4096)
 def _row(label: str, value: str | None) -> tuple[str, ...]:
@@ -260,6 +289,11 @@ def _section(heading: str, text: str | None) -> str:
         return f"{heading.upper()}\n{text}"
     lines = [line for part in _lines(text) for line in _wrapped(part, "", _hanging(part))]
     return "\n".join([heading.upper(), *lines])
+
+
+@lru_cache(maxsize=1)
+def _notice() -> str:
+    return _section("Notice", PART2_NOTICE)
 
 
 def _lines(text: str) -> list[str]:
