@@ -71,7 +71,10 @@ class Acquaintances:
         """Those one of whose names, in any form, may stand in a text of such pieces (see `pieces_of`)."""
         if self._forms is not nicknames:
             self._index(nicknames)
-        ids = {id for key in self._beginnings.among(pieces) for id in self._by_key[key]}
+        found = self._beginnings.among(pieces)
+        if not found:
+            return []
+        ids = {id for key in found for id in self._by_key[key]}
         return [self.known[id] for id in sorted(ids)]
 
     def _index(self, nicknames: Mapping[str, Set[str]]) -> None:

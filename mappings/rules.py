@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from mappings.checks.registry import NOT_APPLICABLE, PASS
+from mappings.checks.registry import BY_CODES, NOT_APPLICABLE, PASS
 from mappings.explaining import explain, prove
 from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing
 from mappings.library import Asked, Bound, DayPack, Library
@@ -133,9 +133,14 @@ def _asked_of_alike(s: Situation, pack: DayPack) -> Asked:
     """What contacts coded as this one are asked, the answers to what is asked of codes among them."""
     asked, coded = pack.for_contact(s.codes.kind), CodedContact(s.codes, s.library, s.day)
     told = {place: find(bound, coded) for place, bound in asked.of_codes}
+    for place, bound, _ in asked.of_contact:
+        answer = BY_CODES[bound.version.check](s.codes, bound) if bound.version.check in BY_CODES else None
+        if answer is not None:
+            told[place] = bound.finding(answer)
+    rest = tuple([each for each in asked.of_contact if each[0] not in told])
     answers = tuple([told.get(place, known) for place, known in enumerate(asked.answers)])
     holding = tuple([finding for finding in told.values() if finding.blocks])
-    return pack.keep_alike(s.codes, replace(asked, answers=answers, holding=holding))
+    return pack.keep_alike(s.codes, replace(asked, answers=answers, holding=holding, of_contact=rest))
 
 
 def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], list[Finding]]:

@@ -12,7 +12,7 @@ from mappings.encounters import awaits_table, rows_for, table_of
 from mappings.engagement import State, state_at
 from mappings.findings import Finding
 from mappings.language import SIGNS, Hit
-from mappings.once import once
+from mappings.once import by_identity, once
 from mappings.plain import pieces_of
 from mappings.records import (
     AuthorizationFields,
@@ -123,6 +123,8 @@ class Coding(NamedTuple):
     time_zone: str | None
     program_kind: str | None
     population: str | None
+    risk_seen: bool
+    timed: bool
     units_filed: bool
     filed: FiledCodes | None
 
@@ -180,6 +182,10 @@ class Situation:
         # In UTC, the first of all moments where they are missing: to sort contacts by.
         self.began: datetime = start.astimezone(UTC) if start is not None else _LONG_AGO
         self.ended: datetime = contact.end.astimezone(UTC) if contact.end is not None else _LONG_AGO
+        # Full minutes from start to end; None while one of them is missing.
+        self.gross: int | None = None
+        if start is not None and contact.end is not None:
+            self.gross = whole_minutes(self.ended - self.began)
         # Whether the contact took place or is taking place; one of unknown status is judged in full.
         self.happened = contact.status not in DID_NOT_HAPPEN
         self.counts = counts(contact)
@@ -238,14 +244,7 @@ class Situation:
         """The plan entry the contact names, where it is known."""
         return self.around.entries.get(self.service.plan_entry or "")
 
-    @once
-    def gross(self) -> int | None:
-        """Full minutes from start to end; None while one of them is missing."""
-        if self.contact.start is None or self.contact.end is None:
-            return None
-        return whole_minutes(self.ended - self.began)
-
-    @once
+    @property
     def travel(self) -> int:
         """Minutes of travel without support."""
         going = self.service.accompaniment
@@ -258,7 +257,7 @@ class Situation:
             return None
         return counted_minutes(self.gross, self.contact.excluded_minutes, self.travel)
 
-    @once
+    @property
     def no_connection(self) -> bool:
         """Whether a telehealth contact could not be delivered."""
         return self.contact.technical_failure is True and self.service.place == "telehealth"
@@ -271,10 +270,9 @@ class Situation:
         if awaits_table(self.pack):
             found = {(r.properties["unit_minutes"], r.properties["rounding"]) for r in self.encounter_rows}
             return found.pop() if len(found) == 1 else None
-        per_unit = self.pack.value("unit.minutes")
-        return (per_unit, self.pack.value("unit.rounding") or "floor") if per_unit else None
+        return _unit_of(self.pack)
 
-    @once
+    @property
     def pooled(self) -> bool:
         """Whether the minutes of all contacts of a day make units together."""
         return bool(self.pack_value("unit.pooling") == "per-day")
@@ -312,11 +310,9 @@ class Situation:
     @once
     def pieces(self) -> Set[str]:
         """What the whole note is made of, to see at once which word lists and names concern it."""
-        return pieces_of([text for _, text in (*self.peer_texts, ("", self._own_words)) if text])
-
-    @once
-    def _own_words(self) -> str | None:
-        return self.contact.note.own_words if self.contact.note is not None else None
+        own = self.contact.note.own_words if self.contact.note is not None else None
+        texts = [text for _, text in self.peer_texts if text]
+        return pieces_of([*texts, own] if own else texts)
 
     @once
     def peer_texts(self) -> list[tuple[str, str | None]]:
@@ -380,6 +376,8 @@ class Situation:
             program.time_zone if program is not None else None,
             program.program_kind if program is not None else None,
             program.population if program is not None else None,
+            contact.risk is not None and contact.risk.seen is True,
+            contact.start is not None and contact.end is not None,
             self.filed,
             FiledCodes(filed.code, filed.rate_code, filed.modifiers) if filed is not None else None,
         )
@@ -411,6 +409,12 @@ class Situation:
     def day_of(self, moment: datetime) -> date:
         """The calendar day of a moment where the programme is."""
         return moment.astimezone(self.zone).date()
+
+
+@by_identity
+def _unit_of(pack: DayPack) -> tuple[int, str] | None:
+    per_unit = pack.value("unit.minutes")
+    return (per_unit, pack.value("unit.rounding") or "floor") if per_unit else None
 
 
 def words_of(note: Note | None) -> str:

@@ -118,9 +118,10 @@ class Surrounding:
         # Comparing whole records costs more than it saves. All of them live as long as the input does, so
         # that no two have one identity.
         key = id(peer), day, service_type, id(pack)
-        if key not in self._peer_days:
-            self._peer_days[key] = PeerOnDay(peer, day, service_type)
-        return self._peer_days[key]
+        found = self._peer_days.get(key)
+        if found is None:
+            found = self._peer_days[key] = PeerOnDay(peer, day, service_type)
+        return found
 
     def program(self, given: ProgramFields | None, jurisdiction: str) -> ProgramFields | None:
         """A programme: as given when given whole, else the record of that id, else the id alone."""

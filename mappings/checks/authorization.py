@@ -6,12 +6,22 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from mappings.calendars import business_days_after
-from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, passes
+from mappings.checks.registry import (
+    NOT_APPLICABLE,
+    PASS,
+    Outcome,
+    advises,
+    by_codes,
+    check,
+    fails,
+    missing,
+    passes,
+)
 from mappings.checks.texts import blank, listed
 from mappings.findings import Severity
 from mappings.library import Bound, DayPack
 from mappings.records import AuthorizationFields, Credential
-from mappings.situation import Situation, covers, only_id
+from mappings.situation import Coding, Situation, covers, only_id
 
 APPROVED = "approved"
 FORM_FIELDS = {
@@ -216,6 +226,11 @@ def authorization_and_benefits(s: Situation, b: Bound) -> Outcome:
             fix="Record which coverage pays first.",
         )
     return PASS
+
+
+@by_codes("no-prior-approval", "authorization-and-benefits")
+def _nothing_required(codes: Coding, b: Bound) -> Outcome | None:
+    return PASS if not b["auth.required"] and len(codes.coverages) < 2 else None
 
 
 def _required(s: Situation) -> Outcome:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import re
 
-from mappings.checks.registry import PASS, Outcome, advises, check, coded_check, fails, missing, passes
+from mappings.checks.registry import (
+    PASS,
+    Outcome,
+    advises,
+    by_codes,
+    check,
+    coded_check,
+    fails,
+    missing,
+    passes,
+)
 from mappings.checks.texts import blank, listed
 from mappings.library import Bound
 from mappings.records import Coverage, Diagnosis
-from mappings.situation import CodedContact, Situation, covers
+from mappings.situation import CodedContact, Coding, Situation, covers
 
 _ICD10CM = re.compile(r"[A-TV-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?")
 
@@ -31,6 +41,14 @@ def service_code(s: Situation, b: Bound) -> Outcome:
     if filed.units is not None and filed.units > s.units and filed.units in (s.minutes, s.gross):
         return fails(f"{filed.units} looks like minutes; the quantity is units.", "claim.units")
     return PASS
+
+
+@by_codes("service-code")
+def _not_filed(codes: Coding, b: Bound) -> Outcome | None:
+    allowed = codes.code is None or codes.code in b["scope.allowed_codes"]
+    if codes.filed is not None or not allowed:
+        return None
+    return passes(f"{codes.code or b['code.individual']}, per unit.")
 
 
 @coded_check("group-modifier", "code.group_modifier")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from datetime import timedelta
 
-from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing
+from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, by_codes, check, fails, missing
 from mappings.library import Bound
-from mappings.situation import Situation
+from mappings.situation import Coding, Situation
 
 
 @check("filed-in-time", "claim.filing_days", "claim.filing_warn_days")
@@ -31,6 +31,11 @@ def filed_in_time(s: Situation, b: Bound) -> Outcome:
             "claim.filed",
         )
     return advises(f"{limit - gone} days are left to file the claim, until {last}.", severity="warn")
+
+
+@by_codes("filed-in-time")
+def _no_days_set(codes: Coding, b: Bound) -> Outcome | None:
+    return NOT_APPLICABLE if b["claim.filing_days"] is None else None
 
 
 @check("collaboration-shown", "collab.required_when", "collab.window_days", "employment.contracted")

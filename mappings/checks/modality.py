@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mappings.checks.registry import PASS, Outcome, advises, check, coded_check, fails, missing
+from mappings.checks.registry import PASS, Outcome, advises, by_codes, check, coded_check, fails, missing
 from mappings.checks.texts import listed
 from mappings.library import Bound
 from mappings.records import Recipient
-from mappings.situation import CodedContact, Situation, age_on
+from mappings.situation import CodedContact, Coding, Situation, age_on
 
 
 @check("recipient-kinds", "recipient.roles")
@@ -48,6 +48,16 @@ def who_is_family(s: Situation, b: Bound) -> Outcome:
                 "No significant attachment is recorded for this recipient.", f"recipients[{place}].attachment"
             )
     return PASS
+
+
+@by_codes("recipient-kinds")
+def _the_individual_alone(codes: Coding, b: Bound) -> Outcome | None:
+    return PASS if codes.roles == ("individual",) and "individual" in b["recipient.roles"] else None
+
+
+@by_codes("who-is-family")
+def _no_family(codes: Coding, b: Bound) -> Outcome | None:
+    return None if "family" in codes.roles else PASS
 
 
 @check("for-the-childs-benefit", "family.child_age", "family.child_words")

@@ -22,12 +22,9 @@ def no_names_of_others(s: Situation, b: Bound) -> Outcome:
     if not people or not s.pieces:
         return NOT_APPLICABLE
     forms = forms_of_names(b["names.nicknames"])
-    near = {
-        known.id: (known, here)
-        for each, here in people
-        for known in each.near(s.pieces, forms)
-        if known.id != own
-    }
+    near: dict[str, tuple[Known, bool]] = {}
+    for each, here in people:
+        near |= {known.id: (known, here) for known in each.near(s.pieces, forms) if known.id != own}
     if not near:
         return PASS
     hits = list(_hits(s, _words(b), list(near.values())))

@@ -11,7 +11,8 @@ from mappings.findings import Result, Severity
 from mappings.language import Hit
 
 if TYPE_CHECKING:
-    from mappings.situation import Kind, Situation
+    from mappings.library import Bound
+    from mappings.situation import Coding, Kind, Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ OF_PEERS: set[str] = set()
 # Checks of codes: they see a CodedContact, and are asked once for all contacts that are coded alike. Those
 # that look at wording too are asked again, with the Situation, where the word lists found something.
 OF_CODES: set[str] = set()
+# What the codes of a contact alone answer to a check of contacts; None where the contact must be asked.
+BY_CODES: dict[str, Callable[[Coding, Bound], Outcome | None]] = {}
 # Checks of wording: they pass without being asked where the word lists found nothing in the note.
 OF_WORDING: set[str] = set()
 # Checks that always pass: there is nothing to ask.
@@ -103,6 +106,20 @@ def check(
 peer_check = partial(check, of_peer=True)
 coded_check = partial(check, of_codes=True)
 wording_check = partial(check, of_wording=True)
+
+
+ByCodes = TypeVar("ByCodes", bound="Callable[[Coding, Bound], Outcome | None]")
+
+
+def by_codes(*names: str) -> Callable[[ByCodes], ByCodes]:
+    """Register what the codes alone answer to the checks of these names: the very outcome that they would
+    have, or None where more of the contact must be seen."""
+
+    def register(function: ByCodes) -> ByCodes:
+        BY_CODES.update(dict.fromkeys(names, function))
+        return function
+
+    return register
 
 
 def shared(find: Callable[[Situation], Answer]) -> Callable[[Situation], Answer]:

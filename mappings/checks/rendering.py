@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 from mappings.checks.registry import (
@@ -17,6 +17,7 @@ from mappings.checks.registry import (
 )
 from mappings.checks.texts import blank, listed
 from mappings.library import Bound
+from mappings.once import by_identity
 from mappings.records import Credential
 from mappings.situation import PeerOnDay, age_on, covers, plus_months
 
@@ -78,10 +79,7 @@ def credential_in_force(s: PeerOnDay, b: Bound) -> Outcome:
         return unknown
     if b.settings.get("by_service_type") and f"credentials.{s.service_type}" not in CREDENTIAL_LISTS:
         return missing("the service type (adult, family or youth)", "service.type")
-    names = [name for name in b.version.parameters if name in CREDENTIAL_LISTS]
-    if b.settings.get("by_service_type"):
-        names = [f"credentials.{s.service_type}"]
-    accepted = list(dict.fromkeys(code for name in names for code in b[name]))
+    accepted = _accepted(b)[s.service_type if b.settings.get("by_service_type") else None]
     credential, reason, datum = held_on_day(s, b, accepted)
     if credential is not None:
         return passes(f"{credential.code} is in force on {s.day}.")
@@ -99,6 +97,14 @@ def credential_in_force(s: PeerOnDay, b: Bound) -> Outcome:
     return fails(
         f"The peer holds none of {listed(accepted, 'or')} on {s.day}: {has}.", "peer.credentials", "peer"
     )
+
+
+@by_identity
+def _accepted(b: Bound) -> Mapping[str | None, Sequence[str]]:
+    """The credentials that a rule accepts for each type of service; by None those of all that it names."""
+    names = [name for name in b.version.parameters if name in CREDENTIAL_LISTS]
+    by_type: dict[str | None, Sequence[str]] = {name.partition(".")[2]: tuple(b[name]) for name in names}
+    return by_type | {None: tuple(dict.fromkeys(code for name in names for code in b[name]))}
 
 
 @peer_check("credential-fits-service", *CREDENTIAL_LISTS, "credentials.issuers")

@@ -11,6 +11,7 @@ from mappings.checks.registry import (
     PASS,
     Outcome,
     advises,
+    by_codes,
     check,
     coded_check,
     fails,
@@ -20,7 +21,7 @@ from mappings.checks.registry import (
 from mappings.checks.texts import blank
 from mappings.language import Hit
 from mappings.library import Bound
-from mappings.situation import CodedContact, Situation
+from mappings.situation import CodedContact, Coding, Situation
 
 
 @check("no-diagnosis-by-peer", "credentials.peers", "lint.diagnosing")
@@ -166,6 +167,11 @@ def risk_told(s: Situation, b: Bound) -> Outcome:
     if risk.at is None:
         return missing("when the clinician was told of the risk", "risk.at")
     return PASS
+
+
+@by_codes("risk-told")
+def _no_risk_seen(codes: Coding, b: Bound) -> Outcome | None:
+    return None if codes.risk_seen else NOT_APPLICABLE
 
 
 @check("beside-no-other-service")

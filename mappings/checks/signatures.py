@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, fails, missing, shared
+from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, by_codes, check, fails, missing, shared
 from mappings.checks.texts import blank, listed
 from mappings.library import Bound
 from mappings.records import Signature
-from mappings.situation import Situation, covers
+from mappings.situation import Coding, Situation, covers
 
 COSIGNERS = ("cosigner", "second-cosigner")
 
@@ -152,6 +152,18 @@ def cosigner_is_lpha(s: Situation, b: Bound) -> Outcome:
         return NOT_APPLICABLE
     signature = _best_cosignature(s, b)
     return NOT_APPLICABLE if signature is None else lpha_role(s, b, signature)
+
+
+@by_codes("cosigner-is-lpha", "two-people-signed")
+def _nobody_cosigned(codes: Coding, b: Bound) -> Outcome | None:
+    return None if any(meaning in COSIGNERS for meaning, _ in codes.signatures) else NOT_APPLICABLE
+
+
+@by_codes("peer-and-lpha-signed")
+def _no_cosignature_asked(codes: Coding, b: Bound) -> Outcome | None:
+    asked = b["cosign.required_when"]
+    may_be = {"all", "provisional-peer", "enrolled" if codes.enrolled else "pre-admission"}
+    return None if may_be & set(asked) else NOT_APPLICABLE
 
 
 @check("nothing-changed-after-signing")

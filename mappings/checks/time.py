@@ -7,6 +7,7 @@ from mappings.checks.registry import (
     PASS,
     Outcome,
     advises,
+    by_codes,
     check,
     fails,
     missing,
@@ -15,7 +16,7 @@ from mappings.checks.registry import (
 )
 from mappings.checks.texts import blank
 from mappings.library import Bound
-from mappings.situation import Situation
+from mappings.situation import Coding, Situation
 from mappings.units import units_sentence
 
 
@@ -74,6 +75,11 @@ def _filed(units: int) -> str:
 def day_cap(s: Situation, b: Bound) -> Outcome:
     """Units above the day's cap are written off: released units come first, then contacts by start (R065)."""
     return times_missing(s) or PASS
+
+
+@by_codes("day-cap")
+def _timed(codes: Coding, b: Bound) -> Outcome | None:
+    return PASS if codes.timed else None
 
 
 @check("group-size", "group.max", "group.min")

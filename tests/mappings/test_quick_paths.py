@@ -11,16 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mappings.checks.registry import BY_CODES, Outcome
 from mappings.intake import Refused, read_record
 from mappings.language import WordLists
-from mappings.library import load
+from mappings.library import Bound, load
 from mappings.once import MOST_KEPT, by_identity
 from mappings.phrases import Phrase
 from mappings.plain import KEY, Beginnings, keys_of, pieces_of, plain
 from mappings.records import Contact, Record
 from mappings.repeats import LEAST, keys
 from mappings.rules import find, judge
-from mappings.situation import Situation
+from mappings.situation import Coding, Situation
 from mappings.surroundings import Surrounding
 from tests.generator import generate
 from tests.intake_makers import NOW, Json, as_line, contact, seeded
@@ -137,6 +138,11 @@ def test_contacts_coded_alike_are_told_what_each_of_them_would_be_told_alone(see
             for place, bound in s.pack.for_contact(s.codes.kind).of_codes:
                 assert judged.findings[place] == find(bound, s), (record.id, bound.rule.id)
                 asked += 1
+            for _, bound, _ in s.pack.for_contact(s.codes.kind).of_contact:
+                quick = BY_CODES.get(bound.version.check, _unknown)(s.codes, bound)
+                if quick is not None:
+                    assert bound.finding(quick) == find(bound, s), (record.id, bound.rule.id)
+                    asked += 1
     assert asked > 1_000
 
 
@@ -145,6 +151,10 @@ def _readable(line: bytes) -> list[Record]:
         return [read_record(line)]
     except Refused:
         return []
+
+
+def _unknown(codes: Coding, bound: Bound) -> Outcome | None:
+    return None
 
 
 def _contacts_of_one_version(records: list[Record]) -> list[Contact]:
