@@ -124,3 +124,15 @@ def test_the_us_core_that_an_ehr_holds_is_kept_written_down_and_taken_back(tmp_p
     assert override_of(tmp_path / "data", "riverbend").us_core == "7.0.0"
     assert peerchart(tmp_path, "issuers", "us-core", "riverbend", "any").exit_code == 0
     assert override_of(tmp_path / "data", "riverbend").us_core == ""
+
+
+def test_what_an_ehr_gets_beside_the_records_is_switched_written_down_and_lacking_scopes_named(tmp_path):
+    add(tmp_path, GOOD)
+    done = peerchart(tmp_path, "issuers", "also", "riverbend", "consents", "audit-events")
+    assert done.exit_code == 0
+    assert "Beside the records riverbend gets: consents, audit-events." in done.stdout
+    assert "does not ask for system/Consent.crus" in done.stderr
+    assert trail(tmp_path)[-1].detail["changed"] == [[], ["consents", "audit-events"]]
+    assert peerchart(tmp_path, "issuers", "also", "riverbend", "none", "consents").exit_code == 2
+    assert "gets: nothing" in peerchart(tmp_path, "issuers", "also", "riverbend", "none").stdout
+    assert peerchart(tmp_path, "issuers", "also", "elsewhere", "none").exit_code == 2

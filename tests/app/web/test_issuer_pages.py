@@ -168,3 +168,17 @@ def test_the_sheet_gives_a_reason_for_every_scope_and_names_what_is_still_open(o
     assert said["addresses"]["jwks"].endswith(f"/.well-known/jwks/{EHR}.json")
     assert [one["v2"] for one in said["scopes"]] == list(registered(office).scopes)
     assert all(one["why"] for one in said["scopes"])
+
+
+def test_an_administrator_chooses_what_goes_beside_the_records_and_reads_what_is_still_lacking(office):
+    desk = office.sit("whitfield")
+    assert desk.post("/issuers/also", {"also": "audit-events"}).status_code == 303
+    page = desk.get("/issuers").text
+    assert re.search(r'value="audit-events" checked', page)
+    assert "the backend client needs system/AuditEvent.crs" in page
+    assert "what goes beside records changed" in page
+    answer = desk.post("/issuers/also", {"also": "notes"})
+    assert answer.status_code == 422
+    assert "Choose of: consents, audit-events" in answer.text
+    assert desk.post("/issuers/also", {}).status_code == 303
+    assert "the backend client needs" not in desk.get("/issuers").text
