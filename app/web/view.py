@@ -43,7 +43,7 @@ STATES = {
     "void": ("Withdrawn", "wait"),
     "corrected": ("Corrected by a later claim", "wait"),
     "voided": ("Voided", "wait"),
-    "sent": ("Sent to the payer, not answered yet", "wait"),
+    "sent": ("In a file for the payer, not answered yet", "wait"),
     "accepted": ("Accepted by the payer", "good"),
     "rejected": ("Rejected by the payer", "stop"),
     "denied": ("Denied by the payer", "stop"),

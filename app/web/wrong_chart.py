@@ -16,6 +16,7 @@ from app.web.view import FormView
 wrong_charts = Blueprint("wrong_charts", __name__, url_prefix="/l/<launch_id>")
 
 LABELS = {"reason": "Why this is the wrong chart", "confirm": "This note is about another person"}
+NO_REASON = {"reason": "Write why this chart is wrong"}
 NOT_TICKED = {"confirm": "Tick the box to say that the note is about another person."}
 
 
@@ -32,7 +33,8 @@ def withdraw(contact_id: str) -> ResponseReturnValue:
     """Take the note out of this chart, for a reason."""
     values = values_of(request.form.to_dict(flat=False))
     if "confirm" not in values:
-        return _page(contact_id, FormView(values, LABELS, dict(NOT_TICKED))), 422
+        blank = {} if first(values, "reason").strip() else NO_REASON
+        return _page(contact_id, FormView(values, LABELS, {**blank, **NOT_TICKED})), 422
     try:
         with kit().store.write() as session:
             reason = first(values, "reason")

@@ -91,7 +91,10 @@ def test_a_note_is_taken_out_of_the_wrong_chart_on_its_page(office: Office) -> N
     path = f"/contacts/{contact}/wrong-chart"
     refused = peer.post(path, {"reason": "Same name"})
     assert refused.status_code == 422
-    assert "Tick the box" in text(refused)
+    assert 'id="confirm-error">Tick the box' in text(refused)
+    nothing = text(peer.post(path, {"reason": " "}))
+    assert 'id="confirm-error">Tick the box' in nothing
+    assert 'id="reason-error">Write why this chart is wrong' in nothing
     assert "Write why this chart is wrong" in text(peer.post(path, {"confirm": "yes", "reason": " "}))
     peer.post(path, {"confirm": "yes", "reason": "Two people of the same name"})
     assert "The note is out of this chart" in text(peer.follow())

@@ -87,7 +87,7 @@ def test_a_file_is_made_of_what_was_shown_and_downloaded_again_byte_for_byte(
     listed = biller.get("/claims/x12").text
     assert "No released claim can go now." in listed
     assert "Control number 000000001, set 0002" in listed
-    assert "Sent to the payer, not answered yet" in biller.get("/claims").text
+    assert "In a file for the payer, not answered yet" in biller.get("/claims").text
     assert f"/claims/x12/{batch}" in biller.get(f"/claims/{both[0]}").text
     assert [line["claims"] for line in _trail(sole, "claims exported as X12")] == [2]
     assert [line["actor"] for line in _trail(sole, "X12 batch written again")] == [
