@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from app.cli import cli
 from mappings.fhir.xml import to_xml
+from tests.fhir_staff import LCSW, as_bytes, bundle, practitioner, role
 
 Json = dict[str, Any]
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -150,3 +151,36 @@ def test_what_is_not_carried_is_shown_with_the_reason() -> None:
     result = run("--not-carried")
     assert result.exit_code == 0
     assert "staff.attestations: " in result.stdout
+
+
+def test_what_others_say_of_staff_is_read_and_what_a_staff_record_does_not_hold_is_told(
+    tmp_path: Path,
+) -> None:
+    valid = {"url": "whereValid", "valueCodeableConcept": {"text": "New York"}}
+    status = {"url": "status", "valueCode": "active"}
+    url = "http://hl7.org/fhir/StructureDefinition/practitioner-qualification"
+    licence = {**LCSW, "extension": [{"url": url, "extension": [status, valid]}]}
+    telecom = [{"system": "phone", "value": "555-0142", "use": "work"},
+               {"system": "phone", "value": "555-0199", "use": "home"}]  # fmt: skip
+    job = role(
+        period={"start": "2024-05-01"},
+        telecom=[{"system": "email", "value": "noor@clinic.example"}],
+        location=[{"reference": "Location/l1"}],
+    )
+    file, report = tmp_path / "staff.json", tmp_path / "left.txt"
+    file.write_bytes(as_bytes(bundle(practitioner(qualification=[licence], telecom=telecom), job)))
+    result = run(file, "--jurisdiction", "us-ny", "--report", report)
+    (member,) = records(result)
+    (credential,) = member["credentials"]
+    assert {name: credential[name] for name in ("code", "number", "from", "to")} == {
+        "code": "lcsw", "number": "LCSW-0311", "from": "2019-07-01", "to": "2029-06-30",
+    }  # fmt: skip
+    assert [one["value"] for one in member["telecom"]] == ["555-0142", "noor@clinic.example"]
+    assert member["birth_date"] == "1981-03-09"
+    told = report.read_text(encoding="utf-8")
+    for words in (
+        "suggests the role supervisor", "PractitionerRole.period", "PractitionerRole.organization",
+        "PractitionerRole.location", "Practitioner.telecom[1]", "Practitioner.gender",
+        "Practitioner.qualification[0].extension[0].extension[1]",
+    ):  # fmt: skip
+        assert words in told

@@ -229,12 +229,42 @@ def staff_key(one: Source) -> str:
 
 
 def take_staff(one: Source) -> None:
-    """Note what `read_staff` reads of a Practitioner; what it leaves is in its remarks."""
-    one.node.take("resourceType", "id", "meta", "text", "active", "birthDate", "qualification", "telecom")
-    for each in one.node.nodes("identifier"):
+    """Note what `read_staff` reads of a Practitioner; what it did not understand is in its remarks."""
+    node = one.node
+    node.take("resourceType", "id", "meta", "text", "active", "birthDate")
+    for each in node.nodes("identifier"):
         if each.data.get("system") in (NPI, f"{IDENTIFIERS}/staff"):
             each.done()
-    name_of(one.node)
+    name_of(node)
+    _take_telecom(node)
+    for each in node.nodes("qualification"):
+        _take_qualification(each)
+
+
+def take_role(one: Source) -> None:
+    """Note what `read_staff` reads of a PractitionerRole: whose, which and how they are reached. Period,
+    place and organization have no place in a staff record."""
+    one.read = True
+    one.node.take("resourceType", "id", "meta", "text", "active", "practitioner", "code", "specialty")
+    _take_telecom(one.node)
+
+
+def _take_telecom(node: Node) -> None:
+    for each in node.nodes("telecom"):
+        if each.data.get("use") not in ("old", "home"):
+            each.take("system", "value", "use", "rank")
+
+
+def _take_qualification(node: Node) -> None:
+    node.take("code", "issuer", "modifierExtension")
+    node.node("period").take("start", "end")
+    for each in node.nodes("identifier"):
+        each.take("system", "value", "use", "type")
+    for outer in node.nodes("extension"):
+        for inner in outer.nodes("extension"):
+            if inner.data.get("url") == "status":
+                outer.take("url")
+                inner.done()
 
 
 def staff_record(key: str, member: FhirMember, jurisdiction: str) -> Json:

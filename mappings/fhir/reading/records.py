@@ -13,7 +13,7 @@ from mappings.fhir.reading import people
 from mappings.fhir.reading.contacts import Contacts
 from mappings.fhir.reading.plans import Plans
 from mappings.fhir.reading.sources import Located, Remark, Source, Sources
-from mappings.fhir.staff import Given, read_staff
+from mappings.fhir.staff import Given, RoleHint, read_staff
 from mappings.intake import Refused, record_from, write_record
 from mappings.library import Library
 from mappings.records import Record
@@ -120,20 +120,26 @@ class _Reader:
             one.read = True
             people.take_staff(one)
             yield one, people.staff_record(key, member, self._place(one))
-            told = [*member.remarks, *([member.refusal] if member.refusal else [])]
+            told = [*member.remarks, *map(_role_words, member.roles), *filter(None, [member.refusal])]
             self.remarks += [Remark(one.located.where, one.kind, "", words) for words in told]
         for each in self.sources.of("Practitioner"):
             people.take_staff(each)
             each.read = True
         for each in self.sources.of("PractitionerRole"):
-            each.read = True
-            each.node.done()
+            people.take_role(each)
         self.remarks += [Remark(each.where, "PractitionerRole", "", each.reason) for each in sheet.left]
 
     def _place(self, one: Source) -> str:
         """The jurisdiction that a resource without one is of: that of the records in its Bundle."""
         known = self.places.get(one.located.group) or self.jurisdiction
         return known or (next(iter(self.places.values())) if len(set(self.places.values())) == 1 else "")
+
+
+def _role_words(hint: RoleHint) -> str:
+    return (
+        f"suggests the role {hint.role}, by {hint.by}: a staff record holds no role; "
+        "`peerchart staff import-fhir --with-roles` gives it"
+    )
 
 
 def _twins(sources: Iterable[Source]) -> set[int]:
