@@ -16,7 +16,7 @@ from app import second_step
 from app.second_step import METHODS, NONE, PIN, REAUTHORIZE
 from app.tables import AuditRow, Launch, SecondStepRow, SignatureRow
 from tests.app.web.office import EHR, ORIGIN, STAFF, Desk, Forms, Office
-from tests.app.web.test_writing_and_signing import WRITTEN, _begin, _form
+from tests.app.web.test_writing_and_signing import WRITTEN, _begin, _cosign, _form
 from tests.journeys.stage import Stage, staged
 
 HERONS = "three quiet herons"
@@ -176,10 +176,17 @@ class Again:
         self.window = self.desk.client
         self.contact = ""
 
+    @property
+    def place(self) -> str:
+        """Where what is signed has its pages."""
+        return f"/contacts/{self.contact}"
+
     def waits(self) -> str:
         """Write a note and press Sign; answers the step's id."""
         self.contact = _written(self.desk, self.office)
-        answer = _press_sign(self.desk, self.contact)
+        return self.asked(_press_sign(self.desk, self.contact))
+
+    def asked(self, answer: Any) -> str:
         assert answer.status_code == 303, answer.text
         return str(answer.headers["Location"]).partition("?")[0].rpartition("/")[2]
 
@@ -205,7 +212,7 @@ class Again:
 
     def sign_now(self, step: str) -> Any:
         form = Forms(self.desk.get(f"/again/{step}").text).fields
-        return self.desk.post(f"/contacts/{self.contact}/sign", dict(form))
+        return self.desk.post(f"{self.place}/sign", dict(form))
 
     def state(self, step: str) -> str:
         return str((self.desk.get(f"/again/{step}/state").json or {})["state"])
@@ -375,6 +382,73 @@ def test_after_sign_out_the_way_is_closed(stage: Stage) -> None:
     assert again.window.get(f"/again/{step}", base_url=ORIGIN).status_code == 409
     with again.office.kit.store.read() as session:
         assert session.get_one(SecondStepRow, step).done_at is None
+
+
+class Beside(Again):
+    """The same of an addendum to a final note; `contact` is the addendum's id once it is written."""
+
+    note = ""
+
+    @property
+    def place(self) -> str:
+        return f"/addenda/{self.contact}"
+
+    def waits(self) -> str:
+        self.note = self.note or self._final()
+        self.desk.post(f"/contacts/{self.note}/addendum", {"said": "Her mother called at night."})
+        form = Forms(self.desk.follow().text).fields | {"confirm": ["yes"]}
+        assert self.desk.page is not None
+        self.contact = self.desk.page.request.path.rpartition("/")[2]
+        return self.asked(self.desk.post(f"{self.place}/sign", dict(form)))
+
+    def _final(self) -> str:
+        _ask_for(self.office, NONE)
+        contact = _written(self.desk, self.office)
+        assert _press_sign(self.desk, contact).status_code == 303
+        _cosign(self.office.sit("chen", "pat-moss"), contact)
+        _ask_for(self.office, REAUTHORIZE)
+        return contact
+
+
+@pytest.fixture(scope="module")
+def beside(stage: Stage) -> Beside:
+    """Somebody with a final note, to which each test adds."""
+    return Beside(stage)
+
+
+def test_an_addendum_waits_for_the_sign_in_and_is_signed_once_after_it(beside: Beside) -> None:
+    step = beside.waits()
+    waiting = beside.desk.get(f"/again/{step}").text
+    assert "Her mother called at night." in waiting
+    early = beside.sign_now(step)
+    assert early.headers["Location"].endswith(f"/again/{step}?said=not-yet")
+    assert _signatures(beside.office, beside.contact) == []
+    assert beside.back(beside.sign_in(beside.to_ehr(step))).status_code == 303
+    form = dict(Forms(beside.desk.get(f"/again/{step}").text).fields)
+    for _ in range(2):
+        assert beside.desk.post(f"{beside.place}/sign", form).status_code == 303
+    assert [row.second_step for row in _signatures(beside.office, beside.contact)] == [REAUTHORIZE]
+    assert "Her mother called at night." in beside.desk.get(f"/contacts/{beside.note}").text
+
+
+def test_somebody_else_who_signs_in_does_not_sign_an_addendum(beside: Beside) -> None:
+    step = beside.waits()
+    assert "Somebody else signed in" in beside.back(beside.sign_in(beside.to_ehr(step), "chen")).text
+    beside.sign_now(step)
+    assert _signatures(beside.office, beside.contact) == []
+    beside.desk.post(f"{beside.place}/discard")
+
+
+def test_an_addendum_that_changed_meanwhile_asks_anew(beside: Beside) -> None:
+    step = beside.waits()
+    held = Forms(beside.desk.get(f"/again/{step}").text).fields
+    assert beside.back(beside.sign_in(beside.to_ehr(step))).status_code == 303
+    beside.desk.post(f"/contacts/{beside.note}/addendum", {"said": "Something else."})
+    assert beside.desk.get(f"/again/{step}").status_code == 303
+    stale = beside.desk.post(f"{beside.place}/sign", dict(held))
+    assert stale.status_code == 409
+    assert "Not signed: something changed" in stale.text
+    assert _signatures(beside.office, beside.contact) == []
 
 
 def test_the_methods_are_those_of_the_page(stage: Stage) -> None:
