@@ -6,16 +6,19 @@ What the person said, in quotation marks or as reported speech, is left alone.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from mappings.phrases import Phrase, compiled
-from mappings.plain import LONGEST_KEPT, MOST_KEPT, NOTHING, Plain, keys_of, pieces_of, plain
+from mappings.plain import NOTHING, Plain, keys_of, pieces_of, plain
 
 # Lists of wording to point out, and lists of signs that only a check reads beside them.
 LISTS, SIGNS = "lint.", "signs."
 _SHOWN_AROUND = 24
+# Letters of pieces of texts; those of a whole year of one office are fewer.
+MOST_KEPT = 1_000_000
 _DENIED = re.compile(r"(?:\b(?:not|never|nor|no|without|cannot)|n['’]t)\s+(?:[\w'’]+\s+){0,2}$", re.I)
 _ARTICLE = re.compile(r"(?<!\w)an?[\s]+$", re.I)
 _OPENS = re.compile(r"(?:^|[.!?:\n]\s*|^\s*[-*•]\s*)$")
@@ -51,22 +54,30 @@ class Hit:
         }
 
 
+class _Looked:
+    """Pieces of texts that were looked at: where they lead, and which needs they meet."""
+
+    def __init__(self) -> None:
+        self.at: set[str] = set()
+        self.letters = 0
+        self.leads: set[str] = set()
+        self.leading: dict[str, tuple[int, ...]] = {}
+        self.meeting: dict[frozenset[str], set[str]] = defaultdict(set)
+
+
 class WordLists:
     """Word lists of one day's rules, compiled together: one look at the words of a text serves them all."""
 
     def __init__(self, lists: Mapping[str, Mapping[str, object]]) -> None:
         self._phrases: list[tuple[str, Phrase]] = []
         self._always: list[int] = []
-        # Each need is a bit: a phrase is near where all of its bits are among those of the pieces of a text.
-        self._bits: dict[frozenset[str], int] = {}
-        self._needed: list[int] = []
+        self._needs: list[tuple[frozenset[str], ...]] = []
         self._led_to: dict[str, tuple[int, ...]] = {}
-        self._met_by: dict[str, int] = {}
+        self._met_by: dict[str, set[frozenset[str]]] = {}
         for name, words in lists.items():
             for phrase, instead in words.items():
                 self._add(name, compiled(str(phrase), instead))
-        self._pieces: dict[str, tuple[int, tuple[int, ...]]] = {}
-        self._without: set[str] = set()
+        self._looked = _Looked()
 
     def _add(self, name: str, phrase: Phrase | None) -> None:
         if phrase is None:
@@ -77,15 +88,11 @@ class WordLists:
             self._led_to[key] = (*self._led_to.get(key, ()), place)
         if not phrase.needs:
             self._always.append(place)
-        self._phrases.append((name, phrase))
-        self._needed.append(sum({self._bit(need) for need in phrase.needs}))
-
-    def _bit(self, need: frozenset[str]) -> int:
-        if need not in self._bits:
-            bit = self._bits[need] = 1 << len(self._bits)
+        for need in phrase.needs[1:]:
             for key in need:
-                self._met_by[key] = self._met_by.get(key, 0) | bit
-        return self._bits[need]
+                self._met_by.setdefault(key, set()).add(need)
+        self._phrases.append((name, phrase))
+        self._needs.append(phrase.needs[1:])
 
     def hits(
         self, texts: Iterable[tuple[str, str | None]], pieces: Set[str] | None = None
@@ -107,32 +114,36 @@ class WordLists:
 
     def _near(self, pieces: Set[str]) -> list[tuple[str, Phrase]]:
         """The phrases all of whose words may stand in a text of these pieces, in the order of their lists."""
-        places, met = set(self._always), 0
-        # Most pieces were seen before and meet no need; to leave them out at once is most of the work.
-        for piece in pieces - self._without:
-            bits, led_to = self._pieces.get(piece) or self._look_at(piece)
-            met |= bits
-            places.update(led_to)
-        needed = self._needed
-        return [self._phrases[place] for place in sorted(places) if needed[place] & met == needed[place]]
+        looked = self._looked
+        if looked.letters > MOST_KEPT:
+            looked = self._looked = _Looked()
+        # Most pieces were looked at before.
+        for piece in pieces - looked.at:
+            self._look_at(piece, looked)
+        places = set(self._always)
+        for piece in pieces & looked.leads:
+            places.update(looked.leading[piece])
+        near = []
+        for place in places:
+            for need in self._needs[place]:
+                if pieces.isdisjoint(looked.meeting[need]):
+                    break
+            else:
+                near.append(place)
+        return [self._phrases[place] for place in sorted(near)]
 
-    def _look_at(self, piece: str) -> tuple[int, tuple[int, ...]]:
-        """The needs that a piece of a text meets, and the phrases it leads to."""
-        keys, bits = set(keys_of(piece)), 0
+    def _look_at(self, piece: str, looked: _Looked) -> None:
+        """Note which phrases a piece of a text leads to, and which needs it meets."""
+        keys = set(keys_of(piece))
+        places = tuple([place for key in keys for place in self._led_to.get(key, ())])
+        if places:
+            looked.leading[piece] = places
+            looked.leads.add(piece)
         for key in keys:
-            bits |= self._met_by.get(key, 0)
-        found = bits, tuple([place for key in keys for place in self._led_to.get(key, ())])
-        if len(piece) <= LONGEST_KEPT:
-            self._keep(piece, found)
-        return found
-
-    def _keep(self, piece: str, found: tuple[int, tuple[int, ...]]) -> None:
-        if len(self._pieces) + len(self._without) >= MOST_KEPT:
-            self._pieces, self._without = {}, set()
-        if found[0]:
-            self._pieces[piece] = found
-        else:
-            self._without.add(piece)
+            for need in self._met_by.get(key, ()):
+                looked.meeting[need].add(piece)
+        looked.letters += len(piece)
+        looked.at.add(piece)
 
     def _in(self, path: str, read: Plain, near: list[tuple[str, Phrase]]) -> Mapping[str, list[Hit]]:
         seen: dict[str, list[tuple[int, int, Phrase]]] = {}

@@ -17,7 +17,7 @@ from mappings.checks.registry import (
     passes,
 )
 from mappings.checks.signatures import author_standing
-from mappings.checks.texts import listed, says_something
+from mappings.checks.texts import listed, most_words, says_something
 from mappings.library import Bound
 from mappings.records import Note
 from mappings.situation import CodedContact, Situation
@@ -28,11 +28,12 @@ _NO_NOTE = Note()
 def _absent_and_blank(s: Situation, b: Bound, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
     note = s.contact.note or _NO_NOTE
     absent, blank, empty_words = [], [], b["note.empty_words"]
+    most = most_words(empty_words)
     for name in names:
         text = s.service.type if name == "type" else getattr(note, name, None)
         if text is None:
             absent.append(name)
-        elif not says_something(text, empty_words):
+        elif len(text.split(None, most)) <= most and not says_something(text, empty_words):
             blank.append(name)
     return absent, blank
 

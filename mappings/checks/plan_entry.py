@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing
 from mappings.checks.texts import says_something
-from mappings.library import Bound
+from mappings.library import Bound, Table
+from mappings.once import by_identity
 from mappings.situation import PlanSituation
 
 
@@ -102,10 +104,9 @@ def entry_author(s: PlanSituation, b: Bound) -> Outcome:
 def entry_components(s: PlanSituation, b: Bound) -> Outcome:
     """The service type is known and every component of the entry belongs to it."""
     table = s.around.library.table(b.settings["table"])
-    types = {code.properties.get("service_type") for code in table.codes.values()}
     if s.entry.service_type is None:
         return missing("the service type", "service_type")
-    if s.entry.service_type not in types:
+    if s.entry.service_type not in _service_types(table):
         return fails(f"{s.entry.service_type!r} is no service type.", "service_type")
     for place, code in enumerate(s.entry.components):
         found = table.code(code)
@@ -114,6 +115,11 @@ def entry_components(s: PlanSituation, b: Bound) -> Outcome:
                 f"{code!r} is no component of {s.entry.service_type} peer support.", f"components[{place}]"
             )
     return PASS
+
+
+@by_identity
+def _service_types(table: Table) -> frozenset[Any]:
+    return frozenset(code.properties.get("service_type") for code in table.codes.values())
 
 
 @check("entry-status", "plan.statuses")

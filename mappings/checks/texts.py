@@ -11,7 +11,7 @@ from mappings.once import by_identity
 def says_something(text: str, empty_words: tuple[str, ...]) -> bool:
     """Whether a text says anything: not blank, and not a word such as "n/a" that stands for nothing."""
     # Most texts say something, and are told from a few words by their length in words alone.
-    most = _most_words(empty_words)
+    most = most_words(empty_words)
     words = text.split(None, most)
     if len(words) > most:
         return True
@@ -20,7 +20,8 @@ def says_something(text: str, empty_words: tuple[str, ...]) -> bool:
 
 
 @by_identity
-def _most_words(empty_words: tuple[str, ...]) -> int:
+def most_words(empty_words: tuple[str, ...]) -> int:
+    """How many words a text may have at most that says nothing; one with more says something."""
     return max((word.count(" ") + 1 for word in empty_words), default=0)
 
 
