@@ -9,7 +9,9 @@ from datetime import date
 from sqlalchemy import and_, bindparam, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from app.store import rows
 from app.tables import AuthorizationRow, ClaimRow, ClaimUnitRow
+from app.tables.base import Table
 from mappings.authorizing import Grant
 from mappings.records import AuthorizationFields
 
@@ -29,33 +31,32 @@ class Taken:
 
 
 def current(session: Session, issuer: str, patient: str | None = None) -> list[AuthorizationRow]:
-    """The version that counts of each authorization, of one person or (None) of all, by first day and id."""
+    """The version that counts of each authorization, of one person or (None) of all, by first day and id; to
+    be read alone, by its columns."""
     query, asked = (_CURRENT, {}) if patient is None else (_CURRENT_OF_PERSON, {"who": patient})
-    rows = session.scalars(query, {"whose": issuer, **asked})
-    return sorted(rows, key=lambda row: (row.first_day or date.max, row.id))
+    found = rows(session, query, whose=issuer, **asked).all()
+    return sorted(found, key=lambda row: (row.first_day or date.max, row.id))
 
 
+_ROWS = Table.metadata.tables[AuthorizationRow.__tablename__]
 _LATEST = (
-    select(AuthorizationRow.id, func.max(AuthorizationRow.version))
-    .where(AuthorizationRow.issuer == bindparam("whose"))
-    .group_by(AuthorizationRow.id)
+    select(_ROWS.c.id, func.max(_ROWS.c.version))
+    .where(_ROWS.c.issuer == bindparam("whose"))
+    .group_by(_ROWS.c.id)
 )
 _CURRENT = (
-    select(AuthorizationRow)
-    .where(
-        AuthorizationRow.issuer == bindparam("whose"),
-        tuple_(AuthorizationRow.id, AuthorizationRow.version).in_(_LATEST),
-    )
-    .order_by(AuthorizationRow.id)
+    select(_ROWS)
+    .where(_ROWS.c.issuer == bindparam("whose"), tuple_(_ROWS.c.id, _ROWS.c.version).in_(_LATEST))
+    .order_by(_ROWS.c.id)
 )
-_CURRENT_OF_PERSON = _CURRENT.where(AuthorizationRow.patient == bindparam("who"))
+_CURRENT_OF_PERSON = _CURRENT.where(_ROWS.c.patient == bindparam("who"))
 
 
 def grants(session: Session, issuer: str, patient: str) -> tuple[Grant, ...]:
     """What payers granted to a person, for the rules: approved ones alone, each with its units used elsewhere
     (those of released claims are counted beside it)."""
-    rows = [row for row in current(session, issuer, patient) if row.answer == APPROVED]
-    return tuple(grant_of(row, rows) for row in rows)
+    approved = [row for row in current(session, issuer, patient) if row.answer == APPROVED]
+    return tuple(grant_of(row, approved) for row in approved)
 
 
 def grant_of(row: AuthorizationRow, approved: Sequence[AuthorizationRow]) -> Grant:

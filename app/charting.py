@@ -15,7 +15,9 @@ from app.actor import CLINICIAN, LPHA, PEER, SUPERVISOR, Actor, not_here, person
 from app.findings_kept import LEFT
 from app.problems import NotAllowed, Stale
 from app.registry import jurisdiction_of
+from app.store import rows
 from app.tables import ContactRow, VersionRow
+from app.tables.base import Table
 from app.words import (
     AWAITING,
     CONTACT_WORDS,
@@ -164,25 +166,31 @@ def of_person(session: Session, actor: Actor) -> list[ContactLine]:
     an author changes a signed one, others are shown the version that is signed."""
     require(actor, *READERS, to="read contacts")
     patient = person_of(actor)
-    rows = session.execute(_OF_PERSON, {"whose": actor.issuer, "who": patient}).all()
-    if not rows:
+    found = rows(session, _OF_PERSON, whose=actor.issuer, who=patient).all()
+    if not found:
         return []
     names = {member.record.id: member.name for member in staff.everyone(session, actor.issuer)}
     sent = outbox.states(session, actor.issuer, outbox.CHART, patient)
     comments = reviews.comments(session, actor.issuer, patient)
-    seen = [(row, _as_seen(session, actor, row, version)) for row, version in rows]
+    # Each of them is the contact and the version that counts in one.
+    seen = [(row, _as_seen(session, actor, row, row)) for row in found]
     return [_line(actor, names, sent, comments, row, version) for row, version in seen if version]
 
 
+_CONTACTS = Table.metadata.tables[ContactRow.__tablename__]
+_VERSIONS = Table.metadata.tables[VersionRow.__tablename__]
 _OF_PERSON = (
-    select(ContactRow, VersionRow)
-    .join(VersionRow, judging.current_version())
-    .where(
-        ContactRow.issuer == bindparam("whose"),
-        ContactRow.patient == bindparam("who"),
-        VersionRow.state.not_in(GONE),
+    select(
+        *(_CONTACTS.c[name] for name in ("issuer", "id", "author")),
+        *(_VERSIONS.c[name] for name in ("version", "state", "record", "units", "edit", "saved_at")),
     )
-    .order_by(func.coalesce(VersionRow.start, VersionRow.saved_at).desc(), ContactRow.id)
+    .join(_VERSIONS, judging.current_version())
+    .where(
+        _CONTACTS.c.issuer == bindparam("whose"),
+        _CONTACTS.c.patient == bindparam("who"),
+        *(_VERSIONS.c.state != gone for gone in GONE),
+    )
+    .order_by(func.coalesce(_VERSIONS.c.start, _VERSIONS.c.saved_at).desc(), _CONTACTS.c.id)
 )
 
 

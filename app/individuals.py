@@ -63,9 +63,8 @@ def remember(
     session.flush()
     # What a session holds as a record would not see what is written past it.
     held = session.identity_map.get(identity_key(IndividualRow, (issuer, patient)))
-    changed = session.connection().execute(_CHANGE, {"whose": issuer, "who": patient, **said})
-    if not changed.rowcount:
-        session.connection().execute(_ADD, {"issuer": issuer, "patient": patient, **said})
+    if not rows(session, _CHANGE, whose=issuer, who=patient, **said).rowcount:
+        rows(session, _ADD, issuer=issuer, patient=patient, **said)
     if held is not None:
         session.expire(held)
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app import audit
 from app.keyring import Keyring
 from app.problems import NotFound
-from app.store import once
+from app.store import once, rows
 from app.tables import IssuerRow
 from smart_launch.issuers import Issuer, Registry
 
@@ -51,9 +51,8 @@ def put(session: Session, keyring: Keyring, issuer: Issuer, now: datetime) -> No
 
 def registered(session: Session, keyring: Keyring) -> Registry:
     """Every registered EHR, in order of id."""
-    session.flush()
-    rows = once(session, (IssuerRow,), lambda: session.connection().execute(_ALL).all())
-    return Registry(tuple(_issuer(issuer, config, secret, keyring) for issuer, _, config, secret in rows))
+    kept = once(session, (IssuerRow,), lambda: rows(session, _ALL).all())
+    return Registry(tuple(_issuer(issuer, config, secret, keyring) for issuer, _, config, secret in kept))
 
 
 def jurisdiction_of(session: Session, issuer: str) -> str:
@@ -85,10 +84,7 @@ _ONE = _ALL.where(IssuerRow.issuer == bindparam("which"))
 
 
 def _kept(session: Session, issuer: str) -> tuple[str, str, str, bytes | None] | None:
-    session.flush()
-    row = once(
-        session, (IssuerRow, issuer), lambda: session.connection().execute(_ONE, {"which": issuer}).first()
-    )
+    row = once(session, (IssuerRow, issuer), lambda: rows(session, _ONE, which=issuer).first())
     return None if row is None else (row[0], row[1], row[2], row[3])
 
 

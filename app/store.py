@@ -11,11 +11,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, Executable, Result, create_engine, event, make_url
+from sqlalchemy import Engine, Executable, create_engine, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from app.on_disk import OnDisk, Waiting
+from app.ready_sql import FoundRows, ask
 from app.settings import Settings
 
 # SQLite 3.7.0 to 3.51.2 can corrupt a WAL database when two connections write and checkpoint at once.
@@ -23,6 +24,7 @@ SAFE_WAL = (3, 51, 3)
 BUSY_MILLISECONDS = 30_000
 _WRITES, _LASTING, _STILL = "peerchart_writes", "peerchart_lasting", "peerchart_still"
 _BELOW = "peerchart_below"
+_NOTHING = (None, None)
 # Connections are opened once and kept: each costs as much as a page.
 _KEPT_OPEN, _MORE = 60, 40
 
@@ -106,15 +108,17 @@ def once(session: Session, key: tuple[object, ...], find: Callable[[], Found]) -
     return kept[key]
 
 
-def rows(session: Session, statement: Executable, **values: object) -> Result[Any]:
+def rows(session: Session, statement: Executable, **values: object) -> FoundRows:
     """What a statement that was made beforehand finds with these values, by its columns. What the session
     holds is written first. A record is for what will be changed: to make one, and to make the statement anew
-    each time, costs four times as much as to ask."""
+    each time, costs many times as much as to ask."""
     session.flush()
-    below: Connection | None = session.info.get(_BELOW)
+    below, driver = session.info.get(_BELOW, _NOTHING)
     if below is None or not below.in_transaction():
-        below = session.info[_BELOW] = session.connection()
-    return below.execute(statement, values)
+        below = session.connection()
+        driver = below.connection.dbapi_connection
+        session.info[_BELOW] = below, driver
+    return ask(below, driver, statement, values)
 
 
 class Store:

@@ -75,7 +75,8 @@ def keep_pending(
 
 def pending_of(session: Session, issuer: str, state: str) -> Row[Any] | None:
     """The launch on its way that this state belongs to at this issuer, whether used already or not."""
-    return rows(session, _PENDING, which=digest(state), whose=issuer).first()
+    found: Row[Any] | None = rows(session, _PENDING, which=digest(state), whose=issuer).first()
+    return found
 
 
 def take_pending(session: Session, issuer: str, state: str, now: datetime) -> Row[Any] | None:
