@@ -97,7 +97,7 @@ class Journal:
             "ORDER BY section, program, person, day, code, number",
             (stream,),
         )
-        with (self.folder / "pieces").open("rb") as spool:
+        with (self.folder / "pieces").open("rb", buffering=0) as spool:
             for place, length in rows:
                 spool.seek(place)
                 yield spool.read(length)

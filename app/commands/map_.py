@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,9 @@ def map_records(
             tuple(sources), site_in_force(site), library.digest, now, True, form, dry=dry, us_core=version
         )
         journal = stack.enter_context(_journal(out, _again(files, out), asked, resume))
+        if jobs > 1:
+            # What is imported before the processes part from this one is there in all of them.
+            import_module("app.bulk.mapped")
         here, there = stack.enter_context(working(jobs, cluster))
         run.read(sources, known, journal, here, shown)
         bad = tell_refusals(journal, refused, as_json)
