@@ -11,28 +11,36 @@ from mappings.fhir import gate
 from mappings.fhir.elements import BASE, Json, to_bytes
 from mappings.fhir.package.heads import COPYRIGHT, DATED, FHIR_VERSION, PUBLISHER, VERSION
 from mappings.fhir.package.profiles import capability, extensions, profiles
+from mappings.fhir.package.snapshots import Published, with_snapshot
 from mappings.fhir.package.terminology import code_systems, concept_maps, naming_systems, value_sets
 from mappings.library import Library
 
 NAME = "example.peerchart"
-_DEPENDS = {"hl7.fhir.r4.core": "4.0.1", "hl7.fhir.us.core": "6.1.0"}
+# What it builds on, by package and version.
+DEPENDS = {"hl7.fhir.r4.core": "4.0.1", "hl7.fhir.us.core": "6.1.0"}
 
 
-def artefacts(library: Library) -> list[Json]:
-    """Every artefact of our own, in order of type and id, each through the gate; raises NotFit."""
+def artefacts(library: Library, published: Published | None = None) -> list[Json]:
+    """Every artefact of our own, in order of type and id, each through the gate; definitions of structures
+    with snapshots where the `published` definitions they build on are given. Raises NotFit, NotPublished."""
+    structures = [*extensions(), *profiles()]
+    if published is not None:
+        structures = [with_snapshot(each, published) for each in structures]
     found = [
         *code_systems(library), *value_sets(library), *concept_maps(library), *naming_systems(),
-        *extensions(), *profiles(), capability(),
+        *structures, capability(),
     ]  # fmt: skip
     for each in found:
         gate.check(each, full=True)
     return sorted(found, key=lambda each: (each["resourceType"], each["id"]))
 
 
-def package_bytes(library: Library, examples: Mapping[str, Json] | None = None) -> bytes:
+def package_bytes(
+    library: Library, examples: Mapping[str, Json] | None = None, published: Published | None = None
+) -> bytes:
     """The package as .tgz: package.json, .index.json, a file for each artefact, the examples under their
-    names. Raises NotFit when one of them is not fit to leave."""
-    made = artefacts(library)
+    names. Raises NotFit when one of them is not fit to leave, and NotPublished."""
+    made = artefacts(library, published)
     shown = examples or {}
     for each in shown.values():
         gate.check(each, full=True)
@@ -63,7 +71,7 @@ def _manifest() -> Json:
         "date": DATED.replace("-", "") + "000000",
         "author": PUBLISHER,
         "fhirVersions": [FHIR_VERSION],
-        "dependencies": _DEPENDS,
+        "dependencies": DEPENDS,
         "directories": {"lib": "package", "example": "example"},
     }
 

@@ -1,6 +1,6 @@
 """Our extensions and profiles: what in a resource of ours is always there, said as differentials.
 
-Snapshots need the definitions that a profile builds on, which whoever loads the package holds already.
+Snapshots need the definitions that a profile builds on: see `snapshots`.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ PROFILES = (
         (
             ("Claim.identifier", _kept("claim")),
             ("Claim.use", {"patternCode": "claim"}),
-            ("Claim.diagnosis", _ALWAYS),
             ("Claim.careTeam", _ALWAYS),
+            ("Claim.diagnosis", _ALWAYS),
             ("Claim.item", _ALWAYS),
         ),
     ),
@@ -214,10 +214,20 @@ def _structure(name: str, kind: str, base: str, says: str, elements: list[Json])
 
 # What Peerchart writes, and in which profile of ours where there is one.
 WRITTEN = (
-    *("CarePlan", "Claim", "Condition", "Consent", "Coverage", "DocumentReference", "Encounter"),
+    *(
+        "AuditEvent",
+        "CarePlan",
+        "Claim",
+        "Condition",
+        "Consent",
+        "Coverage",
+        "DocumentReference",
+        "Encounter",
+    ),
     *("EpisodeOfCare", "Goal"),
     *("Organization", "Patient", "Practitioner", "Provenance", "RelatedPerson", "ServiceRequest", "Task"),
 )
+_NO_IDENTIFIER = ("AuditEvent", "Provenance")
 _READ = ("CarePlan", "Condition", "Coverage", "Encounter", "Patient", "Practitioner", "PractitionerRole")
 
 
@@ -252,5 +262,5 @@ def _resource(kind: str) -> Json:
         type=kind,
         supportedProfile=ours,
         interaction=[{"code": each} for each in codes],
-        conditionalCreate=True if kind in WRITTEN and kind != "Provenance" else None,
+        conditionalCreate=True if kind in WRITTEN and kind not in _NO_IDENTIFIER else None,
     )
