@@ -19,12 +19,22 @@ DATABASE = ("sqlalchemy", "alembic", "pysqlite3")
 NETWORK = ("requests", "authlib", "urllib3", "asyncio")
 UNUSED = (*PAGES, *DATABASE, *NETWORK, "pydantic_settings", "argon2", "typst")
 NOT_MAPPED = ("fhir", "lxml", "cryptography", "joserfc")
+SEVERAL = ("multiprocessing", "concurrent.futures", "distributed")
+NOT_CHECKED = (
+    "filelock",
+    "fhir_core",
+    "mappings.fhir",
+    "mappings.claims",
+    "mappings.note_text",
+    "app.bulk.mapped",
+)
 COMMANDS = {
     "--version": (*UNUSED, *NOT_MAPPED, "pydantic", "rich", "tomli"),
     "map --help": (*UNUSED, *NOT_MAPPED, "pydantic", "rich", "tomli"),
     "check --help": (*UNUSED, *NOT_MAPPED, "pydantic", "rich", "tomli"),
-    "check {records}": (*UNUSED, *NOT_MAPPED, "rich"),
-    "map {records} --out {out}": (*UNUSED, *NOT_MAPPED, "fhir_core", "rich", "urllib.request"),
+    "check {records}": (*UNUSED, *NOT_MAPPED, *SEVERAL, *NOT_CHECKED, "rich", "urllib.request"),
+    "check {records} --office": (*UNUSED, *NOT_MAPPED, *SEVERAL, *NOT_CHECKED, "rich", "urllib.request"),
+    "map {records} --out {out}": (*UNUSED, *NOT_MAPPED, *SEVERAL, "fhir_core", "rich", "urllib.request"),
     "rules explain NY.UNIT.MIN15 --on 2026-03-04": (*UNUSED, *NOT_MAPPED),
 }
 PROGRAM = (
