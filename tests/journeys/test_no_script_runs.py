@@ -216,7 +216,15 @@ def test_in_what_an_ehr_says_when_it_refuses(stage: Stage, context: BrowserConte
     with kit.store.write() as session:
         for number, outcome in enumerate(said):
             outbox.add(
-                session, EHR, EHR, "note", f"spoken-{number}", "pat-winters", f"C-{number}", b"{}", now
+                session,
+                EHR,
+                outbox.CHART,
+                "note",
+                f"spoken-{number}",
+                "pat-winters",
+                f"C-{number}",
+                b"{}",
+                now,
             )
             leased = outbox.lease(session, "test", now, 60)
             assert leased is not None
