@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mappings.phrases import Phrase, compiled
 from mappings.plain import NOTHING, Plain, keys_of, pieces_of, plain
@@ -24,8 +23,7 @@ _ARTICLE = re.compile(r"(?<!\w)an?[\s]+$", re.I)
 _OPENS = re.compile(r"(?:^|[.!?:\n]\s*|^\s*[-*•]\s*)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """Words found in one part of a note: `start` and `end` are their place in the text as it was written.
 
     `wordings` could stand there just as they are; `instead` says in words what to write; `source` is the id

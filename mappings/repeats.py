@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # The parts of a note that tell what was so this time; a purpose may well be the same again.
 COMPARED = ("response", "progress", "outcome")
@@ -13,8 +13,7 @@ LEAST = 24
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """One sentence: its part of the note, its place in it, itself, its key and how many words it has."""
 
     path: str

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial, wraps
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mappings.findings import Result, Severity
 from mappings.language import Hit
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from mappings.situation import Coding, Kind, Situation
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a check answers: its result, the message, and where it differs from the rule's own words."""
 
     result: Result
