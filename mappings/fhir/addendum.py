@@ -80,7 +80,9 @@ def _document(added: Addendum, people: People, links: ChartLinks, who: Json) -> 
         relatesTo=[{"code": "appends", "target": appended}],
         description="Addendum to a peer support note",
         securityLabel=[RESTRICTED],
-        content=[{"attachment": attachment(added.text, "Addendum to a peer support note", seal.at)}],
+        content=[
+            {"attachment": attachment(added.text, "Addendum to a peer support note", str(stamp(seal.at)))}
+        ],
         context=present(
             encounter=[reference(visit, to="Encounter") if visit else own],
             period=period(contact.start, contact.end),

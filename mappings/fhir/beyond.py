@@ -12,6 +12,7 @@ from mappings.fhir.carried import (
     PLAN_ENTRY,
     PLAN_ENTRY_RECORD,
     Carried,
+    Walk,
     absent,
     parts,
 )
@@ -30,6 +31,7 @@ WORDS = {
     "outcome": "OUTCOME",
     "own_words": "IN THE PERSON'S OWN WORDS",
 }
+_BLOCKS = tuple((name, f"\n\n{heading}\n") for name, heading in WORDS.items())
 # Statuses that an Encounter has under the same name.
 SAME_STATUS = frozenset({"planned", "in-progress", "finished", "cancelled", "entered-in-error"})
 _HOW = ("appends", "replaces")
@@ -40,10 +42,11 @@ def contact_extension(scene: Scene) -> list[Json]:
     """The extension of a contact's DocumentReference; none for an EHR."""
     if not scene.links.empty:
         return []
-    found = parts(scene.contact, _ALWAYS)
-    for asks, carried in _SOMETIMES:
+    found: list[Json] = []
+    _ALWAYS(scene.contact, found)
+    for asks, walk in _SOMETIMES:
         if asks(scene):
-            found += parts(scene.contact, carried)
+            walk(scene.contact, found)
     program = scene.people.program
     if program is not None and scene.people.program_lost():
         CONTACT["program-id"].add(found, program.id)
@@ -51,8 +54,8 @@ def contact_extension(scene: Scene) -> list[Json]:
     return [{"url": CONTACT_RECORD, "extension": found}]
 
 
-def _named(*names: str) -> tuple[Carried, ...]:
-    return tuple(CONTACT[name] for name in names)
+def _named(*names: str) -> Walk:
+    return Walk([CONTACT[name] for name in names])
 
 
 def _without_visit(scene: Scene) -> bool:
@@ -70,10 +73,7 @@ def _goal_lost(scene: Scene) -> bool:
 
 def _history_lost(scene: Scene) -> bool:
     """The EpisodeOfCare says one engagement, in order, and as it stood when it was written."""
-    history = scene.contact.engagement.history if scene.contact.engagement else ()
-    span = scene.span
-    same = len(span) == len(history) and all(one is other for one, other in zip(span, history, strict=True))
-    return not same or not all(begun_by(each, scene.now) for each in history)
+    return not scene.straight or not all(begun_by(each, scene.now) for each in scene.span)
 
 
 def _type_lost(scene: Scene) -> bool:
@@ -91,9 +91,10 @@ def _peer_lost(scene: Scene) -> bool:
 
 def _words_lost(scene: Scene) -> bool:
     """The text was wrapped, or cannot be told apart again: the words are then carried as they are."""
-    for name, heading in WORDS.items():
-        words, block = getattr(scene.note, name), f"\n\n{heading}\n"
-        if words and ("\n" in words or not _stands(f"{block}{words}\n", scene.text)):
+    note, text = scene.note.__dict__, scene.text
+    for name, block in _BLOCKS:
+        words = note[name]
+        if words and ("\n" in words or not _stands(f"{block}{words}\n", text)):
             return True
     return False
 
@@ -106,10 +107,11 @@ def _signatures_lost(scene: Scene) -> bool:
     own, signed = scene.contact.signatures, scene.signed
     if len(own) != len(signed):
         return True
-    return any(
-        not _plain(one) or (one.meaning, one.by, one.at) != (other.meaning, other.by, other.at)
-        for one, other in zip(own, signed, strict=True)
-    ) or any(scene.people.staff_lost(each.by) for each in signed)
+    for one, other in zip(own, signed, strict=True):
+        same = one.meaning == other.meaning and one.by == other.by and one.at == other.at
+        if not same or not _plain(one) or scene.people.staff_lost(other.by):
+            return True
+    return False
 
 
 def _plain(one: Signature) -> bool:
@@ -130,7 +132,7 @@ _ALWAYS = _named(
     *("consents", "clinical-input", "collaboration", "diagnoses", "authorization", "claim"),
     "ehr-encounter",
 )
-_SOMETIMES: tuple[tuple[Asks, tuple[Carried, ...]], ...] = (
+_SOMETIMES: tuple[tuple[Asks, Walk], ...] = (
     (lambda scene: scene.contact.excluded_minutes != 0, _named("excluded-minutes")),
     (lambda scene: scene.contact.individual.gender not in GENDERS, _named("individual-gender")),
     (_status_lost, _named("status")),
@@ -154,8 +156,9 @@ def _absent(scene: Scene) -> Iterator[str]:
         yield "individual-gender"
     if contact.engagement is None or not contact.engagement.history:
         yield "engagement-history"
-    for name, heading in WORDS.items():
-        if not getattr(scene.note, name) and f"\n\n{heading}\n" in scene.text:
+    note = scene.note.__dict__
+    for name, block in _BLOCKS:
+        if not note[name] and block in scene.text:
             yield f"note-{name.replace('_', '-')}"
 
 

@@ -33,7 +33,7 @@ from mappings.fhir.episode import episode_entry, episode_part
 from mappings.fhir.note import note_entry
 from mappings.fhir.part2 import label
 from mappings.fhir.people import ChartLinks, People
-from mappings.fhir.repeated import Repeated, spread
+from mappings.fhir.repeated import Formed, Repeated, spread
 from mappings.fhir.scene import Scene
 from mappings.fhir.signature import plan_signature_entry, signature_entries
 from mappings.fhir.task import task_entries
@@ -74,14 +74,16 @@ def contact_parts(
     library: Library,
     now: datetime,
     text: str | None = None,
-) -> tuple[Iterator[Json | Repeated], People]:
-    """The contact's own entries, unchecked, and the people whom they refer to; raises NotFit."""
+    people: People | None = None,
+) -> tuple[Iterator[Json | Repeated | Formed], People]:
+    """The contact's own entries, unchecked, and the people whom they refer to; raises NotFit. `people` are
+    those of an earlier record of the same people, where they are kept."""
     shown = note_text(contact, judgement, surroundings, library) if text is None else text
-    scene = Scene(contact, judgement, surroundings, seals, links, library, now, shown)
+    scene = Scene(contact, judgement, surroundings, seals, links, library, now, shown, known=people)
     return _contact_entries(scene), scene.people
 
 
-def _contact_entries(scene: Scene) -> Iterator[Json | Repeated]:
+def _contact_entries(scene: Scene) -> Iterator[Json | Repeated | Formed]:
     visit = encounter_entry(scene, _goal_reference(scene))
     if visit is not None:
         yield visit

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
@@ -35,7 +36,8 @@ _VALUES: tuple[tuple[type, str], ...] = (
 )
 _LARGEST = 2**31
 _MOST_KEPT, _LONGEST_KEPT = 4_096, 64
-_NOTHING = (None, ())
+_EMPTY: tuple[Any, ...] = ()
+_NOTHING = (None, _EMPTY)
 Add = Callable[[list[Json], Any], None]
 
 
@@ -229,17 +231,34 @@ RECORDS = {
 }  # fmt: skip
 
 
+class Walk:
+    """The way along several parts of a record: those that stand beside each other are looked at together."""
+
+    __slots__ = ("_stops",)
+
+    def __init__(self, carried: Iterable[Carried]) -> None:
+        grouped = groupby(carried, key=lambda one: one.path[:-1])
+        self._stops = [(way, [(one.path[-1], one.add) for one in there]) for way, there in grouped]
+
+    def __call__(self, record: object, found: list[Json]) -> None:
+        """Add what the record says of each part to those found; what it does not say is left out."""
+        for way, adds in self._stops:
+            held: dict[str, Any] | None = record.__dict__
+            for step in way:
+                part = held[step] if held is not None else None
+                held = part.__dict__ if part is not None else None
+            if held is None:
+                continue
+            for attribute, add in adds:
+                value = held[attribute]
+                if value is not None and value is not _EMPTY:
+                    add(found, value)
+
+
 def parts(record: object, carried: Iterable[Carried]) -> list[Json]:
     """The parts of an extension for what a record says of each; what it does not say is left out."""
     found: list[Json] = []
-    for one in carried:
-        value: Any = record
-        for step in one.path:
-            value = value.__dict__[step]
-            if value is None:
-                break
-        else:
-            one.add(found, value)
+    Walk(carried)(record, found)
     return found
 
 

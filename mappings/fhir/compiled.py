@@ -30,6 +30,19 @@ _MOST_KEPT, _LONGEST_KEPT = 8_192, 200
 _LASTING_KINDS = ("CodeableConcept", "Coding", "Extension")
 # Long texts, each in one record alone.
 _NEVER_AGAIN = ("xhtml", "base64Binary")
+# What passes nearly every text of a kind at once, and nothing that is wrong: in a text that can be printed no
+# white space is left but blanks. Whatever else there is goes the longer way.
+_AT_ONCE = {
+    **dict.fromkeys(("string", "markdown"), "(each.isprintable() and each.strip())"),
+    **dict.fromkeys(("uri", "url", "canonical"), "(each and each.isprintable() and ' ' not in each)"),
+}
+
+
+def made_of(lines: Sequence[str], name: str, scope: dict[str, Any]) -> Any:
+    """The function `check` that lines of source define."""
+    # What is not ours in them are names of elements and texts, which stand in the source as literals.
+    exec(compile("\n".join(lines), name, "exec"), scope)  # noqa: S102 - see the line above
+    return scope["check"]
 
 
 class Met:
@@ -94,6 +107,12 @@ class Compiler:
         check = self._functions.get((kind, *value)) or self.function(kind, value)
         return check is not None and check(value, met)
 
+    def asks(self, element: Element, place: int, scope: dict[str, Any]) -> list[str]:
+        """Lines of a function that is given `met`: they return False where `each`, a value of an element, is
+        not known to be right; `scope` gets what they name, numbered by `place`."""
+        scope.update(functions=self._functions, function=self.function, Decimal=Decimal)
+        return self._one(element, place, scope, "")
+
     def function(self, kind: str, value: Json) -> Compiled | None:
         """The function for objects of a type with just these elements; None where only the gate can tell."""
         key = (kind, *value)
@@ -142,9 +161,7 @@ class Compiler:
             scope[f"invariant{place}"] = each
             lines.append(f"    for words in invariant{place}(value): return False")
         lines.append("    return True")
-        # Names of elements are those of the models, and stand in the source as literals.
-        exec(compile("\n".join(lines), f"<{kind}>", "exec"), scope)  # noqa: S102 - see the line above
-        made: Compiled = scope["check"]
+        made: Compiled = made_of(lines, f"<{kind}>", scope)
         return made
 
     def _lines(self, element: Element, place: int, scope: dict[str, Any]) -> list[str]:
@@ -236,6 +253,8 @@ class Compiler:
             scope[f"good{place}"] = self._good_of(element)
             return [f"if type(each) is not str or not good{place}(each): return False"]
         scope[f"kept{place}"], scope[f"good{place}"] = self._texts(element)
+        if kind in _AT_ONCE and element.codes is None:
+            return [f"if type(each) is not str or not ({_AT_ONCE[kind]} or good{place}(each)): return False"]
         unknown = f"each not in kept{place} and not good{place}(each)"
         return [f"if type(each) is not str or ({unknown}): return False"]
 

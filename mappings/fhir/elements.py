@@ -9,17 +9,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache, wraps
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
 
 import orjson
 
 from mappings.fhir import local_codes
 
+if TYPE_CHECKING:
+    from mappings.library import Library
+
 Json = dict[str, Any]
 # How long a time is whose offset is of hours and minutes, without and with a part of a second.
 _WITH_MINUTES = (len("2026-03-04T10:00:00-05:00"), len("2026-03-04T10:00:00.000000-05:00"))
 _SIZED = (str, list, dict, tuple)
+_UNDERSCORED = frozenset({"class_", "for_"})
 
 BASE = "https://peerchart.example"
 IDENTIFIERS = f"{BASE}/id"
@@ -51,6 +55,7 @@ _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 LASTING: dict[int, Json] = {}
 _MOST_LASTING = 2_048
 Asked = ParamSpec("Asked")
+Made = TypeVar("Made")
 
 
 class NotFit(ValueError):
@@ -64,13 +69,18 @@ class NotFit(ValueError):
 def present(**elements: Any) -> Json:
     """A JSON object of the elements that have a value; None, empty texts, lists and objects are left out.
 
-    A trailing underscore in a name is dropped, so that `class_` becomes `class`.
+    `class_` and `for_` become `class` and `for`, which are words of Python.
     """
-    return {
-        name if name[-1] != "_" else name.rstrip("_"): value
-        for name, value in elements.items()
-        if value or (value is not None and type(value) not in _SIZED)
-    }
+    # Most have all of their elements, under their own names.
+    for name in [name for name, value in elements.items() if not value and _empty(value)]:
+        del elements[name]
+    if _UNDERSCORED.isdisjoint(elements):
+        return elements
+    return {name.rstrip("_"): value for name, value in elements.items()}
+
+
+def _empty(value: object) -> bool:
+    return value is None or type(value) in _SIZED
 
 
 def lasting(part: Json) -> Json:
@@ -93,6 +103,27 @@ def made_once(make: Callable[Asked, Json]) -> Callable[Asked, Json]:
             if len(kept) < _MOST_LASTING:
                 kept[key] = lasting(found)
         return found
+
+    return made
+
+
+def made_of_library(
+    make: Callable[Concatenate[Library, Asked], Made],
+) -> Callable[Concatenate[Library, Asked], Made]:
+    """Keep what a function makes of the tables of a library and of texts; it must not be changed."""
+    kept: dict[Any, tuple[Library, Made]] = {}
+
+    @wraps(make)
+    def made(library: Library, /, *asked: Asked.args, **named: Asked.kwargs) -> Made:
+        if named:
+            return make(library, *asked, **named)
+        found = kept.get((id(library), asked))
+        if found is None:
+            if len(kept) >= _MOST_LASTING:
+                kept.clear()
+            # The library is held, so that no other can come to have its identity.
+            found = kept[id(library), asked] = library, make(library, *asked, **named)
+        return found[1]
 
     return made
 
@@ -192,7 +223,16 @@ def narrative(title: str, rows: Iterable[tuple[str, str | None]] = ()) -> Json:
 
     Raises NotFit when a text holds a character that XML cannot carry.
     """
-    lines = "".join([_line(label, value) for label, value in rows if value])
+    return narrated(title, narrative_lines(rows))
+
+
+def narrative_lines(rows: Iterable[tuple[str, str | None]]) -> str:
+    """Labelled lines of a Narrative, as `narrated` takes them; raises NotFit as `narrative` does."""
+    return "".join([_line(label, value) for label, value in rows if value])
+
+
+def narrated(title: str, lines: str | None) -> Json:
+    """A generated Narrative of a title and of lines that are XHTML already."""
     items = f"<ul>{lines}</ul>" if lines else ""
     return {
         "status": "generated",
@@ -250,10 +290,12 @@ def master_identifier(key: str) -> Json:
 
 def if_none_exist(identifier: Mapping[str, str]) -> str:
     """The query of a conditional create by identifier, percent-encoded: `identifier=system%7Cvalue`."""
-    system, value = _quoted(identifier["system"]), identifier["value"]
-    if _UNQUOTED.fullmatch(value) is None:
-        value = quote(value, safe="")
-    return f"identifier={system}%7C{value.replace('/', '%2F')}"
+    return f"identifier={_quoted(identifier['system'])}%7C{quoted(identifier['value'])}"
+
+
+def quoted(value: str) -> str:
+    """The value of an identifier as it stands in a query."""
+    return value.replace("/", "%2F") if _UNQUOTED.fullmatch(value) else quote(value, safe="")
 
 
 @lru_cache(maxsize=1024)
@@ -261,11 +303,13 @@ def _quoted(system: str) -> str:
     return quote(system, safe="")
 
 
-def entry(url: str, resource: Json, unless: Mapping[str, str] | None) -> Json:
-    """A transaction entry that creates the resource, unless one with the identifier exists already."""
+def entry(url: str, resource: Json, unless: Mapping[str, str] | None, query: str | None = None) -> Json:
+    """A transaction entry that creates the resource, unless one with the identifier exists already; `query`
+    is its value as `quoted` gives it, where that is known."""
     request = {"method": "POST", "url": resource["resourceType"]}
     if unless is not None:
-        request["ifNoneExist"] = if_none_exist(unless)
+        ours = query if query is not None else quoted(unless["value"])
+        request["ifNoneExist"] = f"identifier={_quoted(unless['system'])}%7C{ours}"
     return {"fullUrl": url, "resource": resource, "request": request}
 
 
@@ -280,10 +324,11 @@ def transaction(entries: Iterable[Json]) -> Json:
 def to_bytes(resource: Mapping[str, Any], *, indent: bool = False) -> bytes:
     """The JSON of a resource, the same bytes for the same resource; decimals keep their digits (72.30)."""
     option = orjson.OPT_INDENT_2 if indent else None
-    return orjson.dumps(resource, default=_decimal, option=option)
+    return orjson.dumps(resource, default=as_digits, option=option)
 
 
-def _decimal(value: object) -> object:
+def as_digits(value: object) -> object:
+    """A decimal as JSON, with its digits; raises TypeError for anything else."""
     if isinstance(value, Decimal):
         return orjson.Fragment(str(value))
     raise TypeError(f"a {type(value).__name__} has no place in FHIR JSON")

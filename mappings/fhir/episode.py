@@ -36,9 +36,10 @@ def spans(engagement: Engagement | None, zone: tzinfo) -> list[Span]:
     return stretches(in_order(known, zone))
 
 
-def span_at(engagement: Engagement | None, at: datetime, zone: tzinfo) -> Span:
-    """The engagement in force at a time: the last that had begun, else the first; empty without history."""
-    found = spans(engagement, zone)
+def span_at(found: Sequence[Span], at: datetime, zone: tzinfo) -> Span:
+    """The engagement in force at a time: the last that had begun, else the first; empty without any."""
+    if len(found) == 1:
+        return found[0]
     begun = [span for span in found if _instant(span[0], zone) <= at.timestamp()]
     return begun[-1] if begun else found[0] if found else ()
 
@@ -65,7 +66,9 @@ def episode_entry(key: str, people: People, span: Span, otherwise: date, now: da
 
 def episode_part(key: str, people: People, span: Span, otherwise: date, now: datetime) -> Repeated:
     """The entry of `episode_entry`, for the many contacts of one engagement."""
-    source = (span, None if span else otherwise, people.individual, people.program, now)
+    # Two times may be equal with other offsets.
+    times = tuple([stamp(each.at) for each in span])
+    source = (span, times, None if span else otherwise, people.individual, people.program, now)
     return Repeated(f"episode {key}", source, lambda: [episode_entry(key, people, span, otherwise, now)])
 
 

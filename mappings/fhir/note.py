@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from datetime import datetime
+from operator import attrgetter
+from typing import NamedTuple
 
 from mappings.fhir.beyond import contact_extension
 from mappings.fhir.elements import (
@@ -15,16 +16,17 @@ from mappings.fhir.elements import (
     concept,
     entry,
     filled,
-    full_url,
     identifier,
     lasting,
     logical,
     master_identifier,
-    narrative,
+    narrated,
+    narrative_lines,
     present,
-    stamp,
+    quoted,
     term_concept,
 )
+from mappings.fhir.repeated import Formed
 from mappings.fhir.scene import Scene
 from mappings.seal import TEXT_TYPE
 
@@ -43,40 +45,98 @@ CATEGORY = lasting(
 )
 RESTRICTED = term_concept(f"{THO}/v3-Confidentiality", "R", "restricted")
 _HOW = ("appends", "replaces")
+_at = attrgetter("at")
 
 
-def note_entry(scene: Scene) -> Json:
+class Written(NamedTuple):
+    """All that differs from one note to the next."""
+
+    url: str
+    name: str
+    query: str
+    lines: str | None
+    day: str
+    extension: list[Json] | None
+    document: str
+    series: str
+    subject: Json
+    date: str
+    author: Json
+    authenticator: Json | None
+    custodian: Json
+    relates_to: list[Json] | None
+    data: str
+    size: int
+    hash: str
+    signed: str
+    visit: Json
+    start: str | None
+    end: str | None
+    minutes: list[Json] | None
+
+
+def note_entry(scene: Scene) -> Formed:
     """The DocumentReference of this version with its text, author, co-signer and the visit."""
-    who = identifier("note", scene.note_key)
-    return entry(full_url("note", scene.note_key), _document(scene, who), who)
-
-
-def _document(scene: Scene, who: Json) -> Json:
-    contact, signed = scene.contact, scene.signed
+    contact, signed, people, during = scene.contact, scene.signed, scene.people, scene.during
+    day = str(scene.day)
     checker = next((one for one in signed if one.meaning != "author"), None)
-    return present(
+    return Formed(
+        _laid_out,
+        Written(
+            scene.note_reference["reference"],
+            scene.note_key,
+            quoted(scene.note_key),
+            narrative_lines([("Date", day), ("Version", str(contact.version))]) or None,
+            day,
+            contact_extension(scene) or None,
+            master_identifier(scene.note_key)["value"],
+            contact.id,
+            people.patient(),
+            max(signed, key=_at).when,
+            people.practitioner(signed[0].by),
+            people.practitioner(checker.by) if checker else None,
+            people.organization(),
+            _relation(scene) or None,
+            *_bytes_of(scene.text),
+            signed[0].when,
+            scene.visit,
+            during.get("start"),
+            during.get("end"),
+            _minutes(scene) or None,
+        ),
+    )
+
+
+def _laid_out(of: Written) -> Json:
+    who = identifier("note", of.name)
+    resource = present(
         resourceType="DocumentReference",
-        text=narrative("Peer support note", [("Date", str(scene.day)), ("Version", str(contact.version))]),
-        extension=contact_extension(scene),
-        masterIdentifier=master_identifier(scene.note_key),
-        identifier=[who, identifier("note-series", contact.id)],
+        text=narrated("Peer support note", of.lines),
+        extension=of.extension,
+        masterIdentifier={"system": "urn:ietf:rfc:3986", "value": of.document},
+        identifier=[who, identifier("note-series", of.series)],
         status="current",
         docStatus="final",
         type=TYPE,
         category=[CATEGORY],
-        subject=scene.people.patient(),
-        date=stamp(max(one.at for one in signed)),
-        author=[scene.people.practitioner(signed[0].by)],
-        authenticator=scene.people.practitioner(checker.by) if checker else None,
-        custodian=scene.people.organization(),
-        relatesTo=_relation(scene),
+        subject=of.subject,
+        date=of.date,
+        author=[of.author],
+        authenticator=of.authenticator,
+        custodian=of.custodian,
+        relatesTo=of.relates_to,
         description="Peer support note",
         securityLabel=[RESTRICTED],
         content=[
-            {"attachment": attachment(scene.text, f"Peer support note of {scene.day}", scene.signed[0].at)}
+            {
+                "attachment": _attachment(
+                    of.data, of.size, of.hash, f"Peer support note of {of.day}", of.signed
+                )
+            }
         ],
-        context=present(encounter=[scene.visit], period=scene.during, related=_minutes(scene)),
+        context=present(encounter=[of.visit], period=present(start=of.start, end=of.end), related=of.minutes),
     )
+    return entry(of.url, resource, who, of.query)
 
 
 def _minutes(scene: Scene) -> list[Json]:
@@ -88,19 +148,28 @@ def _minutes(scene: Scene) -> list[Json]:
     return [logical("DocumentReference", identifier("meeting", str(minutes.id)), f"Team minutes{on}")]
 
 
-def attachment(text: str, title: str, created: datetime) -> Json:
-    """A signed text as the bytes that were signed."""
+def attachment(text: str, title: str, created: str) -> Json:
+    """A signed text as the bytes that were signed, and when."""
+    return _attachment(*_bytes_of(text), title, created)
+
+
+def _bytes_of(text: str) -> tuple[str, int, str]:
+    """The bytes of a text, how many, and their digest, as an Attachment has them."""
     data = text.encode("utf-8")
     # R4 says SHA-1 for Attachment.hash; what proves the text is the SHA-256 in the seal.
     digest = hashlib.sha1(data, usedforsecurity=False).digest()
+    return base64.b64encode(data).decode("ascii"), len(data), base64.b64encode(digest).decode("ascii")
+
+
+def _attachment(data: str, size: int, digest: str, title: str, created: str) -> Json:
     return {
         "contentType": TEXT_TYPE,
         "language": "en-US",
-        "data": base64.b64encode(data).decode("ascii"),
-        "size": len(data),
-        "hash": base64.b64encode(digest).decode("ascii"),
+        "data": data,
+        "size": size,
+        "hash": digest,
         "title": title,
-        "creation": stamp(created),
+        "creation": created,
     }
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from mappings.fhir.carried import program_extension
 from mappings.fhir.elements import (
@@ -101,22 +102,32 @@ class People:
         """References as they were first made: most people of a record are referred to several times."""
         return {}
 
-    def patient(self) -> Json:
-        """The individual."""
-        found = self._said.get("patient")
+    @once
+    def kept(self) -> dict[tuple[object, ...], Any]:
+        """What records of the same people have in common, by a name and all that it is made of."""
+        return {}
+
+    def own(self, kind: str, key: str, to: str) -> Json:
+        """An entry of ours in this Bundle that many records of the person refer to: a goal, an episode."""
+        found: Json | None = self.kept.get((kind, key))
         if found is None:
-            found = self._said["patient"] = self._patient()
+            found = self.kept[kind, key] = reference(full_url(kind, key), to=to)
         return found
 
+    def patient(self) -> Json:
+        """The individual."""
+        return self._patient
+
+    @once
     def _patient(self) -> Json:
         own = full_url("patient", self._patient_key()) if self.links.empty else None
         return _refer("Patient", self.links.patient or own, self._patient_identifier())
 
     def practitioner(self, staff_id: str) -> Json:
         """A staff member by id, with NPI and name."""
-        found = self._said.get(f"practitioner {staff_id}")
+        found = self._said.get(staff_id)
         if found is None:
-            found = self._said[f"practitioner {staff_id}"] = self._practitioner(staff_id)
+            found = self._said[staff_id] = self._practitioner(staff_id)
         return found
 
     def _practitioner(self, staff_id: str) -> Json:
@@ -131,11 +142,9 @@ class People:
 
     def organization(self) -> Json:
         """The programme."""
-        found = self._said.get("organization")
-        if found is None:
-            found = self._said["organization"] = self._organization()
-        return found
+        return self._organization
 
+    @once
     def _organization(self) -> Json:
         program = self.program or ProgramFields(id="program")
         own = full_url("program", program.id) if self.links.empty and filled(program.name) else None
@@ -154,6 +163,16 @@ class People:
 
     def staff_lost(self, staff_id: str) -> bool:
         """Whether the id of a staff member shows neither in references nor in an entry of their own."""
+        lost = self._lost.get(staff_id)
+        if lost is None:
+            lost = self._lost[staff_id] = self._staff_lost(staff_id)
+        return lost
+
+    @once
+    def _lost(self) -> dict[str, bool]:
+        return {}
+
+    def _staff_lost(self, staff_id: str) -> bool:
         member = self.around.member(staff_id, self.peer)
         named = self.links.empty and _has_family(member.name)
         return not named and _staff_identifier(member)["value"] != staff_id

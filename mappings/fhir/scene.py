@@ -7,11 +7,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
+from functools import lru_cache
+from operator import is_
 from typing import Any
 
 from mappings import seal as seals_
 from mappings.engagement import State, state_at
-from mappings.fhir.elements import Json, NotFit, full_url, identifier, logical, period, reference
+from mappings.fhir.elements import Json, NotFit, full_url, identifier, logical, period, reference, stamp
 from mappings.fhir.episode import Span, episode_key, span_at, spans
 from mappings.fhir.people import ChartLinks, People
 from mappings.findings import Judgement
@@ -22,7 +24,7 @@ from mappings.records import Contact, Individual, Note, PlanEntry, Recipient, Se
 from mappings.seal import Seal
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Signed:
     """One signature on the version: meaning, signer's id, time, and its seal where there is one."""
 
@@ -30,6 +32,16 @@ class Signed:
     by: str
     at: datetime
     seal: Seal | None
+
+    @once
+    def in_utc(self) -> str:
+        """The time in UTC, which is part of what makes a signature one of a kind."""
+        return self.at.astimezone(UTC).isoformat()
+
+    @once
+    def when(self) -> str:
+        """The time as FHIR writes it."""
+        return str(stamp(self.at))
 
 
 @dataclass(frozen=True)
@@ -45,10 +57,13 @@ class Scene:
     now: datetime
     text: str
     place: int | None = None
+    known: People | None = None
 
     @once
     def people(self) -> People:
-        """The people and organizations of the contact."""
+        """The people and organizations of the contact, those that are known already where they are."""
+        if self.known is not None:
+            return self.known
         program = self.around.program_of(self.contact.program)
         return People(self.contact.individual, program, self.around, self.links, self.contact.peer)
 
@@ -82,12 +97,34 @@ class Scene:
         return state_at(self.contact.engagement, self.contact.start, self.zone)
 
     @once
+    def spans(self) -> Sequence[Span]:
+        """Every engagement of the history."""
+        return self._history[0]
+
+    @once
+    def straight(self) -> bool:
+        """Whether the history is one engagement alone, in its order."""
+        return self._history[1]
+
+    @once
+    def _history(self) -> tuple[Sequence[Span], bool]:
+        history = self.contact.engagement.history if self.contact.engagement else ()
+        # As texts: two times may be equal with other offsets.
+        key = "history", self.zone, *[(each.status, each.at and each.at.isoformat()) for each in history]
+        found: tuple[Sequence[Span], bool] | None = self.people.kept.get(key)
+        if found is None:
+            cut = spans(self.contact.engagement, self.zone)
+            whole = cut[0] if cut else ()
+            same = len(whole) == len(history) and all(map(is_, whole, history))
+            found = self.people.kept[key] = cut, len(cut) < 2 and same
+        return found
+
+    @once
     def span(self) -> Span:
         """The engagement the contact falls into, as a stretch of the history; that at `place` where given."""
         if self.place is not None:
-            return spans(self.contact.engagement, self.zone)[self.place]
-        at = self.contact.start or self.now
-        return span_at(self.contact.engagement, at, self.zone)
+            return self.spans[self.place]
+        return span_at(self.spans, self.contact.start or self.now, self.zone)
 
     @once
     def episode_key(self) -> str:
@@ -101,9 +138,7 @@ class Scene:
         names = self.links.episodes
         if not names or not self.span:
             return None
-        places = [
-            at for at, each in enumerate(spans(self.contact.engagement, self.zone)) if each == self.span
-        ]
+        places = [at for at, each in enumerate(self.spans) if each == self.span]
         place = places[0] if self.place is None and places else self.place
         return names[place] if place is not None and place < len(names) else None
 
@@ -121,6 +156,11 @@ class Scene:
     def note_key(self) -> str:
         """The business id of this version of the note: contact id, "note", version."""
         return note_key(self.contact)
+
+    @once
+    def episode(self) -> Json:
+        """The EpisodeOfCare of that engagement in this Bundle."""
+        return self.people.own("episode", self.episode_key, "EpisodeOfCare")
 
     @once
     def during(self) -> Json:
@@ -148,8 +188,14 @@ class Scene:
 
         A signature that was recorded elsewhere has no seal; it is said, but not proven.
         """
+        own = self.contact.signatures
+        if not self.seals and len(own) == 1:
+            # Most notes: the author's signature alone.
+            one = own[0]
+            if one.version == self.contact.version and one.meaning == "author" and one.by and one.at:
+                return (Signed(one.meaning, one.by, one.at, None),)
         found = {(each.meaning, each.by): Signed(each.meaning, each.by, each.at, each) for each in self.seals}
-        for each in self.contact.signatures:
+        for each in own:
             if each.version == self.contact.version and each.meaning and each.by and each.at:
                 found.setdefault((each.meaning, each.by), Signed(each.meaning, each.by, each.at, None))
         order = sorted(found.values(), key=lambda one: (_rank(one.meaning), one.at, one.by))
@@ -174,11 +220,19 @@ class Scene:
 
     def signature_reference(self, one: Signed) -> Json:
         """The Provenance of a signature in this Bundle."""
-        return reference(full_url("provenance", self.signature_key(one)), to="Provenance")
+        found = self._provenances.get(one)
+        if found is None:
+            made = reference(full_url("provenance", self.signature_key(one)), to="Provenance")
+            found = self._provenances[one] = made
+        return found
+
+    @once
+    def _provenances(self) -> dict[Signed, Json]:
+        return {}
 
     def signature_key(self, one: Signed) -> str:
         """What makes a signature one of a kind: note version, meaning, signer, time."""
-        return f"{self.note_key}|{one.meaning}|{one.by}|{one.at.astimezone(UTC).isoformat()}"
+        return f"{self.note_key}|{one.meaning}|{one.by}|{one.in_utc}"
 
     def scoped(self, kind: str, key: str) -> Json:
         """Our identifier of a kind whose keys are only unique for one individual."""
@@ -192,7 +246,7 @@ class Scene:
         key = scoped_key(self.contact.individual.id, name)
         if self.entry is None:
             return logical("ServiceRequest", identifier("service", key))
-        return reference(full_url("service", key), to="ServiceRequest")
+        return self.people.own("service", key, "ServiceRequest")
 
 
 def said(seal: Seal) -> dict[str, Any]:
@@ -208,11 +262,16 @@ def note_key(contact: Contact) -> str:
     return f"{contact.id}/note/{contact.version}"
 
 
+@lru_cache(maxsize=64)
+def _mark(system: str) -> str:
+    return hashlib.sha256(system.encode()).hexdigest()[:8]
+
+
 def whose(individual: Individual) -> str:
     """The record number together with a mark of its system: hospitals that share an EHR share numbers."""
     if not individual.identifier_system:
         return individual.id
-    return f"{individual.id}@{hashlib.sha256(individual.identifier_system.encode()).hexdigest()[:8]}"
+    return f"{individual.id}@{_mark(individual.identifier_system)}"
 
 
 def scoped_key(individual_id: str, key: str) -> str:

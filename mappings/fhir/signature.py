@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from mappings import seal as seals
 from mappings.fhir.care_plan import PlanSignature, service_reference
@@ -18,12 +18,14 @@ from mappings.fhir.elements import (
     coding,
     entry,
     full_url,
-    narrative,
+    narrated,
+    narrative_lines,
     present,
     stamp,
     term_concept,
 )
 from mappings.fhir.people import NPI_FORM, People
+from mappings.fhir.repeated import Formed
 from mappings.fhir.scene import Scene, Signed
 from mappings.seal import NotVerified, Seal
 
@@ -34,6 +36,15 @@ _AUTHOR = coding(SIGNATURE_TYPES, "1.2.840.10065.1.12.1.1", "Author's Signature"
 _VERIFIER = coding(SIGNATURE_TYPES, "1.2.840.10065.1.12.1.5", "Verification Signature")
 # What its author signs beside: that it is added to a note that was signed before.
 ADDENDUM = coding(SIGNATURE_TYPES, "1.2.840.10065.1.12.1.15", "Addendum Signature")
+# In which part, and by doing what.
+_AS_AUTHOR = (
+    term_concept(f"{THO}/provenance-participant-type", "author", "Author"),
+    term_concept(f"{THO}/v3-DataOperation", "CREATE", "create"),
+)
+_AS_VERIFIER = (
+    term_concept(f"{THO}/provenance-participant-type", "verifier", "Verifier"),
+    term_concept(f"{THO}/v3-ParticipationType", "VRF", "verifier"),
+)
 _WORDS = {
     "author": "Signed by the author",
     "cosigner": "Co-signed",
@@ -41,50 +52,64 @@ _WORDS = {
 }
 
 
-def signature_entries(scene: Scene) -> list[Json]:
+class Proof(NamedTuple):
+    """All that differs from one signature to the next."""
+
+    url: str
+    lines: str | None
+    when: str
+    target: list[Json]
+    activity: Json
+    kind: Json
+    who: Json
+    organization: Json
+    signature: list[Json] | None
+
+
+def signature_entries(scene: Scene) -> list[Formed]:
     """One Provenance for each signature on the version, in order; a co-signer's names the author's too.
 
     Provenance has no identifier, so a resend could double it: send these only with a new DocumentReference,
     or search target and recorded first.
     """
     first = scene.signed[0]
-    return [
-        entry(full_url("provenance", scene.signature_key(one)), _provenance(scene, one, first), None)
-        for one in scene.signed
-    ]
+    return [Formed(_laid_out, _proof(scene, one, first)) for one in scene.signed]
 
 
 def plan_signature_entry(plan: Json, signed: PlanSignature, people: People) -> Json:
     """The Provenance of one signature on one entry of a plan: on its ServiceRequest, and on the CarePlan."""
     one = Signed(signed.meaning, signed.by, signed.at, signed.seal)
     service = service_reference(signed.entry)
-    key = f"{service['reference']}|{one.meaning}|{one.by}|{one.at.astimezone(UTC).isoformat()}"
-    return entry(full_url("provenance", key), _resource(one, [service, plan], people), None)
+    key = f"{service['reference']}|{one.meaning}|{one.by}|{one.in_utc}"
+    return _laid_out(_proof_of(one, full_url("provenance", key), [service, plan], people))
 
 
-def _provenance(scene: Scene, one: Signed, first: Signed) -> Json:
+def _proof(scene: Scene, one: Signed, first: Signed) -> Proof:
     before = [] if one.meaning == "author" else [scene.signature_reference(first)]
-    return _resource(one, [scene.note_reference, *before], scene.people)
+    url = scene.signature_reference(one)["reference"]
+    return _proof_of(one, url, [scene.note_reference, *before], scene.people)
 
 
-def _resource(one: Signed, target: list[Json], people: People) -> Json:
+def _proof_of(one: Signed, url: str, target: list[Json], people: People) -> Proof:
     author = one.meaning == "author"
     who = people.practitioner(one.by)
-    role = ("author", "Author") if author else ("verifier", "Verifier")
-    activity = (
-        ("v3-DataOperation", "CREATE", "create") if author else ("v3-ParticipationType", "VRF", "verifier")
-    )
-    kind = term_concept(f"{THO}/provenance-participant-type", *role)
-    words = _WORDS.get(one.meaning, one.meaning)
-    return present(
+    kind, activity = _AS_AUTHOR if author else _AS_VERIFIER
+    lines = narrative_lines([("Meaning", _WORDS.get(one.meaning, one.meaning)), ("Time", one.when)])
+    signature = [_signature(one.seal, author, who)] if one.seal else None
+    return Proof(url, lines or None, one.when, target, activity, kind, who, people.organization(), signature)
+
+
+def _laid_out(of: Proof) -> Json:
+    resource = present(
         resourceType="Provenance",
-        text=narrative("Signature", [("Meaning", words), ("Time", stamp(one.at))]),
-        target=target,
-        recorded=stamp(one.at),
-        activity=term_concept(f"{THO}/{activity[0]}", activity[1], activity[2]),
-        agent=[{"type": kind, "who": who, "onBehalfOf": people.organization()}],
-        signature=[_signature(one.seal, author, who)] if one.seal else None,
+        text=narrated("Signature", of.lines),
+        target=of.target,
+        recorded=of.when,
+        activity=of.activity,
+        agent=[{"type": of.kind, "who": of.who, "onBehalfOf": of.organization}],
+        signature=of.signature,
     )
+    return entry(of.url, resource, None)
 
 
 def _signature(seal: Seal, author: bool, who: Json) -> Json:
@@ -104,10 +129,10 @@ def _signature(seal: Seal, author: bool, who: Json) -> Json:
 def addendum_signature_entry(note: Json, key: str, seal: Seal, people: People) -> Json:
     """The Provenance of the signature on an addendum: `note` refers to it, `key` is its business id."""
     one = Signed(seal.meaning, seal.by, seal.at, seal)
-    made = _resource(one, [note], people)
-    made["signature"][0]["type"].append(dict(ADDENDUM))
-    who = f"{key}|{one.meaning}|{one.by}|{one.at.astimezone(UTC).isoformat()}"
-    return entry(full_url("provenance", who), made, None)
+    who = f"{key}|{one.meaning}|{one.by}|{one.in_utc}"
+    made = _laid_out(_proof_of(one, full_url("provenance", who), [note], people))
+    made["resource"]["signature"][0]["type"].append(dict(ADDENDUM))
+    return made
 
 
 def seal_of(provenance: Mapping[str, Any]) -> tuple[str, bytes]:

@@ -64,5 +64,5 @@ def _mark(contact: str, resource: Mapping[str, Any]) -> Json | None:
     if not own:
         return None
     whose = {name: resource[name] for name in _WHOSE if name in resource}
-    made = present(resourceType=kind, identifier=own, **status, **{f"{n}_": v for n, v in whose.items()})
+    made = present(resourceType=kind, identifier=own, **status, **whose)
     return {"resource": made, "request": {"method": "PUT", "url": f"{kind}?{if_none_exist(own[0])}"}}

@@ -16,8 +16,9 @@ from mappings.fhir.bundle import contact_bundle, contact_parts, label, plan_bund
 from mappings.fhir.claim import claim_bundle, claim_parts
 from mappings.fhir.compiled import Met, Same, Target
 from mappings.fhir.elements import Json, to_bytes
+from mappings.fhir.forms import Forms
 from mappings.fhir.people import ChartLinks, People
-from mappings.fhir.repeated import Repeated
+from mappings.fhir.repeated import Formed, Repeated
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.office import Surroundings
@@ -26,6 +27,7 @@ from mappings.seal import Seal
 
 # What is kept of people is a few kB each: some MB at most, however long the input is.
 _MOST_KEPT = 1_024
+_MOST_SAME = 8_192
 _HEAD, _TAIL = b'{"resourceType":"Bundle","type":"transaction","entry":[', b"]}"
 
 
@@ -39,6 +41,16 @@ class Piece:
     references: tuple[Target, ...]
 
 
+class Cast:
+    """The people of a record, and the entries of those whom it refers to as they were written before."""
+
+    __slots__ = ("people", "pieces")
+
+    def __init__(self, people: People) -> None:
+        self.people = people
+        self.pieces: dict[str, Piece] = {}
+
+
 class Writer:
     """Writes the Bundles of one input, and keeps the entry of a person or programme while it stays the same.
 
@@ -48,6 +60,9 @@ class Writer:
     def __init__(self, library: Library, now: datetime, links: ChartLinks | None = None) -> None:
         self.library, self.now, self.links = library, now, links or ChartLinks()
         self._kept: dict[tuple[str, bool], tuple[object, Sequence[Piece]]] = {}
+        self._casts: dict[tuple[str, str | None, str | None], Cast] = {}
+        self._forms = Forms()
+        self._same: Same = {}
 
     def contact(
         self,
@@ -59,12 +74,15 @@ class Writer:
     ) -> bytes:
         """The bytes of `contact_bundle`; raises NotFit as it does."""
         given = (contact, judgement, around, seals, self.links, self.library, self.now, text)
-        return self._written(contact_parts(*given), lambda: contact_bundle(*given))
+        cast = self._cast(contact, around)
+        parts, _ = contact_parts(*given, cast.people)
+        return self._written(parts, cast, lambda: contact_bundle(*given))
 
     def plan(self, entries: Sequence[PlanEntry], around: Surroundings, seals: Sequence[Seal] = ()) -> bytes:
         """The bytes of `plan_bundle`; raises NotFit as it does."""
         given = (entries, around, seals, self.links, self.library, self.now)
-        return self._written(plan_parts(*given), lambda: plan_bundle(*given))
+        parts, people = plan_parts(*given)
+        return self._written(parts, Cast(people), lambda: plan_bundle(*given))
 
     def claim(
         self,
@@ -75,28 +93,46 @@ class Writer:
     ) -> bytes:
         """The bytes of `claim_bundle`; raises NotFit as it does."""
         given = (claim, around, self.links, self.library, self.now, encounters, type_of_bill)
-        return self._written(claim_parts(*given), lambda: claim_bundle(*given))
+        parts, people = claim_parts(*given)
+        return self._written(parts, Cast(people), lambda: claim_bundle(*given))
 
-    def _written(self, parts: tuple[Iterable[Json | Repeated], People], whole: Callable[[], Json]) -> bytes:
-        entries, people = parts
+    def _cast(self, contact: Contact, around: Surroundings) -> Cast:
+        """Everybody of a contact: those of an earlier one while they are the same."""
+        person, peer, program = contact.individual, contact.peer, around.program_of(contact.program)
+        name = person.id, peer.id if peer else None, program.id if program else None
+        kept = self._casts.get(name)
+        if kept is not None and kept.people.around is around:
+            known = kept.people
+            if (known.individual, known.peer, known.program) == (person, peer, program):
+                return kept
+        if len(self._casts) >= _MOST_KEPT:
+            self._casts.clear()
+        made = self._casts[name] = Cast(People(person, program, around, self.links, peer))
+        return made
+
+    def _written(
+        self, entries: Iterable[Json | Repeated | Formed], cast: Cast, whole: Callable[[], Json]
+    ) -> bytes:
         fresh: list[str] = []
-        pieces = self._pieces(entries, people, fresh)
+        if len(self._same) >= _MOST_SAME:
+            self._same.clear()
+        pieces = self._pieces(entries, cast, fresh)
         if pieces is not None and not fresh and _together(pieces):
             return b"".join((_HEAD, b",".join([each.data for each in pieces]), _TAIL))
         return to_bytes(whole())
 
     def _pieces(
-        self, entries: Iterable[Json | Repeated], people: People, fresh: list[str]
+        self, entries: Iterable[Json | Repeated | Formed], cast: Cast, fresh: list[str]
     ) -> Sequence[Piece] | None:
         """The entries and those of the people they refer to, in the order of the Bundle; None in doubt."""
-        part2 = people.program is not None and bool(people.program.part2)
-        same: Same = {}
+        program = cast.people.program
+        part2 = program is not None and bool(program.part2)
         once: dict[str, Piece] = {}
         for each in entries:
             if isinstance(each, Repeated):
                 pieces = self._again(each.name, each.source, each.make, part2, fresh)
             else:
-                pieces = _pieces_of((each,), part2, fresh, same)
+                pieces = self._alone(each, part2, fresh)
             if pieces is None:
                 return None
             for piece in pieces:
@@ -104,14 +140,33 @@ class Writer:
         todo = list(once.values())
         while todo:
             for url, _ in todo.pop().references:
-                made = None if url in once else people.record(url)
-                if made is not None:
-                    pieces = self._again(url, made[0], _alone(made[1]), part2, fresh)
-                    if pieces is None:
-                        return None
-                    once[url] = pieces[0]
-                    todo.append(pieces[0])
+                if url in once:
+                    continue
+                known = cast.pieces.get(url) or self._of(url, cast, part2, fresh)
+                if known is None:
+                    return None
+                once[url] = known
+                todo.append(known)
         return list(once.values())
+
+    def _alone(self, one: Json | Formed, part2: bool, fresh: list[str]) -> Sequence[Piece] | None:
+        """An entry of this record alone, in its form where it has one."""
+        if not isinstance(one, Formed):
+            return _pieces_of((one,), part2, fresh, self._same)
+        found = self._forms.filled(one, part2, self._same)
+        if found is None:
+            return _pieces_of((one.entry(),), part2, fresh, self._same)
+        return (Piece(found.data, one.sheet[0], found.kind, found.references),)
+
+    def _of(self, url: str, cast: Cast, part2: bool, fresh: list[str]) -> Piece | None:
+        """The entry of somebody a record refers to; None where nobody is there, or in doubt."""
+        made, new = cast.people.record(url), len(fresh)
+        pieces = made and self._again(url, made[0], _alone(made[1]), part2, fresh)
+        if not pieces:
+            return None
+        if len(fresh) == new:
+            cast.pieces[url] = pieces[0]
+        return pieces[0]
 
     def _again(
         self, name: str, source: object, make: Callable[[], Iterable[Json]], part2: bool, fresh: list[str]
