@@ -32,17 +32,22 @@ def program(made: House, *, part2: bool) -> None:
         staff.save_program(session, people.SETTING_UP, said, made.now)
 
 
+def set_up(made: House) -> None:
+    """A programme under 42 CFR Part 2 with its staff and two people."""
+    program(made, part2=True)
+    with made.store.write() as session:
+        for who in (RIVERA, CHEN):
+            roles = frozenset(people.ROLES[who])
+            staff.save(session, people.SETTING_UP, people.member(who), roles, True, made.now)
+        for patient, number in ((PATIENT, 70001), (OTHER, 70002)):
+            person, links = people.individual(number), individuals.PersonLinks()
+            individuals.remember(session, "sandbox", patient, person, (), links, made.now)
+
+
 @pytest.fixture
 def ehr(tmp_path: Path) -> Iterator[House]:
     with house(tmp_path) as made:
-        program(made, part2=True)
-        with made.store.write() as session:
-            for who in (RIVERA, CHEN):
-                roles = frozenset(people.ROLES[who])
-                staff.save(session, people.SETTING_UP, people.member(who), roles, True, made.now)
-            for patient, number in ((PATIENT, 70001), (OTHER, 70002)):
-                person, links = people.individual(number), individuals.PersonLinks()
-                individuals.remember(session, "sandbox", patient, person, (), links, made.now)
+        set_up(made)
         made.ehr()
         yield made
 

@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 
 from app import outbox
+from app.also_sent import AUDIT_EVENTS, CONSENTS
 from app.delivery import PRESETS
 from app.delivery.probing import probe
+from mappings.fhir.audit_event import line_of
 from smart_launch.fhir_client import Refused
+from tests.app import test_also_sent as beside_records
 from tests.app.delivery_house import House, note_bundle, note_text_in
 from tests.app.test_delivery import STANDS, WHOLE, amended_bundle
 from tests.hapi.fhir_server import FhirServer, Json
@@ -92,6 +95,29 @@ def test_writes_whose_answer_is_lost_are_found_and_never_sent_twice(
     assert {name: ehr.counted()[name] for name in ("Encounter", "DocumentReference", "Provenance")} == {
         "Encounter": 3, "DocumentReference": 3, "Provenance": 6,
     }  # fmt: skip
+
+
+def test_consents_their_revocation_and_lines_of_the_trail_stand_once_whatever_answer_is_lost(
+    ehr: House, front: Front
+) -> None:
+    beside_records.set_up(ehr)
+    beside_records.asks(ehr, CONSENTS, AUDIT_EVENTS)
+    ehr.ehr()
+    number = beside_records.given(ehr)
+    beside_records.did(ehr, "note opened")
+    ehr.later(minutes=20)
+    front.lose = 3
+    ehr.deliver(rounds=40)
+    beside_records.revoked(ehr, number)
+    beside_records.given(ehr)
+    front.lose = 2
+    ehr.deliver(rounds=40)
+    assert front.lose == 0
+    assert set(states(ehr)) == {outbox.IN_CHART}
+    assert sorted(one["status"] for one in ehr.all_of("Consent")) == ["active", "inactive"]
+    numbers = Counter(line_of(one) for one in ehr.all_of("AuditEvent"))
+    assert set(numbers.values()) == {1}
+    assert ("pat-moss", "note-opened") in beside_records.lines_there(ehr)
 
 
 @pytest.mark.parametrize("takes", ["full", "oracle"])
