@@ -105,8 +105,8 @@ def add(file: Path, takes: str | None, data: Path | None) -> None:
             raise _wrong(file, problem.errors) from problem
     if takes is not None:
         kept = override_of(settings.data_dir, issuer.id)
-        own = {"note_forms": kept.note_forms, "us_core": kept.us_core}
-        keep_override(settings.data_dir, issuer.id, replace(PRESETS[takes], **own))
+        preset = replace(PRESETS[takes], note_forms=kept.note_forms, us_core=kept.us_core)
+        keep_override(settings.data_dir, issuer.id, preset)
     click.echo(f"{issuer.id} is registered." if changed else f"{issuer.id} stands as it did.")
     keys = f"{settings.base_url.rstrip('/')}/.well-known/jwks/{issuer.id}.json"
     click.echo(f"Give its administrators our public keys, {keys}, and: peerchart issuers sheet {issuer.id}")
