@@ -131,7 +131,7 @@ def test_every_control_of_a_page_is_a_stop_of_the_keyboard_in_order_and_in_sight
         ),
         (
             '<button id="b">Save</button><script>b.onkeydown = at => at.preventDefault()</script>',
-            "no way out\",
+            "no way out",
         ),
         ('<button id="b">Save</button><script>b.onfocus = () => b.blur()</script>', "no stop"),
     ],
