@@ -1,8 +1,10 @@
 """Addresses as strings to be judged: loopback, origin, and whether one lies below another."""
 
 import ipaddress
+import re
 from urllib.parse import SplitResult, unquote, urlsplit
 
+_UNFIT = re.compile(r'[\x00-\x20\\"<>^`{}\x7f]')
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -22,7 +24,7 @@ def split(address: str) -> SplitResult | None:
     """The parts of a plain absolute http(s) address, or None when it has user information, a fragment,
     control characters, white space, a backslash or an unusable port. A bare `|` is let through: EHRs write
     `system|value` into the links of their pages."""
-    if not address.isascii() or any(c <= " " or c in '\\"<>^`{}\x7f' for c in address):
+    if not address.isascii() or _UNFIT.search(address):
         return None
     try:
         parts = urlsplit(address)
@@ -42,17 +44,20 @@ def is_secure(address: str) -> bool:
 def origin(address: str) -> tuple[str, str, int] | None:
     """Scheme, host and port of an absolute address (RFC 6454), or None when it is not plain."""
     parts = split(address)
-    if parts is None:
-        return None
+    return None if parts is None else _origin(parts)
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]
 
 
 def lies_below(address: str, base: str) -> bool:
     """True when the address has the origin of `base` and a path inside its path, without dot segments,
     also not percent-encoded ones."""
-    if origin(address) is None or origin(address) != origin(base):
+    found, wanted = split(address), split(base)
+    if found is None or wanted is None or _origin(found) != _origin(wanted):
         return False
-    path, root = urlsplit(address).path, urlsplit(base).path.rstrip("/")
+    path, root = found.path, wanted.path.rstrip("/")
     decoded = unquote(unquote(path))
     if any(segment in {".", ".."} for segment in decoded.replace("\\", "/").split("/")):
         return False

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Any
@@ -66,7 +66,7 @@ class PendingLaunch:
 
     def to_json(self) -> str:
         """The pending launch with its secrets as JSON text, to be kept encrypted."""
-        return json.dumps(asdict(self), default=datetime.isoformat)
+        return json.dumps(vars(self), default=datetime.isoformat)
 
     @staticmethod
     def from_json(text: str) -> "PendingLaunch":

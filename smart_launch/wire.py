@@ -7,17 +7,20 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, SSLError
+from urllib3.exceptions import TimeoutError as TimedOut
 from urllib3.response import HTTPResponse
 from urllib3.util.retry import Retry
+from urllib3.util.timeout import Timeout as Seconds
 from urllib3.util.wait import wait_for_read
 
+from smart_launch import addresses
 from smart_launch.strict_json import MAX_BYTES
 
 Timeout = tuple[float, float]
@@ -62,9 +65,53 @@ class Answer:
         return kind in {"application/json", "text/json", "application/json+fhir"} or kind.endswith("+json")
 
 
-class _Session(requests.Session):
+class Line(requests.Session):
+    """A session for EHRs, made by `http_session`. What `ask` sends goes to its pools of connections directly:
+    the cookies, hooks, redirects and settings of the environment that it leads around cost as much as the
+    sending, and a session for EHRs has none of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pools: dict[str, HTTPConnectionPool] = {}
+
     def get_redirect_target(self, _resp: requests.Response) -> None:
         """No answer leads anywhere else."""
+
+    def exchange(
+        self, method: str, address: str, headers: Mapping[str, str], body: bytes | None, timeout: Timeout
+    ) -> HTTPResponse:
+        """Send one request; the answer is to be read and closed. Raises ValueError for an address that is
+        none, and urllib3's HTTPError."""
+        parts = addresses.split(address)
+        if parts is None:
+            raise ValueError("this is not an address")
+        pool = self._pool(address, f"{parts.scheme}://{parts.netloc}")
+        answer = pool.urlopen(
+            method,
+            f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}",
+            body=body,
+            headers={**cast("Mapping[str, str]", self.headers), **headers},
+            retries=self._adapter(address).max_retries,
+            redirect=False,
+            assert_same_host=False,
+            timeout=Seconds(connect=timeout[0], read=timeout[1]),
+            preload_content=False,
+            decode_content=False,
+        )
+        return cast(HTTPResponse, answer)
+
+    def _pool(self, address: str, origin: str) -> HTTPConnectionPool:
+        """The connections to one origin, as requests makes them and with the certificates it asks for."""
+        pool = self._pools.get(origin)
+        if pool is None or pool.pool is None:  # the one used longest ago is closed where there are many
+            plain = requests.Request("GET", address).prepare()
+            verify = True if self.verify is None else self.verify
+            found = self._adapter(address).get_connection_with_tls_context(plain, verify=verify)
+            pool = self._pools[origin] = cast(HTTPConnectionPool, found)
+        return pool
+
+    def _adapter(self, address: str) -> HTTPAdapter:
+        return cast(HTTPAdapter, self.get_adapter(address))
 
 
 Waiting = Callable[[], AbstractContextManager[None]]
@@ -119,7 +166,7 @@ def http_session(
     never came about are tried `tries` times, and so are GETs whose answer was lost; nothing else is.
     `ca_bundle` names a file with the certificates of an EHR on premises; `waiting` makes a context that is
     held while a connection is made and while an answer is awaited, and at no other time."""
-    session = _Session()
+    session = Line()
     session.trust_env = False
     session.verify = ca_bundle or True
     session.headers["User-Agent"] = f"Peerchart/{_version()}"
@@ -142,43 +189,25 @@ def ask(
 ) -> Answer:
     """Send one request and read the whole answer, up to `max_bytes` after decompression and one minute.
     Raises NotSent when nothing reached the other side, Lost when that is not certain."""
-    started = clock()
+    started, sent = clock(), body.encode() if isinstance(body, str) else body
     try:
-        with _sent(http, method, address, headers or {}, body, timeout) as response:
-            content = _read(response, max_bytes, lambda: clock() - started > TOTAL_SECONDS)
-            lowered = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, lowered, content)
-    except requests.RequestException as error:
-        kind = NotSent if _never_sent(error) else Lost
+        response = cast(Line, http).exchange(method, address, headers or {}, sent, timeout)
+    except (HTTPError, OSError, ValueError) as error:
+        reason = error.reason if isinstance(error, MaxRetryError) else error
+        kind = NotSent if _never_sent(reason) else Lost
         # The cause carries the address, and a search address carries identifiers: it must not reach a log.
-        raise kind(_why(error)) from None
+        raise kind(_why(reason)) from None
+    try:
+        content = _read(response, max_bytes, lambda: clock() - started > TOTAL_SECONDS)
+        lowered = {name.lower(): value for name, value in response.headers.itermerged()}
+        return Answer(response.status, lowered, content)
+    finally:
+        # What was read to its end has given its connection back by now; any other is closed.
+        response.close()
+        response.release_conn()
 
 
-def _sent(
-    http: requests.Session,
-    method: str,
-    address: str,
-    headers: Mapping[str, str],
-    body: bytes | str | None,
-    timeout: Timeout,
-) -> requests.Response:
-    """As `Session.request` sends, without the merging of cookies, netrc and settings of the environment: a
-    session of ours has none of them, and that costs as much as the sending."""
-    request = requests.PreparedRequest()
-    request.prepare(
-        method=method, url=address, headers={**http.headers, **headers}, data=body, hooks=http.hooks
-    )
-    return http.send(
-        request,
-        timeout=timeout,
-        allow_redirects=False,
-        stream=True,
-        verify=True if http.verify is None else http.verify,
-        proxies=http.proxies,
-    )
-
-
-def _read(response: requests.Response, max_bytes: int, overdue: Callable[[], bool]) -> bytes:
+def _read(response: HTTPResponse, max_bytes: int, overdue: Callable[[], bool]) -> bytes:
     parts: list[bytes] = []
     size = 0
     for part in iter(lambda: _some(response), b""):
@@ -191,32 +220,28 @@ def _read(response: requests.Response, max_bytes: int, overdue: Callable[[], boo
     return b"".join(parts)
 
 
-def _some(response: requests.Response) -> bytes:
+def _some(response: HTTPResponse) -> bytes:
     """What has come so far, at most one chunk: waiting for a whole one would let an answer that trickles run
     past every end."""
     try:
-        part: bytes = response.raw.read1(_CHUNK, decode_content=True)
+        part: bytes = response.read1(_CHUNK, decode_content=True)
     except (HTTPError, OSError) as error:
         raise Lost("the connection broke off before a whole answer had come") from error
     return part
 
 
-def _never_sent(error: requests.RequestException) -> bool:
-    if isinstance(error, requests.ConnectTimeout | ValueError):
+def _never_sent(reason: BaseException | None) -> bool:
+    if isinstance(reason, NewConnectionError | ConnectTimeoutError | ValueError):
         return True
-    cause = error.args[0] if error.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
-    if isinstance(reason, NewConnectionError | ConnectTimeoutError):
-        return True
-    return isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(reason)
+    return isinstance(reason, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(reason)
 
 
-def _why(error: requests.RequestException) -> str:
-    if isinstance(error, requests.Timeout):
+def _why(reason: BaseException | None) -> str:
+    if isinstance(reason, TimedOut) and not isinstance(reason, NewConnectionError):
         return "no answer came in time"
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(reason, SSLError):
         return "the secure connection failed: the certificate of the other side is not trusted or not valid"
-    if _never_sent(error):
+    if _never_sent(reason):
         return "no connection could be made"
     return "the connection broke off before a whole answer had come"
 

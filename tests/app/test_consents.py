@@ -162,14 +162,14 @@ class Revoking:
     def __init__(self, made: House, number: int, after: int) -> None:
         self.made, self.number, self.after = made, number, after
         self.written, self.late = 0, list[str]()
-        self.send, self.done = made.http.send, False
-        made.http.send = self  # type: ignore[method-assign]
+        self.exchange, self.done = made.http.exchange, False  # type: ignore[attr-defined]  # of http_session
+        made.http.exchange = self  # type: ignore[attr-defined]  # as above
 
-    def __call__(self, request: Any, **how: Any) -> Any:
-        writes = request.method in ("POST", "PUT") and "/fhir" in request.url
+    def __call__(self, method: str, address: str, *how: Any) -> Any:
+        writes = method in ("POST", "PUT") and "/fhir" in address
         if writes and self.done:
-            self.late.append(f"{request.method} {request.url}")
-        answer = self.send(request, **how)
+            self.late.append(f"{method} {address}")
+        answer = self.exchange(method, address, *how)
         self.written += writes
         if writes and self.written == self.after and not self.done:
             revoked(self.made, self.number)
