@@ -16,7 +16,7 @@ from app.settings import Settings
 from app.shared_counts import SharedCounts
 from app.site_rules import SiteRules
 from app.store import Store, open_store
-from app.web import access, errors, headers, pages, view
+from app.web import access, errors, headers, links, pages, view
 from app.web.addenda import addenda
 from app.web.authorizations import authorizations
 from app.web.beside import beside
@@ -107,7 +107,7 @@ def create_app(
     if store is None:
         migrations.upgrade(settings)
         store = open_store(settings)
-    app = Flask("app.web")
+    app = view.Pages("app.web")
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES,
@@ -131,6 +131,7 @@ def create_app(
 
 
 def _hang_in(app: Flask) -> None:
+    links.install(app)
     access.install(app)
     app.before_request(pages.set_zone)
     errors.install(app)

@@ -100,6 +100,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         from app.logs import to_standard_error
         from app.service import create_app
         from app.store import open_store
+        from app.web import view
         from smart_launch.fhir_client import http_session
 
         to_standard_error()
@@ -107,6 +108,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         http = http_session(waiting=turns.let_go)
         store = open_store(self._settings, waiting=turns.let_go)
         app = create_app(self._settings, http=http, store=store, counts=self._counts)
+        view.make_ready(app)
         app.wsgi_app = turns.around(app.wsgi_app)  # type: ignore[method-assign, assignment]  # WSGI of Flask
         if self._deliver:
             self._stop = _start_delivering(app)

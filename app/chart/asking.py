@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -33,7 +34,13 @@ class Question:
     @property
     def address(self) -> str:
         """The address relative to the FHIR base."""
-        return self.reference or f"{self.resource_type}?{urlencode(self.params)}"
+        return self.reference or f"{self.resource_type}?{'&'.join(map(_param, self.params))}"
+
+
+@lru_cache(maxsize=256)
+def _param(one: tuple[str, str]) -> str:
+    # Most of them are the same in every launch.
+    return urlencode([one])
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 
 from app.chart import reading
 from app.chart.asking import Json, Question, Reply
@@ -31,14 +32,24 @@ class Answers:
     def found(self, name: str) -> tuple[Json, ...]:
         """The resources a question found. A server that does not know a search parameter answers with what it
         has of everybody: what says that it is another person's is none."""
-        return tuple(one for one in self._came(name) if not self._foreign(one))
+        return self._own.get(name, ())
 
     def foreign(self, name: str) -> bool:
         """Whether a question about the person brought something of another person."""
-        return any(self._foreign(one) for one in self._came(name))
+        return name in self.replies and len(self._own[name]) < len(self.replies[name].found)
 
-    def _came(self, name: str) -> tuple[Json, ...]:
-        return self.replies[name].found if name in self.replies else ()
+    @cached_property
+    def _own(self) -> Mapping[str, tuple[Json, ...]]:
+        """What each question found, without what is another person's."""
+        return {
+            name: tuple(one for one in reply.found if not self._foreign(one))
+            for name, reply in self.replies.items()
+        }
+
+    @cached_property
+    def _by_reference(self) -> Mapping[str, Json]:
+        came = (one for reply in self.replies.values() for one in (*reply.included, *reply.found))
+        return {f"{one.get('resourceType')}/{one.get('id')}": one for one in came}
 
     def _foreign(self, resource: Json) -> bool:
         patient = self.context.patient
@@ -53,9 +64,7 @@ class Answers:
         """The resource a reference means, where it was included or read."""
         if target is None:
             return None
-        included = (one for reply in self.replies.values() for one in (*reply.included, *reply.found))
-        by_reference = {f"{one.get('resourceType')}/{one.get('id')}": one for one in included}
-        return by_reference.get(target) or self.referred.get(target)
+        return self._by_reference.get(target) or self.referred.get(target)
 
 
 def questions(context: LaunchContext, program_npi: str | None, organization: str | None) -> list[Question]:

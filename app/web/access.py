@@ -13,7 +13,7 @@ from hmac import compare_digest
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, current_app, g, request, url_for
+from flask import Flask, abort, current_app, g, request
 from flask.typing import ResponseReturnValue
 from itsdangerous import BadData, URLSafeSerializer
 from markupsafe import Markup
@@ -24,6 +24,7 @@ from app.problems import NotAllowed, OtherChart
 from app.web import launches
 from app.web.kit import kit
 from app.web.launches import OpenLaunch
+from app.web.links import link
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -44,6 +45,7 @@ PUBLIC = frozenset(
 EVERYBODY = tuple(sorted(ROLES))
 KNOWS_PEOPLE = tuple(sorted(KNOW_PEOPLE))
 _FORM = "peerchart-form"
+_FIELD = Markup('<input type="hidden" name="csrf" value="%s">')
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,8 @@ def csrf_token(launch_id: str, secret: str, patient: str | None) -> str:
 
 def csrf_field() -> Markup:
     """The hidden field that every form carries."""
-    return Markup('<input type="hidden" name="csrf" value="{}">').format(g.csrf)
+    field: Markup = _FIELD % g.csrf
+    return field
 
 
 def _take_launch(_endpoint: str | None, values: dict[str, Any] | None) -> None:
@@ -309,4 +312,4 @@ def _check_guard(guard: Guard) -> None:
 
 
 def _for_templates() -> dict[str, Any]:
-    return {"actor": g.get("actor"), "launch": g.get("launch"), "csrf_field": csrf_field, "url_for": url_for}
+    return {"actor": g.get("actor"), "launch": g.get("launch"), "csrf_field": csrf_field, "url_for": link}
