@@ -21,6 +21,7 @@ from app.problems import NotAllowed, Problem, Stale
 from app.registry import jurisdiction_of
 from app.staff_fhir_plan import REFUSED, Entry, Registry, plan
 from mappings.fhir.staff import Left, read_staff
+from mappings.fhir.staff_written import Listed, Roster, roster
 from mappings.library import Library
 
 
@@ -144,3 +145,13 @@ def _registry(session: Session, actor: Actor, source: Source, library: Library) 
 def _digest(entries: tuple[Entry, ...]) -> str:
     said = [asdict(entry) | {"record": None, "roles": sorted(entry.roles)} for entry in entries]
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def exported(session: Session, actor: Actor, library: Library, on: date, now: datetime) -> Roster:
+    """The staff of the actor's EHR as Practitioner and PractitionerRole, those who left as inactive, and a
+    line in the trail. For supervisors and administrators (NotAllowed); raises NotFit."""
+    require(actor, SUPERVISOR, ADMINISTRATOR, to="export the staff")
+    listed = [Listed(one.record, one.roles, one.active) for one in staff.listing(session, actor)]
+    made = roster(listed, staff.program_of(session, actor.issuer), library, on)
+    audit.did(session, actor, "staff exported", now, subject=actor.issuer, members=len(listed))
+    return made

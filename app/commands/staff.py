@@ -17,7 +17,7 @@ from app.commands.options import (
     printable,
     say,
 )
-from app.commands.staff_fhir import import_fhir
+from app.commands.staff_fhir import export_fhir, import_fhir
 
 IMPORT_EXAMPLE = """\b
 Example:
@@ -95,3 +95,4 @@ def save_program(file: Path, issuer: str, data: Path | None) -> None:
 
 
 staff.add_command(import_fhir)
+staff.add_command(export_fhir)

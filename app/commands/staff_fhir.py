@@ -1,4 +1,4 @@
-"""`peerchart staff import-fhir`: staff from FHIR Practitioner and PractitionerRole, by file or by asking."""
+"""`peerchart staff import-fhir` and `export-fhir`: staff as FHIR Practitioner and PractitionerRole."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import click
 
+from app.commands.files import STDOUT, written_whole
 from app.commands.installation import Installation, data_option, opened, operator, settings_of, utc_now
 from app.commands.options import REFUSED, WELL, finish, json_line, json_option, load_library, printable, say
 
@@ -20,6 +21,10 @@ Examples:
   peerchart staff import-fhir practitioners.json --issuer riverbend --dry-run
   peerchart staff import-fhir practitioners.ndjson --issuer riverbend
   peerchart staff import-fhir --from-ehr riverbend --with-roles
+"""
+EXPORT_EXAMPLE = """\b
+Example:
+  peerchart staff export-fhir --issuer riverbend --out staff.json
 """
 
 
@@ -73,6 +78,34 @@ def import_fhir(
     _tell(seen, taken, as_json)
     wrong = seen.standing("refused") or seen.left or (taken and taken.refused)
     finish(REFUSED if wrong else WELL)
+
+
+@click.command("export-fhir", epilog=EXPORT_EXAMPLE)
+@click.option("--issuer", required=True, help="The EHR whose staff it is.")
+@click.option("--out", default=STDOUT, show_default=True, metavar="FILE", help="Where it goes; - is output.")
+@data_option
+def export_fhir(issuer: str, out: str, data: Path | None) -> None:
+    """Export staff as FHIR (Practitioner, PractitionerRole), for a store of the programme's own.
+
+    One transaction that brings each up to date where they stand, by NPI, and creates who is new: names, how
+    to reach them at work, certificates, licences and roles. What only the employer knows stays here. It is
+    not for the EHR, whose people are its own.
+    """
+    from app.problems import Problem
+    from app.staff_fhir import exported
+    from mappings.fhir.elements import NotFit, to_bytes
+
+    settings, now = settings_of(data), utc_now()
+    library = load_library(settings.site_rules)
+    try:
+        with opened(settings) as installation, installation.store.write() as session:
+            made = exported(session, operator(issuer), library, now.date(), now)
+    except (Problem, NotFit) as problem:
+        raise click.UsageError(str(problem)) from problem
+    with written_whole(out, private=True) as stream:
+        stream.write(to_bytes(made.bundle) + b"\n")
+    for member, words in made.left:
+        say(printable(f"left: {member}: {words}"))
 
 
 def _whose(file: Path | None, issuer: str | None, from_ehr: str | None) -> str:

@@ -413,3 +413,21 @@ def test_wrong_usage_is_said_in_words(office, tmp_path: Path, words, said):
     result = peerchart(office, *words)
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.split())
+
+
+def test_the_staff_go_out_by_the_command_and_nothing_changes_when_they_come_in_again(office, tmp_path: Path):
+    taken(office, source(practitioner(), role()), roles=frozenset({SUPERVISOR}))
+    out = tmp_path / "staff.json"
+    words = ["staff", "export-fhir", "--issuer", ISSUER, "--out", str(out)]
+    done = CliRunner().invoke(cli, [*words, "--data", str(office.settings.data_dir)], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "no PractitionerRole was written" in done.stderr
+    sent = json.loads(out.read_bytes())
+    people = [one["resource"] for one in sent["entry"] if one["resource"]["resourceType"] == "Practitioner"]
+    held = next(one for one in people if one["identifier"][0]["value"] == NEW)
+    assert held["qualification"][0]["identifier"][0]["value"] == "LCSW-0311"
+    assert out.stat().st_mode & 0o077 == 0
+    again = peerchart(office, str(out), "--issuer", ISSUER, "--json", "--dry-run")
+    assert {one["standing"] for one in lines(again.stdout)} == {"unchanged"}
+    with office.store.read() as session:
+        assert [one.action for one in audit.of_subject(session, ISSUER, ISSUER)].count("staff exported") == 1

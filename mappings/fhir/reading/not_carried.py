@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _EMPLOYEE = "It is the employer's knowledge of an employee and goes into nobody's chart: `peerchart staff`."
+_OF_A_NOTE = (
+    "A note or claim names who took part and no more; `peerchart staff export-fhir` writes and reads it."
+)
 # By kind and field of the intake record.
 NOT_CARRIED: Mapping[str, str] = {
     "contact.group.recipients": "No record names the others of a group; session and head count stay.",
@@ -19,13 +22,13 @@ NOT_CARRIED: Mapping[str, str] = {
     "staff.hired": _EMPLOYEE,
     "staff.employment": _EMPLOYEE,
     "staff.contract": _EMPLOYEE,
-    "staff.credentials": f"{_EMPLOYEE} Those of a Practitioner of others are read.",
+    "staff.credentials": f"{_OF_A_NOTE} Those of a Practitioner of others are read.",
     "staff.attestations": f"{_EMPLOYEE} Lived experience is the peer's own to tell.",
     "staff.education": _EMPLOYEE,
     "staff.supervision": _EMPLOYEE,
     "staff.supervisor": _EMPLOYEE,
     "staff.earlier_supervisors": _EMPLOYEE,
-    "staff.telecom": f"{_EMPLOYEE} That of a Practitioner of others is read.",
+    "staff.telecom": f"{_OF_A_NOTE} That of a Practitioner of others is read.",
     "authorization": "What a payer granted is the payer's to say; it comes back where a contact names it.",
     "*": "An empty text, list or object says as much as none; FHIR knows none, nor control characters.",
 }

@@ -32,10 +32,12 @@ _NEEDS = "the jurisdiction is not in it: give it with --jurisdiction"
 
 @dataclass(frozen=True)
 class Reading:
-    """The records, each once and in the order of their kinds, and what was not read into any."""
+    """The records, each once and in the order of their kinds, what was not read into any, and the resource
+    that each record stands in."""
 
     records: tuple[Record, ...]
     remarks: tuple[Remark, ...]
+    origins: tuple[Located, ...] = ()
 
 
 def read_records(
@@ -71,7 +73,9 @@ class _Reader:
         for one in self.sources.all:
             if id(one) not in twins:
                 self.remarks += _left_of(one)
-        return Reading(tuple(each for each, _ in self._ordered()), tuple(self.remarks))
+        found = self._ordered()
+        origins = tuple(one.located for _, one in found)
+        return Reading(tuple(each for each, _ in found), tuple(self.remarks), origins)
 
     def _ordered(self) -> Sequence[tuple[Record, Source]]:
         order = ("program", "staff", "plan-entry", "contact")
@@ -113,7 +117,7 @@ class _Reader:
             Given(each.located.where, each.located.resource) for each in self.sources.of("PractitionerRole")
         ]
         found = {id(one.located.resource): (key, one) for key, one in groups.items()}
-        given = [Given(str(id(one.located.resource)), one.located.resource) for one in groups.values()]
+        given = [_practitioner(one.located) for one in groups.values()]
         sheet = read_staff([*given, *roles], self.library, self.on, base="")
         for member in sheet.members:
             key, one = found[int(member.where)]
@@ -133,6 +137,16 @@ class _Reader:
         """The jurisdiction that a resource without one is of: that of the records in its Bundle."""
         known = self.places.get(one.located.group) or self.jurisdiction
         return known or (next(iter(self.places.values())) if len(set(self.places.values())) == 1 else "")
+
+
+def _practitioner(located: Located) -> Given:
+    """A Practitioner for `read_staff`, known by the identity of its resource; what a Bundle creates is known
+    to its roles by its fullUrl alone."""
+    resource, where = located.resource, str(id(located.resource))
+    if not located.full_url.startswith("urn:"):
+        return Given(where, resource)
+    apart = {name: value for name, value in resource.items() if name != "id"}
+    return Given(where, apart, located.full_url)
 
 
 def _role_words(hint: RoleHint) -> str:
