@@ -188,15 +188,10 @@ def _csv(session: Session, leaving: Sequence[_Leaving]) -> tuple[str, list[list[
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
-    staff: dict[str, Mapping[str, StaffFields]] = {}
+    staff = judging.staff_of(session, leaving[0].row.issuer) if leaving else {}
     written = []
     for each in leaving:
-        row = each.row
-        if row.patient not in staff:
-            staff[row.patient] = judging.around(session, row.issuer, row.patient).surroundings().staff
-        lines = [
-            {name: safe(cell) for name, cell in cells.items()} for cells in _lines(each, staff[row.patient])
-        ]
+        lines = [{name: safe(cell) for name, cell in cells.items()} for cells in _lines(each, staff)]
         writer.writerows(lines)
         written.append(lines)
     return out.getvalue(), written

@@ -71,7 +71,7 @@ class Around:
     def surroundings(self) -> Surroundings:
         """The same for the Bundles and the text of the note."""
         return Surroundings(
-            staff={member.id: _staff_fields(member) for member in self.staff},
+            staff=_by_id(self.staff),
             program=None if self.program is None else _program_fields(self.program),
             plan_entries={entry.id: entry for entry in self.plan_entries},
         )
@@ -121,6 +121,15 @@ class Around:
     def people(self) -> list[Record]:
         """The records of the staff and the programme."""
         return [*self.staff, *([self.program] if self.program else [])]
+
+
+def staff_of(session: Session, issuer: str) -> dict[str, StaffFields]:
+    """The staff of one EHR by id, as Bundles and files name them."""
+    return _by_id(member.record for member in staff.everyone(session, issuer))
+
+
+def _by_id(members: Iterable[Staff]) -> dict[str, StaffFields]:
+    return {member.id: _staff_fields(member) for member in members}
 
 
 def around(session: Session, issuer: str, patient: str, contact: Contact | None = None) -> Around:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy import select
@@ -21,8 +22,9 @@ from app.x12_lineage import Sending, Waiting, to_send, unsent
 from mappings.claim_forms import HANDOFF, sole_biller
 from mappings.claims import ClaimDraft
 from mappings.library import Library
+from mappings.records import StaffFields
 from mappings.situation import zone_named
-from mappings.x12.batch import LAST_NUMBER, Billed, interchange, sets_needed
+from mappings.x12.batch import LAST_NUMBER, Billed, Interchange, interchange, sets_needed
 from mappings.x12.claim import Bill, charged, subscriber_level
 from mappings.x12.configuration import Trading, charges, trading
 from mappings.x12.judging import faults
@@ -82,6 +84,11 @@ class _Sorted:
         return [each for each in self.ready if each.claim.form == form]
 
     @property
+    def submitter(self) -> str:
+        """Who sends, as control numbers are counted."""
+        return f"{self.told.submitter.qualifier}/{self.told.submitter.id}"
+
+    @property
     def forms(self) -> list[str]:
         return sorted({each.claim.form for each in self.ready})
 
@@ -93,18 +100,47 @@ class _Sorted:
 
 
 def export(
-    session: Session, actor: Actor, library: Library, now: datetime, seen: str | None = None
+    session: Session,
+    actor: Actor,
+    library: Library,
+    now: datetime,
+    seen: str | None = None,
+    checked: frozenset[str] = frozenset(),
 ) -> Export:
     """Write every released claim that left by no way yet, a file for each form, and record in this
     transaction which claim is in which; the file is to be written down after the commit. A claim of which
     something is missing waits. For billers and administrators of a site that is its sole biller (NotAllowed).
     Raises Stale where the configuration is not whole, the validator refuses a file, or something else would
-    leave than the outlook with the digest `seen` showed: nothing is recorded."""
+    leave than the outlook with the digest `seen` showed: nothing is recorded. What `check` found well is
+    not asked of the validator again."""
     found = _sorted(session, actor, library, now)
     if seen not in (None, found.digest):
         raise Stale("What would leave has changed since it was shown.", "Look at it, and make the file then.")
-    made = [_write(session, actor, form, found.of_form(form), found.told, now) for form in found.forms]
+    made = []
+    for form, first in _numbered(session, found):
+        _draw(session, found.submitter, first, sets_needed(len(found.of_form(form))))
+        file = _written(session, actor, found, form, first, now)
+        if digest_of(file.text) not in checked:
+            _ask_validator(form, file.text)
+        made.append(_keep(session, actor, found, form, first, file, now))
     return Export(tuple(made), found.waiting, found.needless)
+
+
+def check(session: Session, actor: Actor, library: Library, now: datetime) -> frozenset[str]:
+    """The digests of the files that an export at this very moment would write, all of which the validator
+    takes. It asks while nobody else has to wait: nothing is recorded. Raises as `export` does."""
+    found = _sorted(session, actor, library, now)
+    texts = [
+        _written(session, actor, found, form, first, now).text for form, first in _numbered(session, found)
+    ]
+    for form, text in zip(found.forms, texts, strict=True):
+        _ask_validator(form, text)
+    return frozenset(digest_of(text) for text in texts)
+
+
+def digest_of(text: str) -> str:
+    """The SHA-256 of a file's text."""
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def outlook(session: Session, actor: Actor, library: Library, now: datetime) -> Outlook:
@@ -123,6 +159,8 @@ def _sorted(session: Session, actor: Actor, library: Library, now: datetime) -> 
     jurisdiction = jurisdiction_of(session, actor.issuer)
     _sole(library, jurisdiction, now)
     told = _configured(library, jurisdiction, now)
+    people = judging.staff_of(session, actor.issuer)
+    priced = functools.cache(lambda day: charges(library, jurisdiction, day))
     waiting: list[Waiting] = []
     needless: list[str] = []
     ready: list[_Ready] = []
@@ -136,7 +174,7 @@ def _sorted(session: Session, actor: Actor, library: Library, now: datetime) -> 
             words = f"on {row.day} the site was not the sole biller: hand it over with a charge file"
             waiting.append(Waiting(row.control_number, words))
         else:
-            _add(session, way, told, library, jurisdiction, now, ready, waiting)
+            _add(session, way, told, library, people, priced, now, ready, waiting)
     return _Sorted(told, tuple(ready), tuple(waiting), tuple(needless))
 
 
@@ -208,7 +246,8 @@ def _add(
     way: Sending,
     told: Trading,
     library: Library,
-    jurisdiction: str,
+    people: Mapping[str, StaffFields],
+    priced: Callable[[date], Mapping[str, Decimal]],
     now: datetime,
     ready: list[_Ready],
     waiting: list[Waiting],
@@ -217,10 +256,8 @@ def _add(
     claim = _with_address(session, row, content_of(session, row))
     try:
         _ask_consent(session, row, claim, now)
-        prices = charges(library, jurisdiction, claim.day)
-        people = judging.around(session, row.issuer, row.patient).surroundings().staff
         peers = _peers(session, row.issuer, claim)
-        bill = Bill(claim, way.frequency, way.payer_number, people, peers, prices)
+        bill = Bill(claim, way.frequency, way.payer_number, people, peers, priced(claim.day))
         billed = Billed(row.control_number, claim.program, subscriber_level(bill, told, library))
     except (Unfit, consents.ConsentMissing) as missing:
         waiting.append(Waiting(row.control_number, str(missing)))
@@ -248,26 +285,33 @@ def _peers(session: Session, issuer: str, claim: ClaimDraft) -> dict[tuple[str, 
     return found
 
 
-def _write(
-    session: Session, actor: Actor, form: str, claims: Sequence[_Ready], told: Trading, now: datetime
-) -> Batch:
-    submitter = f"{told.submitter.qualifier}/{told.submitter.id}"
-    first = _drawn(session, submitter, 1 + sets_needed(len(claims)))
+def _written(
+    session: Session, actor: Actor, found: _Sorted, form: str, first: int, now: datetime
+) -> Interchange:
     program = staff.program_of(session, actor.issuer)
     zone = zone_named(program.time_zone) if program is not None and program.time_zone else None
     try:
-        written = [each.billed for each in claims]
-        file = interchange(written, form, told, first, now.astimezone(zone) if zone else now)
+        written = [each.billed for each in found.of_form(form)]
+        return interchange(written, form, found.told, first, now.astimezone(zone) if zone else now)
     except Unfit as unfit:
         raise Stale(f"The file cannot be written: {unfit}.", "Set it, and export again.") from unfit
-    if found := faults(file.text):
+
+
+def _ask_validator(form: str, text: str) -> None:
+    if found := faults(text):
         words = f"The validator refuses the {form} file: {'; '.join(found[:5])}."
         raise Stale(words, "Nothing was exported. Compare the claim that it names with the payer's guide.")
-    name = f"{told.submitter.id.strip()}-{first:09d}".replace(" ", "_")
+
+
+def _keep(
+    session: Session, actor: Actor, found: _Sorted, form: str, first: int, file: Interchange, now: datetime
+) -> Batch:
+    claims = found.of_form(form)
+    name = f"{found.told.submitter.id.strip()}-{first:09d}".replace(" ", "_")
     row = X12BatchRow(
         issuer=actor.issuer,
         batch=name,
-        submitter=submitter,
+        submitter=found.submitter,
         number=first,
         form=form,
         content=file.text,
@@ -316,21 +360,32 @@ def _record(session: Session, row: X12BatchRow, sets: Sequence[tuple[str, tuple[
     session.flush()
 
 
-def _drawn(session: Session, submitter: str, many: int) -> int:
-    """The first of so many control numbers that this submitter never used, and never will again."""
+def _numbered(session: Session, found: _Sorted) -> list[tuple[str, int]]:
+    """Each form with the number of its interchange, those of its sets behind it: numbers that this submitter
+    never used."""
+    first, forms = _next(session, found.submitter), []
+    for form in found.forms:
+        forms.append((form, first))
+        first += 1 + sets_needed(len(found.of_form(form)))
+    if first - 1 > LAST_NUMBER:
+        words = f"The submitter {found.submitter} has used every control number."
+        raise Stale(words, "Ask the payer for another id.")
+    return forms
+
+
+def _next(session: Session, submitter: str) -> int:
     row = session.get(X12NumberRow, submitter)
-    first = 1 if row is None else row.last + 1
-    last = first + many - 1
-    if last > LAST_NUMBER:
-        raise Stale(
-            f"The submitter {submitter} has used every control number.", "Ask the payer for another id."
-        )
+    return 1 if row is None else row.last + 1
+
+
+def _draw(session: Session, submitter: str, first: int, sets: int) -> None:
+    """The number of an interchange and those of its sets are used, and never will be again."""
+    row = session.get(X12NumberRow, submitter)
     if row is None:
-        session.add(X12NumberRow(submitter=submitter, last=last))
+        session.add(X12NumberRow(submitter=submitter, last=first + sets))
     else:
-        row.last = last
+        row.last = first + sets
     session.flush()
-    return first
 
 
 def _claims_of(session: Session, row: X12BatchRow) -> tuple[str, ...]:

@@ -30,12 +30,16 @@ def export_x12(issuer: str, target: Path, again: str | None, data: Path | None, 
     settings, who = settings_of(data), operator(issuer)
     try:
         with opened(settings) as installation:
-            library = _library(settings, issuer)
+            library, now = _library(settings, issuer), utc_now()
+            checked = frozenset[str]()
+            if not again:
+                with installation.store.read() as session:
+                    checked = x12_batches.check(session, who, library, now)
             with installation.store.write() as session:
                 if again:
-                    done = Export((x12_batches.again(session, who, again, utc_now()),), (), ())
+                    done = Export((x12_batches.again(session, who, again, now),), (), ())
                 else:
-                    done = x12_batches.export(session, who, library, utc_now())
+                    done = x12_batches.export(session, who, library, now, checked=checked)
                 _refuse_two_in_one(target, done)
     except Problem as problem:
         raise click.UsageError(str(problem)) from problem

@@ -40,10 +40,12 @@ def listing() -> ResponseReturnValue:
 @allow(*SENDERS, person=False)
 def make() -> ResponseReturnValue:
     """The files of what was shown, one for each form; where something else would leave it is shown first."""
-    seen = request.form.get("seen", "")
+    seen, now = request.form.get("seen", ""), kit().now()
     try:
+        with kit().store.read() as session:
+            checked = x12_batches.check(session, actor(), kit().library, now)
         with kit().store.write() as session:
-            made = x12_batches.export(session, actor(), kit().library, kit().now(), seen).batches
+            made = x12_batches.export(session, actor(), kit().library, now, seen, checked).batches
     except Stale as problem:
         return _page(problem), 409
     if len(made) == 1:

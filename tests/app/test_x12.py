@@ -148,8 +148,37 @@ def test_drawn_numbers_never_meet(office: Office, draws: list[int]) -> None:
         before = session.get(X12NumberRow, "ZZ/A")
         last = before.last if before else 0
         for many in draws:
-            assert x12_batches._drawn(session, "ZZ/A", many) == last + 1
+            first = x12_batches._next(session, "ZZ/A")
+            assert first == last + 1
+            x12_batches._draw(session, "ZZ/A", first, many - 1)
             last += many
+
+
+def test_what_the_validator_took_before_is_not_asked_again_unless_something_else_would_be_written(
+    sole: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def takes(text: str) -> list[str]:
+        asked.append(text)
+        return []
+
+    monkeypatch.setattr(x12_batches, "faults", takes)
+    released(sole, MOSS)
+    now = sole.later(minutes=1)
+    with sole.store.read() as session:
+        checked = x12_batches.check(session, BILLER, sole.library, now)
+        assert x12_batches.batches(session, BILLER) == []
+    released(sole, FARRELL)
+    with sole.store.write() as session:
+        late = x12_batches.export(session, BILLER, sole.library, now, checked=checked)
+    assert asked[1:] == [late.batches[0].text]
+    released(sole, LINDQVIST)
+    with sole.store.read() as session:
+        checked = x12_batches.check(session, BILLER, sole.library, now)
+    with sole.store.write() as session:
+        (made,) = x12_batches.export(session, BILLER, sole.library, now, checked=checked).batches
+    assert asked[2:] == [made.text]
 
 
 def test_only_a_sole_biller_exports_and_only_billers_there(office: Office, sole: Office) -> None:
