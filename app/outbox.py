@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, defer
 
 from app import audit
 from app.actor import ADMINISTRATOR, BILLER, ENGINEER, LPHA, PEER, SUPERVISOR, Actor, require
@@ -41,6 +41,8 @@ CONSENT, REVOCATION, LINES = "consent", "revocation", "lines"
 DISCLOSES_NOTHING = frozenset({WITHDRAWAL, REVOCATION})
 # A consent goes before what leaves by it, and no record waits for the trail.
 _TURNS = ((CONSENTS,), (CHART, CLAIMS), (TRAIL,))
+# Whoever only asks where rows stand does not read the records in them.
+_UNREAD = defer(OutboxRow.payload)
 
 
 class KeyReused(Problem):
@@ -240,7 +242,7 @@ def listing(session: Session, actor: Actor | None) -> tuple[DeliveryLine, ...]:
     """The deliveries of the actor's person; in a launch without one all of the issuer for supervisors,
     administrators and interface engineers, the claims for billers, and for everybody what they signed
     themselves. Every row of every issuer for None (the worker's report). Newest first."""
-    query = select(OutboxRow).order_by(OutboxRow.id.desc())
+    query = select(OutboxRow).options(_UNREAD).order_by(OutboxRow.id.desc())
     if actor is not None:
         query = query.where(*_visible(actor))
     return tuple(_line(row) for row in session.scalars(query))
@@ -249,9 +251,9 @@ def listing(session: Session, actor: Actor | None) -> tuple[DeliveryLine, ...]:
 def of_key(session: Session, issuer: str, destination: str, key: str) -> DeliveryLine | None:
     """Where the record with this key stands, None when it was never to leave."""
     row = session.scalars(
-        select(OutboxRow).where(
-            OutboxRow.issuer == issuer, OutboxRow.destination == destination, OutboxRow.key == key
-        )
+        select(OutboxRow)
+        .options(_UNREAD)
+        .where(OutboxRow.issuer == issuer, OutboxRow.destination == destination, OutboxRow.key == key)
     ).first()
     return None if row is None else _line(row)
 
@@ -288,7 +290,9 @@ def _moved(
     now: datetime,
 ) -> tuple[str, ...]:
     rows = session.scalars(
-        select(OutboxRow).where(
+        select(OutboxRow)
+        .options(_UNREAD)
+        .where(
             *_of_person(issuer, patient, destination),
             OutboxRow.state == before,
             OutboxRow.kind.not_in(DISCLOSES_NOTHING),

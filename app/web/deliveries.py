@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -15,6 +16,7 @@ from app.problems import NotFound, Stale
 from app.web import preferences
 from app.web.access import EVERYBODY, actor, allow
 from app.web.kit import kit
+from mappings.disclosure import MISSING
 
 deliveries = Blueprint("deliveries", __name__, url_prefix="/l/<launch_id>/deliveries")
 
@@ -48,16 +50,14 @@ def listing() -> ResponseReturnValue:
     if not actor().knows_people:
         lines, names = tuple(_without_names(line, names.get(line.patient, "")) for line in lines), {}
     # Several a day for each person: one by one they would hide what somebody must see to.
-    trail = [line for line in lines if _is_done_trail(line)]
-    shown = [line for line in lines if not _is_done_trail(line) and (not state or line.state == state)]
+    shown = [line for line in lines if not _is_told_together(line) and (not state or line.state == state)]
     return render_template(
         "deliveries.html",
         lines=shown,
         names=names,
         kinds=KINDS,
         made=MADE,
-        trail=len(trail),
-        trail_last=max((line.settled_at for line in trail if line.settled_at), default=None),
+        trail=_trail(lines, state or ""),
         state=state,
         states=outbox.WORDS,
         any_at_all=bool(lines),
@@ -68,8 +68,18 @@ def listing() -> ResponseReturnValue:
     )
 
 
-def _is_done_trail(line: DeliveryLine) -> bool:
-    return line.kind == outbox.LINES and line.state == outbox.IN_CHART
+def _is_told_together(line: DeliveryLine) -> bool:
+    """Lines of the trail that nobody needs to see to one by one."""
+    waits = line.state == outbox.HELD and (line.reason or "").startswith(MISSING)
+    return line.kind == outbox.LINES and (waits or line.state == outbox.IN_CHART)
+
+
+def _trail(lines: Sequence[DeliveryLine], state: str) -> dict[str, object]:
+    """How many deliveries of lines stand in the EHR, since when the last, and how many wait for a consent."""
+    together = [one for one in lines if _is_told_together(one) and state in ("", one.state)]
+    there = [one for one in together if one.state == outbox.IN_CHART]
+    last = max((one.settled_at for one in there if one.settled_at), default=None)
+    return {"there": len(there), "last": last, "held": len(together) - len(there)}
 
 
 def _without_names(line: DeliveryLine, name: str) -> DeliveryLine:
