@@ -121,6 +121,24 @@ def rows(session: Session, statement: Executable, **values: object) -> FoundRows
     return ask(below, driver, statement, values)
 
 
+class _Upon(Session):
+    """A session upon a transaction that is open already: one that only asks by `rows` has none of its own to
+    begin and to end, which costs as much as what is asked."""
+
+    def __init__(self, below: Connection, **more: Any) -> None:
+        super().__init__(below, expire_on_commit=False, **more)
+        self.info[_BELOW] = below, below.connection.dbapi_connection
+
+
+class _Reading(_Upon):
+    """One that gives its connection back when it is closed."""
+
+    def close(self) -> None:
+        """End the transaction."""
+        super().close()
+        self.info[_BELOW][0].close()
+
+
 class Store:
     """One open database. Threads may share it; each block is a transaction of its own."""
 
@@ -144,8 +162,10 @@ class Store:
         disk = self._disk if together else None
         engine = self._writer if lasting and disk is None else self._passing
         try:
-            with self._line, Session(engine, expire_on_commit=False) as session, session.begin():
+            with self._line, engine.connect() as below, below.begin(), _Upon(below) as session:
                 yield session
+                if session.in_transaction():
+                    session.commit()
             if disk is not None:
                 disk.reached()
         finally:
@@ -187,7 +207,9 @@ class Store:
         self._moment.stands = False
 
     def _reading(self) -> Session:
-        return Session(self._reader, expire_on_commit=False, autoflush=False, info={_STILL: {}})
+        below = self._reader.connect()
+        below.begin()
+        return _Reading(below, autoflush=False, info={_STILL: {}})
 
     def close(self) -> None:
         """Give all connections back."""
