@@ -151,9 +151,12 @@ def reference(value: object) -> str | None:
 
 def of_somebody_else(resource: Json, patient: str) -> bool:
     """True when the resource says that it is about another Patient than the one with this id."""
-    whose = (reference(resource.get(part)) for part in ("subject", "patient", "beneficiary"))
-    ids = {found[1] for one in whose if one and (found := _PATIENT.search(one))}
-    return bool(ids - {patient})
+    for part in ("subject", "patient", "beneficiary"):
+        whose = reference(resource[part]) if part in resource else None
+        found = _PATIENT.search(whose) if whose else None
+        if found is not None and found[1] != patient:
+            return True
+    return False
 
 
 def name(resource: Json) -> Name | None:

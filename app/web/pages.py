@@ -28,6 +28,7 @@ from app.web.access import EVERYBODY, actor, allow, cookie_name, drop_secret, la
 from app.web.errors import plain
 from app.web.kit import kit
 from app.web.knowing import worth_knowing
+from app.web.links import link
 
 pages = Blueprint("pages", __name__)
 
@@ -242,7 +243,7 @@ def _navigation() -> list[NavItem]:
         items += [("signing_pins.rule", "Signing")]
     items += [("deliveries.listing", "Deliveries"), ("rules.listing", "Rules")]
     here = (request.endpoint or "").partition(".")[0]
-    return [NavItem(label, url_for(end), _here(end, here)) for end, label in items]
+    return [NavItem(label, link(end), _here(end, here)) for end, label in items]
 
 
 def _here(endpoint: str, room: str) -> bool:
