@@ -434,3 +434,20 @@ def test_more_than_can_be_looked_through_is_left_to_people(
     [report] = ehr.worker().drain()
     assert report.state == outbox.HELD
     assert "than can be looked through" in report.reason
+
+
+def test_what_changes_is_brought_up_to_date_where_it_cannot_be_searched_by_identifier(ehr: House) -> None:
+    declared_without(ehr, "EpisodeOfCare", "DocumentReference")
+    ehr.ehr()
+    episode = entries_of_type(1, "EpisodeOfCare")
+    for number, status in enumerate(("planned", "active")):
+        ehr.add({**episode, "status": status}, outbox.EPISODE, f"episode/{number}", "pat-moss", "pat-moss")
+    ehr.add_note()
+    ehr.add(amended_bundle(), outbox.NOTE, "note/1/2", "pat-moss", "C-1")
+    ehr.fault("drop-after-commit", count=3)
+    ehr.deliver(rounds=30)
+    assert states(ehr) == [outbox.IN_CHART] * 4
+    [there] = [one for one in ehr.all_of("EpisodeOfCare") if one.get("identifier")]
+    assert there["status"] == "active"
+    notes = [one["status"] for one in ehr.all_of("DocumentReference") if one.get("identifier")]
+    assert sorted(notes) == ["current", "superseded"]
