@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +29,11 @@ from app.commands.options import (
 )
 
 if TYPE_CHECKING:
+    from app.commands.import_gathered import Gathered
+    from app.commands.import_people import Line, Parted
     from app.fhir_files import Reading
-    from mappings.fhir.reading.records import Reading as Records
     from mappings.fhir.reading.sources import Located, Remark
+    from mappings.library import Library
 
 EXAMPLE = """\b
 Examples:
@@ -81,38 +87,104 @@ def import_records(
     All FILEs are read together: what one refers to may stand in another, and several Bundles of one record
     are one. Contacts, plan entries, staff and programmes come out, of our own Bundles as they went in. What
     has no place in a record is reported per resource and element; nothing is left out without a word.
+
+    NDJSON of Bundles whose resources have no address but a urn, such as `peerchart map` writes, may be of any
+    size: in memory are those of one person at a time, and of each staff member and programme one. Where
+    anything else is among the FILEs, such as a bulk export, all of them are held in memory, about ten times
+    their size, and none may be larger than 256 MiB.
     """
-    from mappings.fhir.reading.records import read_records
-    from mappings.intake import write_record
+    from app.commands.import_gathered import Gathered
 
     if out != STDOUT and report is not None and Path(out).resolve() == Path(report).resolve():
         raise click.UsageError("--out and --report are one file; give each its own")
     library = load_library(site)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="peerchart-")))
+        gathered = stack.enter_context(contextlib.closing(Gathered(folder)))
+        unread = _read(files, folder, gathered, library, now.date(), jurisdiction)
+        with written_whole(out) as stream:
+            stream.writelines(gathered.lines())
+        _tell(gathered, report, as_json)
+        _sum_up(gathered, report)
+        left = gathered.told()[1]
+    finish(REFUSED if unread else HELD if left else WELL)
+
+
+def _read(
+    files: Sequence[Path], folder: Path, gathered: Gathered, library: Library, on: date,
+    jurisdiction: str | None,
+) -> bool:  # fmt: skip
+    """Read all files: person by person where nothing keeps them together, else all at once. Says whether
+    something could not be read at all."""
+    from app.commands.import_people import Parted
+    from mappings.fhir.reading.records import read_records
+
+    if all(file.is_file() for file in files):
+        with contextlib.closing(Parted(files, folder)) as parted:
+            if parted.find():
+                _read_people(parted, gathered, library, on, jurisdiction)
+                return False
     remarks: list[Remark] = []
     given = [one for file in files for one in _resources(file, remarks)]
-    unread = bool(remarks)
-    read = read_records(given, library, now.date(), jurisdiction)
-    with written_whole(out) as stream:
-        for record in read.records:
-            stream.write(json_line(write_record(record)).encode() + b"\n")
-    remarks += read.remarks
-    _tell(remarks, report, as_json)
-    _sum_up(read, remarks, report)
-    finish(REFUSED if unread else HELD if any(not each.kept for each in remarks) else WELL)
+    for each in remarks:
+        gathered.remark(each)
+    gathered.take(read_records(given, library, on, jurisdiction), lambda _: 0)
+    return bool(remarks)
+
+
+def _read_people(
+    parted: Parted, gathered: Gathered, library: Library, on: date, jurisdiction: str | None
+) -> None:
+    from app.commands.import_people import SHARED
+    from mappings.fhir.reading.records import read_records
+
+    for lines in parted.people():
+        places, given = _given(lines)
+        read = read_records(given, library, on, jurisdiction)
+        gathered.take(read, _in(places), lambda kind: kind not in SHARED)
+    places, given = _given(parted.exemplars())
+    read = read_records(given, library, on, jurisdiction)
+    gathered.take(read, _in(places), lambda kind: kind in SHARED)
+
+
+def _in(places: Mapping[str, int]) -> Callable[[str], int]:
+    return lambda where: places.get(where, 0)
+
+
+def _given(lines: Sequence[Line]) -> tuple[dict[str, int], list[Located]]:
+    """The resources of lines, and the place of the line in which each of them stands."""
+    from app.fhir_files import read_fhir
+
+    places: dict[str, int] = {}
+    given: list[Located] = []
+    for line in lines:
+        reading = read_fhir(line.data, most_bytes=_MOST_BYTES, most=_MOST)
+        found = _located(printable(str(line.file)), f"line {line.number}, ", reading)
+        places.update((each.where, line.at) for each in found)
+        given += found
+    return places, given
 
 
 def _resources(file: Path, remarks: list[Remark]) -> Iterator[Located]:
-    from mappings.fhir.reading.sources import Located, Remark
+    from mappings.fhir.reading.sources import Remark
 
     name = printable(str(file))
     for prefix, reading in _readings(file):
         for left in reading.left:
             remarks.append(Remark(f"{name}: {prefix}{left.where}", "", "", left.reason))
-        for one in reading.given:
-            where = f"{prefix}{one.where}"
-            # The entries of one Bundle belong together; the lines of a bulk export are all one.
-            line = where.rpartition("entry ")[0] if "entry " in where else ""
-            yield Located(f"{name}: {line}", f"{name}: {where}", one.resource, one.full_url)
+        yield from _located(name, prefix, reading)
+
+
+def _located(name: str, prefix: str, reading: Reading) -> list[Located]:
+    from mappings.fhir.reading.sources import Located
+
+    found = []
+    for one in reading.given:
+        where = f"{prefix}{one.where}"
+        # The entries of one Bundle belong together; the lines of a bulk export are all one.
+        line = where.rpartition("entry ")[0] if "entry " in where else ""
+        found.append(Located(f"{name}: {line}", f"{name}: {where}", one.resource, one.full_url))
+    return found
 
 
 def _readings(file: Path) -> Iterator[tuple[str, Reading]]:
@@ -137,16 +209,16 @@ def _readings(file: Path) -> Iterator[tuple[str, Reading]]:
         raise click.UsageError(f"{printable(file.name)}: {printable(str(problem))}") from problem
 
 
-def _tell(remarks: Sequence[Remark], report: str | None, as_json: bool) -> None:
+def _tell(gathered: Gathered, report: str | None, as_json: bool) -> None:
     if report is None:
-        for each in remarks[:_SHOWN]:
+        for each in islice(gathered.remarks(), _SHOWN):
             say(_line(each, as_json))
-        if len(remarks) > _SHOWN:
-            say(f"... and {len(remarks) - _SHOWN} more; --report FILE tells all.")
+        more = gathered.told()[0] - _SHOWN
+        if more > 0:
+            say(f"... and {more} more; --report FILE tells all.")
         return
     with written_whole(report) as stream:
-        for each in remarks:
-            stream.write(_line(each, as_json).encode() + b"\n")
+        stream.writelines(_line(each, as_json).encode() + b"\n" for each in gathered.remarks())
 
 
 def _line(one: Remark, as_json: bool) -> str:
@@ -158,10 +230,9 @@ def _line(one: Remark, as_json: bool) -> str:
     return printable(f"{one.where}: {path}: {one.reason}" if path else f"{one.where}: {one.reason}")
 
 
-def _sum_up(read: Records, remarks: Sequence[Remark], report: str | None) -> None:
-    from collections import Counter
-
-    made = Counter(each.kind for each in read.records)
-    told = ", ".join(f"{number} {kind}" for kind, number in made.items()) or "no record"
-    where = f" (see {printable(report)})" if report and remarks else ""
-    say(f"Read: {told}. Not read into a record: {len(remarks)}{where}.")
+def _sum_up(gathered: Gathered, report: str | None) -> None:
+    number = gathered.told()[0]
+    kinds = [kind for kind in ("program", "staff", "plan-entry", "contact") if gathered.counts[kind]]
+    told = ", ".join(f"{gathered.counts[kind]} {kind}" for kind in kinds) or "no record"
+    where = f" (see {printable(report)})" if report and number else ""
+    say(f"Read: {told}. Not read into a record: {number}{where}.")

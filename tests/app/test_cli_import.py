@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli import cli
+from app.commands import import_people
 from mappings.fhir.xml import to_xml
 from tests.fhir_staff import LCSW, as_bytes, bundle, practitioner, role
+from tests.generator import generate
+from tests.intake_makers import NOW
 
 Json = dict[str, Any]
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -184,3 +188,58 @@ def test_what_others_say_of_staff_is_read_and_what_a_staff_record_does_not_hold_
         "Practitioner.qualification[0].extension[0].extension[1]",
     ):  # fmt: skip
         assert words in told
+
+
+@pytest.fixture
+def of_many(tmp_path: Path) -> list[Path]:
+    """Bundles and claims of many people, as `peerchart map` writes them."""
+    records, out, claims = (tmp_path / name for name in ("records.ndjson", "out.ndjson", "claims.ndjson"))
+    records.write_bytes(b"\n".join(one.line for one in generate(seed=3, records=150, bad=0)))
+    words = ["map", records, "--out", out, "--claims", claims, "--report", tmp_path / "r", "--now", NOW]
+    CliRunner().invoke(cli, [str(word) for word in words])
+    return [out, claims]
+
+
+def told(files: list[Path], report: Path) -> tuple[list[Json], list[str]]:
+    result = run(*files, "--report", report, "--now", NOW)
+    return records(result), sorted(report.read_text(encoding="utf-8").splitlines())
+
+
+def test_bundles_of_many_people_are_read_person_by_person_as_they_are_all_at_once(
+    of_many: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for files in (of_many, of_many[::-1], [*of_many, of_many[0]]):
+        by_person = told(files, tmp_path / "report")
+        with monkeypatch.context() as patch:
+            patch.setattr(import_people.Parted, "find", lambda _: False)
+            assert by_person == told(files, tmp_path / "report")
+        assert len(by_person[0]) > 50
+
+
+def test_one_resource_with_an_address_of_its_own_keeps_all_together(
+    of_many: list[Path], foreign: list[Path], tmp_path: Path
+) -> None:
+    alone, _ = told(of_many, tmp_path / "report")
+    beside, _ = told([*of_many, *foreign], tmp_path / "report")
+    assert [each for each in beside if each in alone] == alone
+    with closing(import_people.Parted([*of_many, *foreign], tmp_path)) as parted:
+        assert not parted.find()
+
+
+def test_people_who_share_a_record_are_read_together(tmp_path: Path) -> None:
+    one = json.loads((GOLDEN / "contact-planned.json").read_bytes())
+    text = json.dumps(one)
+    other = json.loads(text.replace("MRN-70002", "MRN-70003"))
+    file = tmp_path / "both.ndjson"
+    file.write_text(f"{text}\n{json.dumps(other)}\n", encoding="utf-8")
+    with closing(import_people.Parted([file], tmp_path)) as parted:
+        assert parted.find()
+        assert [len(lines) for lines in parted.people()] == [2]
+
+
+def test_a_person_s_bundles_alone_are_held(of_many: list[Path], tmp_path: Path) -> None:
+    with closing(import_people.Parted(of_many, tmp_path)) as parted:
+        assert parted.find()
+        held = [len(lines) for lines in parted.people()]
+    assert sum(held) == sum(len(file.read_bytes().splitlines()) for file in of_many)
+    assert max(held) < sum(held) / 3
