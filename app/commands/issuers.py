@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.commands.installation import Installation, data_option, opened, operator, settings_of, utc_now
+from app.commands.issuer_sends import also, forms, known_issuer, us_core
 from app.commands.options import HELD, REFUSED, WELL, finish, json_line, json_option, printable, say
 
 if TYPE_CHECKING:
@@ -47,21 +48,6 @@ Examples:
 SHEET_EXAMPLE = """\b
 Example:
   peerchart issuers sheet riverbend --json > sheet.json
-"""
-FORMS_EXAMPLE = """\b
-Examples:
-  peerchart issuers forms sandbox text xhtml
-  peerchart issuers forms sandbox text
-"""
-US_CORE_EXAMPLE = """\b
-Examples:
-  peerchart issuers us-core sandbox 7.0.0
-  peerchart issuers us-core sandbox any
-"""
-ALSO_EXAMPLE = """\b
-Examples:
-  peerchart issuers also sandbox consents audit-events
-  peerchart issuers also sandbox none
 """
 OVERLAY_EXAMPLE = """\b
 Examples:
@@ -123,7 +109,7 @@ def show(issuer: str, data: Path | None, as_json: bool) -> None:
     from dataclasses import asdict
 
     with opened(settings_of(data)) as installation:
-        found = asdict(_known(installation, issuer))
+        found = asdict(known_issuer(installation, issuer))
     found["client_secret"] = None
     kept = {name: value for name, value in found.items() if value not in (None, (), "")}
     click.echo(json_line(kept) if as_json else json.dumps(kept, indent=2, ensure_ascii=False))
@@ -148,7 +134,7 @@ def probe(issuer: str, takes: str | None, data: Path | None, as_json: bool) -> N
 
     settings = settings_of(data)
     with opened(settings) as installation, http_session(tries=1) as http:
-        found = _known(installation, issuer)
+        found = known_issuer(installation, issuer)
         with installation.store.read() as session:
             key = installation.keyring.client_key(session, issuer)
         override = PRESETS[takes] if takes else override_of(settings.data_dir, issuer)
@@ -157,88 +143,6 @@ def probe(issuer: str, takes: str | None, data: Path | None, as_json: bool) -> N
             audit_probe(session, operator(issuer), report, utc_now())
     click.echo(json_line(report.to_json()) if as_json else _table(report))
     finish(WELL if report.stands else HELD if report.reached else REFUSED)
-
-
-@issuers.command(epilog=FORMS_EXAMPLE)
-@click.argument("issuer")
-@click.argument("forms", nargs=-1, required=True, type=click.Choice(["text", "xhtml", "pdf"]))
-@data_option
-def forms(issuer: str, forms: tuple[str, ...], data: Path | None) -> None:
-    """In which forms a signed note goes to an EHR, in this order: `text` is the signed text itself, `xhtml`
-    and `pdf` are copies for reading with the signatures. Name one alone where the EHR keeps one alone. Only
-    the text and the XHTML can be checked against the seals without this installation."""
-    from dataclasses import replace
-
-    from app import audit
-    from app.delivery.overrides import keep_override, override_of
-
-    if len({*forms}) < len(forms):
-        raise click.UsageError("each form goes once")
-    settings = settings_of(data)
-    with opened(settings) as installation:
-        _known(installation, issuer)
-        before = override_of(settings.data_dir, issuer)
-        with installation.store.write() as session:
-            changed = [list(before.note_forms or ("text",)), list(forms)]
-            audit.did(
-                session, operator(issuer), "forms of notes changed", utc_now(), subject=issuer, forms=changed
-            )
-        keep_override(settings.data_dir, issuer, replace(before, note_forms=forms))
-    click.echo(
-        f"Signed notes go to {issuer} as: {', '.join(forms)}. What is under way already stays as it is."
-    )
-
-
-@issuers.command("us-core", epilog=US_CORE_EXAMPLE)
-@click.argument("issuer")
-@click.argument("version")
-@data_option
-def us_core(issuer: str, version: str, data: Path | None) -> None:
-    """Which version of US Core an EHR holds: what goes there has that version's form and names its profiles.
-    With `any`, which is the default, a record is right for 6.1.0 to 8.0.0 at once and names none."""
-    from dataclasses import replace
-
-    from app import audit
-    from app.delivery.overrides import keep_override, override_of
-    from mappings.fhir.us_core import shipped, versions
-
-    known = versions(shipped())
-    if version not in ("any", *known):
-        raise click.UsageError(f"the versions of US Core that are known are {', '.join(known)}; or say any")
-    settings = settings_of(data)
-    with opened(settings) as installation:
-        _known(installation, issuer)
-        before = override_of(settings.data_dir, issuer)
-        changed = "" if version == "any" else version
-        with installation.store.write() as session:
-            audit.did(
-                session, operator(issuer), "us core version changed", utc_now(), subject=issuer,
-                versions=[before.us_core or "any", version],
-            )  # fmt: skip
-        keep_override(settings.data_dir, issuer, replace(before, us_core=changed))
-    click.echo(f"Records go to {issuer} for US Core: {version}. What is under way already stays as it is.")
-
-
-@issuers.command(epilog=ALSO_EXAMPLE)
-@click.argument("issuer")
-@click.argument("what", nargs=-1, required=True, type=click.Choice(["consents", "audit-events", "none"]))
-@data_option
-def also(issuer: str, what: tuple[str, ...], data: Path | None) -> None:
-    """What an EHR gets beside the records because it asks for it: `consents` are the written consents in
-    force, and later that one was revoked; `audit-events` the lines of the audit trail about its people from
-    now on, every quarter of an hour. `none` is the default. See `issuers probe` for what it takes."""
-    from app import also_sent
-
-    if "none" in what and len(what) > 1:
-        raise click.UsageError("say none alone")
-    with opened(settings_of(data)) as installation:
-        found = _known(installation, issuer)
-        with installation.store.write() as session:
-            also_sent.switch(session, operator(issuer), [one for one in what if one != "none"], utc_now())
-            goes = also_sent.asked(session, issuer)
-    click.echo(f"Beside the records {issuer} gets: {', '.join(goes) or 'nothing'}.")
-    for scope in also_sent.scopes_missing(goes, found.backend_scopes):
-        say(f"still open: its backend client does not ask for {scope}; see: peerchart issuers add")
 
 
 @issuers.command(epilog=SHEET_EXAMPLE)
@@ -254,7 +158,7 @@ def sheet(issuer: str, data: Path | None, as_json: bool) -> None:
 
     settings = settings_of(data)
     with opened(settings) as installation:
-        found = _known(installation, issuer)
+        found = known_issuer(installation, issuer)
     said = made(found, settings)
     click.echo(json_line(said) if as_json else "\n".join(_lines(said)))
     for point in open_points(found, settings):
@@ -278,7 +182,7 @@ def overlay(issuer: str, source: Path | None, away: bool, data: Path | None, as_
         raise click.UsageError("give a file, or --none, not both")
     settings = settings_of(data)
     with opened(settings) as installation, installation.store.write() as session:
-        found = _known(installation, issuer)
+        found = known_issuer(installation, issuer)
         try:
             if source is not None:
                 site_rules.install(settings, issuer, source, found.jurisdiction)
@@ -378,17 +282,6 @@ def _wrong(file: Path, errors: Mapping[str, str]) -> click.UsageError:
     return click.UsageError(f"{file} is no registration of an EHR:{words}")
 
 
-def _known(installation: Installation, issuer: str) -> Issuer:
-    from app.issuer_care import known
-    from app.problems import NotFound
-
-    try:
-        with installation.store.read() as session:
-            return known(session, installation.keyring, issuer)
-    except NotFound as problem:
-        raise click.UsageError(str(problem)) from problem
-
-
 def _table(report: Report) -> str:
     from app.delivery.probed import WORDS
 
@@ -445,3 +338,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "-"
     return str(value) if value else "-"
+
+
+for command in (forms, us_core, also):
+    issuers.add_command(command)
