@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app import audit
@@ -70,30 +70,25 @@ def answered(
         raise NotFound(
             f"No released claim has the control number {control_number}.", "Look for it in another system."
         )
-    before = _standing(answers(session, issuer, control_number))
+    earlier = list(session.scalars(_of_claims(issuer, [control_number])))
+    before = _standing([_answer(each) for each in earlier])
     said = [status, reason, payer_number, None if paid is None else str(paid), source]
     digest = hashlib.sha256(compact(said).encode()).hexdigest()
-    known = (
-        select(ClaimAnswerRow.id)
-        .where(ClaimAnswerRow.issuer == issuer, ClaimAnswerRow.control_number == control_number)
-        .where(ClaimAnswerRow.digest == digest)
-    )
-    if before is not None and session.scalar(known) is not None:
+    if before is not None and digest in {each.digest for each in earlier}:
         return Answered(control_number, False, before, before)
-    session.add(
-        ClaimAnswerRow(
-            issuer=issuer,
-            control_number=control_number,
-            status=status,
-            reason=reason,
-            payer_number=payer_number,
-            paid=None if paid is None else str(paid),
-            source=source,
-            by=by,
-            at=now,
-            digest=digest,
-        )
+    kept = ClaimAnswerRow(
+        issuer=issuer,
+        control_number=control_number,
+        status=status,
+        reason=reason,
+        payer_number=payer_number,
+        paid=None if paid is None else str(paid),
+        source=source,
+        by=by,
+        at=now,
+        digest=digest,
     )
+    session.add(kept)
     session.flush()
     audit.write(
         session,
@@ -105,7 +100,7 @@ def answered(
         subject=control_number,
         status=status,
     )
-    after = _standing(answers(session, issuer, control_number)) or status
+    after = _standing([_answer(each) for each in (*earlier, kept)]) or status
     return Answered(control_number, True, before, after, late=after != status)
 
 
@@ -144,13 +139,8 @@ def answers_to(
     session: Session, issuer: str, control_numbers: Collection[str]
 ) -> dict[str, tuple[Answer, ...]]:
     """All that was answered to each of these claims, in the order in which it came in."""
-    rows = session.scalars(
-        select(ClaimAnswerRow)
-        .where(ClaimAnswerRow.issuer == issuer, ClaimAnswerRow.control_number.in_(control_numbers))
-        .order_by(ClaimAnswerRow.id)
-    )
     found: dict[str, tuple[Answer, ...]] = {}
-    for row in rows:
+    for row in session.scalars(_of_claims(issuer, control_numbers)):
         found[row.control_number] = (*found.get(row.control_number, ()), _answer(row))
     return found
 
@@ -164,6 +154,11 @@ def standing(found: Sequence[Answer]) -> Answer | None:
 def payer_number(found: Sequence[Answer]) -> str | None:
     """The payer's own number of the claim as it was last told, None until then."""
     return next((each.payer_number for each in reversed(found) if each.payer_number), None)
+
+
+def _of_claims(issuer: str, control_numbers: Collection[str]) -> Select[ClaimAnswerRow]:
+    mine = ClaimAnswerRow.issuer == issuer, ClaimAnswerRow.control_number.in_(control_numbers)
+    return select(ClaimAnswerRow).where(*mine).order_by(ClaimAnswerRow.id)
 
 
 def _answer(row: ClaimAnswerRow) -> Answer:

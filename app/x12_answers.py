@@ -153,8 +153,11 @@ def _of_set(session: Session, issuer: str, told: ToldOfSet, done: Reading) -> It
 def _keep(
     session: Session, actor: Actor, told: Told, now: datetime, done: Reading, *, arrival: bool = False
 ) -> None:
-    before = claim_status.standing(claim_status.answers(session, actor.issuer, told.control_number))
-    if arrival and told.status == _ACCEPTED and before is not None:
+    if (
+        arrival
+        and told.status == _ACCEPTED
+        and claim_status.answers(session, actor.issuer, told.control_number)
+    ):
         # That the file arrived well says less than what was answered to the claim itself since.
         done.known += 1
         return
