@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mappings.fhir.model import model_class
+from tests.bench_others import other_figures
 from tests.caseload import caseload, seen_at
 from tests.generator import generate
 from tests.intake_makers import NOW
@@ -50,6 +51,7 @@ def bulk_figures() -> Iterator[tuple[str, str]]:
         (folder / "season").write_bytes(b"\n".join(caseload(seed=7, records=MANY)))
         season = _mapped(folder, "season", 1, seen_at().isoformat())
         plain = _by_models((folder / "out").read_bytes().splitlines())
+        others = list(other_figures((folder / "season").read_bytes().splitlines()[:FEW]))
         small = _mapped(folder, str(FEW), 1)
         one = _mapped(folder, str(MANY), 1)
         two = _mapped(folder, str(MANY), 2)
@@ -57,11 +59,28 @@ def bulk_figures() -> Iterator[tuple[str, str]]:
     yield "  in seconds of the processor", f"{MANY / season.busy:>10,.0f} a second"
     yield "fhir.resources alone on the Bundles of the season", f"{1 / plain:>10,.0f} a second"
     yield "  the one as many times as fast as the other", f"{plain * MANY / season.busy:>10,.1f}"
+    yield from others
     yield f"map, {MANY:,} records, one process", f"{MANY / one.seconds:>10,.0f} a second"
     yield "the same, two processes", f"{MANY / two.seconds:>10,.0f} a second"
     yield "  the one as many times as fast as the other", f"{one.seconds / two.seconds:>10,.1f}"
+    yield "  the most that two processes of this machine give", f"{_machine():>10,.1f}"
     yield f"memory of map, {MANY:,} records", f"{one.peak / 1024:>10,.0f} MB"
     yield f"  as many times that of {FEW:,} records", f"{one.peak / small.peak:>10,.2f}"
+
+
+def _machine() -> float:
+    """How many times as much two processes that only count get done as one: less than two where they share a
+    core, or others want it."""
+    return 2 * _counting(1) / _counting(2)
+
+
+def _counting(jobs: int) -> float:
+    program = "print(sum(str(n).count('7') for n in range(6_000_000)))"
+    began = time.perf_counter()
+    started = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) for _ in range(jobs)]
+    for each in started:
+        each.communicate(timeout=600)
+    return time.perf_counter() - began
 
 
 def _by_models(bundles: list[bytes]) -> float:
