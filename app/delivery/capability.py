@@ -115,6 +115,11 @@ class Capability:
         """Why a resource of this type is not created there once and no more, in words; None when it is."""
         return self.why_not(resource_type, "c") or self.why_not_once(resource_type)
 
+    def lists(self, resource_type: str, parameter: str) -> bool:
+        """Whether the EHR lists this search parameter for the type; silence is no here."""
+        facts = self.facts.resource(resource_type)
+        return facts is not None and parameter in (facts.search_params or ())
+
     def look_by(self, resource_type: str) -> str | None:
         """The search parameter by which a resource of this type is looked for there: the first that the EHR
         lists or, where it lists none at all, that R4 has. None where it lists others alone."""

@@ -39,23 +39,23 @@ def whole(
 
 
 def line_that_stands(client: FhirClient, by: str, ours: Json, request_id: str) -> Json | None:
-    """The AuditEvent that was made of the same line of the trail, known by the line's number and hash. It is
-    looked for among those of its second (`date`), or of its person. Raises as `whole`."""
-    found = whole(client, "AuditEvent", _around(ours) if by == "date" else _of_person(ours), request_id)
+    """The AuditEvent that was made of the same line of the trail, known by the line's number and hash, looked
+    for `by` its time (`date`), among those of its person (`patient`), or by both. Raises as `whole`."""
+    asked = [pair for name in by.split() for pair in (_around(ours) if name == "date" else _of_person(ours))]
+    found = whole(client, "AuditEvent", [*asked, ("_count", MOST_AT_ONCE)], request_id)
     return next((one for one in found if _same_line(ours, one)), None)
 
 
 def _around(event: Mapping[str, Any]) -> list[tuple[str, str]]:
-    # A server may keep a time to the millisecond only: the whole second is searched.
+    # A server may cut or round a time: a second more on each side is searched.
     second = datetime.fromisoformat(event["recorded"]).astimezone(UTC).replace(microsecond=0)
-    bounds = ("ge", second), ("lt", second + timedelta(seconds=1))
+    bounds = ("ge", second - timedelta(seconds=1)), ("lt", second + timedelta(seconds=2))
     return [("date", f"{word}{at:%Y-%m-%dT%H:%M:%S}Z") for word, at in bounds]
 
 
 def _of_person(event: Mapping[str, Any]) -> list[tuple[str, str]]:
     named = [(each.get("what") or {}).get("reference", "") for each in event.get("entity", ())]
-    patient = next((one for one in named if one.startswith("Patient/")), "")
-    return [("patient", patient), ("_count", MOST_AT_ONCE)]
+    return [("patient", one) for one in named if one.startswith("Patient/")][:1]
 
 
 def _same_line(ours: Json, theirs: Json) -> bool:

@@ -58,8 +58,8 @@ _NO_IDENTIFIER = frozenset({"Provenance", "AuditEvent"})
 class Step:
     """One request: its key is the same for the same resource of the same delivery, always. `find` is the
     search (`identifier=...`, encoded) under which the resource stands once it was taken; `by` the search
-    parameter by which it is looked for there. A `mark` changes the elements that it names in what is found
-    so, but for what carries the identifier `but` (system|value)."""
+    parameter by which it is looked for there, or several apart by a space. A `mark` changes the elements
+    that it names in what is found so, but for what carries the identifier `but` (system|value)."""
 
     key: str
     way: Way
@@ -234,7 +234,9 @@ def _lines(payload: Mapping[str, Any], capability: Capability) -> Plan | Hold:
     why = capability.why_not_created("AuditEvent")
     if why is not None:
         return Hold(_held_words(LINES, why))
-    by = capability.look_by("AuditEvent") or ""
+    # By both, where it has both: an EHR writes many lines of its own in a second.
+    both = [one for one in ("date", "patient") if capability.lists("AuditEvent", one)]
+    by = " ".join(both) or capability.look_by("AuditEvent") or ""
     steps = (
         Step(
             f"append AuditEvent {e['fullUrl']}",
