@@ -76,7 +76,7 @@ class Parted:
             row = (at, file, start, len(data), number, head)
             self._db.execute("INSERT INTO line VALUES (?, ?, ?, ?, ?, ?)", row)
         asked = "SELECT wanted.person, defined.person FROM wanted JOIN defined USING (key)"
-        for one, other in self._db.execute(asked).fetchall():
+        for one, other in self._db.execute(asked):
             _join(joined, one, other)
         self._db.execute("CREATE INDEX line_head ON line (head)")
         merged = [(_top(joined, one), one) for one in list(joined)]
