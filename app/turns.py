@@ -21,10 +21,22 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class _Turn:
-    """One stretch of work of one thread, in line until `given`."""
+    """One stretch of work of one thread, in line until it is given. A bare lock: who is woken by an Event has
+    to take the Event's own lock next, which the one who wakes still holds."""
 
     def __init__(self) -> None:
-        self.given = threading.Event()
+        self.given = False
+        self._waits = threading.Lock()
+        self._waits.acquire()
+
+    def give(self) -> None:
+        """Let its thread work."""
+        self.given = True
+        self._waits.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for it as long as that; whether it was given. To be asked until it was, and not after."""
+        return self._waits.acquire(timeout=seconds)
 
 
 class _Mine(threading.local):
@@ -84,7 +96,7 @@ class Turns:
                 self._give(mine)
                 return
             line.append(mine)
-        while not mine.given.wait(self._patience(mine)):
+        while not mine.wait(self._patience(mine)):
             self._begin_beside(mine, line)
 
     def _patience(self, mine: _Turn) -> float:
@@ -93,7 +105,7 @@ class Turns:
 
     def _begin_beside(self, mine: _Turn, line: deque[_Turn]) -> None:
         with self._guard:
-            if mine.given.is_set() or self._next() is not mine:
+            if mine.given or self._next() is not mine:
                 return
             if self._clock() - self._since >= self._longest:
                 line.popleft()
@@ -118,7 +130,7 @@ class Turns:
 
     def _give(self, turn: _Turn) -> None:
         self._working, self._since = turn, self._clock()
-        turn.given.set()
+        turn.give()
 
 
 class _Body:
