@@ -106,8 +106,10 @@ class Line(requests.Session):
         if pool is None or pool.pool is None:  # the one used longest ago is closed where there are many
             plain = requests.Request("GET", address).prepare()
             verify = True if self.verify is None else self.verify
-            found = self._adapter(address).get_connection_with_tls_context(plain, verify=verify)
-            pool = self._pools[origin] = cast(HTTPConnectionPool, found)
+            adapter = self._adapter(address)
+            pool = cast(HTTPConnectionPool, adapter.get_connection_with_tls_context(plain, verify=verify))
+            adapter.cert_verify(pool, address, verify, None)  # type: ignore[no-untyped-call]  # of requests
+            self._pools[origin] = pool
         return pool
 
     def _adapter(self, address: str) -> HTTPAdapter:

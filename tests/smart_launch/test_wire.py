@@ -2,11 +2,13 @@
 
 import gzip
 import logging
+from pathlib import Path
 
+import certifi
 import pytest
 import requests
 
-from smart_launch.wire import Lost, NotSent, ask, http_session
+from smart_launch.wire import Line, Lost, NotSent, ask, http_session
 from tests.smart_launch.scripted_ehr import Reply, ScriptedEhr, outcome, reply
 
 PATH = "/fhir/Patient/x"
@@ -136,3 +138,18 @@ def test_addresses_with_identifiers_reach_neither_log_nor_error(
     with caplog.at_level(logging.DEBUG), pytest.raises(NotSent) as failed:
         ask(http, "GET", f"{gone.origin}/fhir/Patient?identifier=MRN-70001")
     assert "MRN-70001" not in caplog.text + str(failed.value) + str(failed.value.__cause__)
+
+
+def test_every_secure_connection_asks_for_a_certificate_by_the_public_list_or_by_the_bundle_alone(
+    tmp_path: Path,
+) -> None:
+    bundle = tmp_path / "own.pem"
+    bundle.write_text("")
+    for given, trusted in ((None, certifi.where()), (str(bundle), str(bundle))):
+        with http_session(given) as http:
+            assert isinstance(http, Line)
+            pool = http._pool("https://localhost:1/fhir", "https://localhost:1")
+            assert (pool.cert_reqs, pool.ca_certs, pool.ca_cert_dir) == ("CERT_REQUIRED", trusted, None)
+            assert http._pool("https://localhost:1/other", "https://localhost:1") is pool
+            http._adapter("https://localhost:1").poolmanager.clear()  # as where one is closed for another
+            assert http._pool("https://localhost:1/fhir", "https://localhost:1") is not pool
