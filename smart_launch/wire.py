@@ -77,6 +77,11 @@ class Line(requests.Session):
     def get_redirect_target(self, _resp: requests.Response) -> None:
         """No answer leads anywhere else."""
 
+    def close(self) -> None:
+        """Let all connections go."""
+        self._pools.clear()
+        super().close()
+
     def exchange(
         self, method: str, address: str, headers: Mapping[str, str], body: bytes | None, timeout: Timeout
     ) -> HTTPResponse:
@@ -103,7 +108,7 @@ class Line(requests.Session):
     def _pool(self, address: str, origin: str) -> HTTPConnectionPool:
         """The connections to one origin, as requests makes them and with the certificates it asks for."""
         pool = self._pools.get(origin)
-        if pool is None or pool.pool is None:  # the one used longest ago is closed where there are many
+        if pool is None:
             plain = requests.Request("GET", address).prepare()
             verify = True if self.verify is None else self.verify
             adapter = self._adapter(address)
