@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -99,6 +99,15 @@ def one(session: Session, actor: Actor, batch: str) -> BatchView:
     if row is None:
         raise not_here("X12 batch")
     return _view(session, row, individuals.names(session, actor.issuer))
+
+
+def whose(session: Session, actor: Actor, control_numbers: Collection[str]) -> Mapping[str, tuple[str, date]]:
+    """Of whom and of which day each of these claims is. Raises NotAllowed."""
+    may_send(actor)
+    names = individuals.names(session, actor.issuer)
+    mine = ClaimRow.issuer == actor.issuer, ClaimRow.control_number.in_(control_numbers)
+    rows = session.scalars(select(ClaimRow).where(*mine))
+    return {row.control_number: (names.get(row.patient, row.individual), row.day) for row in rows}
 
 
 def unreleased(session: Session, actor: Actor) -> Unreleased:

@@ -86,7 +86,8 @@ def take_in() -> ResponseReturnValue:
     try:
         data = _uploaded()
         with kit().store.write() as session:
-            return _answers(done=x12_answers.take_whole(session, actor(), data, kit().now()))
+            done = x12_answers.take_whole(session, actor(), data, kit().now())
+        return _answers(done=done)
     except NotTaken as problem:
         if data:
             with kit().store.write() as session:
@@ -114,12 +115,15 @@ def _page(trouble: Problem | None = None) -> str:
     with kit().store.read() as session:
         made = x12_views.batches(session, actor(), number)
         unreleased = x12_views.unreleased(session, actor())
+        waiting = [each.control_number for each in ready.waiting] if ready else []
+        whose = x12_views.whose(session, actor(), waiting)
     return render_template(
         "claims/x12.html",
         sole=goes_to_payers(),
         outlook=ready,
         trouble=trouble or amiss,
         unreleased=unreleased,
+        whose=whose,
         batches=made,
         earlier=made[-1].number if len(made) == x12_views.AT_ONCE else "",
         later=number is not None,
@@ -138,8 +142,16 @@ def _outlook() -> tuple[Outlook | None, Problem | None]:
 
 
 def _answers(*, problem: NotTaken | None = None, done: Reading | None = None) -> str:
+    changed = [each.control_number for each in done.changes] if done else []
+    with kit().store.read() as session:
+        whose = x12_views.whose(session, actor(), changed)
     return render_template(
-        "claims/x12_answers.html", problem=problem, done=done, most=MOST_BYTES // 1024, sole=goes_to_payers()
+        "claims/x12_answers.html",
+        problem=problem,
+        done=done,
+        whose=whose,
+        most=MOST_BYTES // 1024,
+        sole=goes_to_payers(),
     )
 
 

@@ -167,7 +167,7 @@ def test_a_biller_reads_a_payers_answer_without_a_mouse(offices: Offices, page: 
         for press in ("Files for the payer", "Read an answer of the payer"):
             to(page, page, press)
             page.keyboard.press("Enter")
-            page.get_by_role("heading", level=1, name="payer").wait_for()
+            page.get_by_role("heading", level=1, name=press).wait_for()
         file = tmp_path / "answer.277"
         file.write_bytes(claim_ack([(numbers(world.office)[0], "A7:562:85")]))
         to(page, page, "The payer's file")

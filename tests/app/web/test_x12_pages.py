@@ -133,7 +133,8 @@ def test_a_claim_of_which_something_is_missing_waits_with_what_is_missing(sole: 
     page = biller.get("/claims/x12").text
     assert "1 claim, $52.80" in page
     waits = page.split("Released claims that wait")[1]
-    assert number in waits
+    assert f"Control number {number}" in waits
+    assert "Alex Moss, Mar 4, 2026" in waits
     assert "iagnosis is missing" in waits
 
 
@@ -144,7 +145,7 @@ def test_what_no_biller_released_is_counted_by_its_reason(sole: Office, biller: 
     _cosign(sole.sit("chen", "pat-lindqvist"), contact)
     page = biller.get("/claims/x12").text.split("Not released yet")[1]
     [why] = re.findall(r"<strong>Why:</strong> ([^<]*)<", biller.get("/claims?state=held").text)
-    assert "1 is held" in page
+    assert "1 claim or contact is held" in page
     assert f"<li>1: {why}</li>" in page
 
 
@@ -211,6 +212,8 @@ def test_an_answer_moves_the_claims_and_is_shown_in_the_payers_words(sole: Offic
     arrived = _read(biller, ack(group="1", sets=[("0002", "A", ())]))
     assert arrived.status_code == 200
     assert "2 new answers" in arrived.text
+    assert "Alex Moss, Mar 4, 2026" in arrived.text
+    assert f"Control number {first}" in arrived.text
     _read(biller, claim_ack([(first, "A2:20:PR"), (second, "A7:562:85")]))
     _read(biller, remittance([f"CLP*{first}*1*52.8*46.2**MC*N1", "CAS*CO*45*6.6"]))
     page = biller.get(f"/claims/x12/{batch}").text
