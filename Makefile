@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint types floors unit judges hapi fhir-data bench bench-launches lock format clean
+.PHONY: help demo test lint types floors unit judges hapi fhir-data library-data bench bench-launches lock format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -52,6 +52,9 @@ hapi: .venv/.dev-ready  ## a real HAPI FHIR server from Maven Central takes what
 
 fhir-data: .venv/.dev-ready  ## write what ships of the FHIR models anew: elements and proven shapes
 	$(BIN)/python -m tests.fhir_data
+
+library-data: .venv/.dev-ready  ## write what ships of the library's TOML anew, parsed
+	$(BIN)/python -m tests.library_data
 
 bench: .venv/.dev-ready  ## figures beside each other in one run
 	@$(BIN)/python -m tests.bench

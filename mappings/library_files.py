@@ -10,8 +10,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import tomli
-
 from mappings.calendars import CALENDARS, problem_of
 from mappings.calendars import FORM as CALENDAR_FORM
 from mappings.checks import CHECKS, CONDITIONS, PARAMETERS_OF
@@ -20,6 +18,7 @@ from mappings.findings import SEVERITIES, STAGES, Citation, Severity
 from mappings.language import LISTS, SIGNS
 from mappings.layering import LAYERS, TIGHTER
 from mappings.library import Code, Library, Pack, Parameter, Rule, RuleVersion, Source, Table, Value
+from mappings.library_parsed import parsed
 from mappings.library_sheet import DATE_FORM, LibraryError, Sheet
 from mappings.library_texts import PACKS, SITE, TABLES, LibraryTexts, TextFile, unpacked
 from mappings.pack_checks import check_packs
@@ -180,8 +179,9 @@ def _add_table(tables: dict[str, Table], sheet: Sheet, table: Table) -> None:
 
 def _sheet(file: TextFile, kept: bool) -> Sheet:
     try:
-        return Sheet(file.label, "", tomli.loads(file.data.decode("utf-8")), kept)
-    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
+        return Sheet(file.label, "", parsed(file.data), kept)
+    # What the parser raises, and text that is no UTF-8.
+    except ValueError as error:
         raise LibraryError(file.label, "the file", f"not TOML ({error})", "TOML 1.0 in UTF-8") from None
 
 

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-import tomli
-
 from mappings.calendars import CALENDARS, problem_of
 from mappings.calendars import FORM as CALENDAR_FORM
 from mappings.findings import SEVERITIES, Severity
 from mappings.layering import may_set, right_form, shown
 from mappings.library import Library, Overlay, Parameter, Rule
+from mappings.library_parsed import parsed
 from mappings.library_sheet import LibraryError, Sheet
 
 FORM = 'id = "..." then [parameters] with "name" = value and [severity] with "RULE.ID" = "block"'
@@ -25,8 +24,9 @@ def read_overlay(file: str, data: bytes, library: Library, kept: bool = False) -
     Raises LibraryError, which names `file`, where it loosens what it may not, or is unreadable.
     """
     try:
-        sheet = Sheet(file, "site overlay", tomli.loads(data.decode("utf-8")), kept)
-    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
+        sheet = Sheet(file, "site overlay", parsed(data), kept)
+    # What the parser raises, and text that is no UTF-8.
+    except ValueError as error:
         raise LibraryError(file, "site overlay", f"not TOML ({error})", FORM) from None
     jurisdiction = sheet.text("jurisdiction", "")
     _check_place(sheet, library, jurisdiction)

@@ -32,9 +32,17 @@ COMMANDS = {
     "--version": (*UNUSED, *NOT_MAPPED, "pydantic", "rich", "tomli"),
     "map --help": (*UNUSED, *NOT_MAPPED, "pydantic", "rich", "tomli"),
     "check --help": (*UNUSED, *NOT_MAPPED, "pydantic", "rich", "tomli"),
-    "check {records}": (*UNUSED, *NOT_MAPPED, *SEVERAL, *NOT_CHECKED, "rich", "urllib.request"),
+    "check {records}": ("tomli", *UNUSED, *NOT_MAPPED, *SEVERAL, *NOT_CHECKED, "rich", "urllib.request"),
     "check {records} --office": (*UNUSED, *NOT_MAPPED, *SEVERAL, *NOT_CHECKED, "rich", "urllib.request"),
-    "map {records} --out {out}": (*UNUSED, *NOT_MAPPED, *SEVERAL, "fhir_core", "rich", "urllib.request"),
+    "map {records} --out {out}": (
+        "tomli",
+        *UNUSED,
+        *NOT_MAPPED,
+        *SEVERAL,
+        "fhir_core",
+        "rich",
+        "urllib.request",
+    ),
     "rules explain NY.UNIT.MIN15 --on 2026-03-04": (*UNUSED, *NOT_MAPPED),
 }
 PROGRAM = (
