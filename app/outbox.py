@@ -107,7 +107,9 @@ def add(
 ) -> int:
     """Freeze `payload` for `destination` under `key` and answer the row's number; it is sent from `due` on,
     at once where that is None. The same key with the same bytes is the same row; with other bytes KeyReused
-    is raised."""
+    is raised. A destination that nobody sends to is a ValueError: its rows would wait for ever."""
+    if not any(destination in turn for turn in _TURNS):
+        raise ValueError(f"nothing is ever sent to {destination!r}")
     digest = hashlib.sha256(payload).hexdigest()
     known = session.scalars(
         select(OutboxRow).where(

@@ -55,6 +55,11 @@ def test_the_same_key_with_other_bytes_is_an_error(office):
         put(office, "note/1/1", payload=b"[]")
 
 
+def test_nothing_is_put_out_for_a_destination_that_nobody_sends_to(office):
+    with pytest.raises(ValueError, match="never sent to 'elsewhere'"):
+        put(office, "note/1/1", to="elsewhere")
+
+
 def test_keys_belong_to_one_destination_of_one_issuer(office):
     with office.store.write() as session:
         rows = {
