@@ -47,6 +47,7 @@ PEER_TAXONOMY = ("175T00000X", "Peer Specialist")
 # A fullUrl is never a business id: some servers replace its text wherever it stands.
 _FULL_URLS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/bundle-entry").bytes
 _MASTER_IDS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/master-identifier").bytes
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _UNQUOTED = re.compile(r"[A-Za-z0-9_.~/-]*")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -279,8 +280,8 @@ def full_url(kind: str, key: str) -> str:
 def _urn(namespace: bytes, name: str) -> str:
     """A name-based UUID (RFC 9562, version 5) as a URN; uuid.uuid5 takes several times as long."""
     digest = hashlib.sha1(namespace + name.encode("utf-8"), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(digest[16], 16) & 3]
-    return f"urn:uuid:{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+    tail = f"{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
+    return f"urn:uuid:{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{tail}"
 
 
 def master_identifier(key: str) -> Json:

@@ -12,6 +12,8 @@ from typing import Any
 from mappings.fhir.currencies import CURRENCIES
 from mappings.fhir.elements import Json
 
+# Times with the same offset and no parts of a second are in order as texts.
+_WITH_OFFSET, _OFFSET = len("2026-03-04T10:00:00-05:00"), slice(19, None)
 Check = Callable[[Json], Iterable[str]]
 
 
@@ -22,6 +24,8 @@ def _period(value: Json) -> Iterator[str]:
 
 
 def _after(start: str, end: str) -> bool:
+    if len(start) == _WITH_OFFSET == len(end) and start[_OFFSET] == end[_OFFSET]:
+        return start > end
     try:
         if "T" in start and "T" in end:
             return datetime.fromisoformat(start) > datetime.fromisoformat(end)

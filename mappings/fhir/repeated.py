@@ -5,15 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mappings.fhir.elements import Json
 
 Layout = Callable[[Any], Json]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Formed:
+class Formed(NamedTuple):
     """An entry that is yet to be laid out. The sheet is a flat tuple of all that differs from one such entry
     to the next, the first of it its fullUrl: texts, whole numbers, parts and lists of parts, None for what is
     not said. The layout puts them in their places as they are, and looks at nothing of them but whether they

@@ -7,16 +7,15 @@ be right is left to them: they check everything, name what is wrong, and let the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from mappings.claims import ClaimDraft
 from mappings.fhir import gate
 from mappings.fhir.bundle import contact_bundle, contact_parts, label, plan_bundle, plan_parts
 from mappings.fhir.claim import claim_bundle, claim_parts
-from mappings.fhir.compiled import Met, Same, Target
+from mappings.fhir.compiled import Met, Same
 from mappings.fhir.elements import Json, to_bytes
-from mappings.fhir.forms import Forms
+from mappings.fhir.forms import Forms, Piece
 from mappings.fhir.people import ChartLinks, People
 from mappings.fhir.repeated import Formed, Repeated
 from mappings.findings import Judgement
@@ -27,18 +26,8 @@ from mappings.seal import Seal
 
 # What is kept of people is a few kB each: some MB at most, however long the input is.
 _MOST_KEPT = 1_024
-_MOST_SAME = 8_192
+_MOST_CASTS, _MOST_SAME = 256, 8_192
 _HEAD, _TAIL = b'{"resourceType":"Bundle","type":"transaction","entry":[', b"]}"
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One entry as bytes, with its fullUrl, the type of its resource and what it refers to in its Bundle."""
-
-    data: bytes
-    url: str
-    kind: str
-    references: tuple[Target, ...]
 
 
 class Cast:
@@ -105,7 +94,7 @@ class Writer:
             known = kept.people
             if (known.individual, known.peer, known.program) == (person, peer, program):
                 return kept
-        if len(self._casts) >= _MOST_KEPT:
+        if len(self._casts) >= _MOST_CASTS:
             self._casts.clear()
         made = self._casts[name] = Cast(People(person, program, around, self.links, peer))
         return made
@@ -154,9 +143,7 @@ class Writer:
         if not isinstance(one, Formed):
             return _pieces_of((one,), part2, fresh, self._same)
         found = self._forms.filled(one, part2, self._same)
-        if found is None:
-            return _pieces_of((one.entry(),), part2, fresh, self._same)
-        return (Piece(found.data, one.sheet[0], found.kind, found.references),)
+        return (found,) if found else _pieces_of((one.entry(),), part2, fresh, self._same)
 
     def _of(self, url: str, cast: Cast, part2: bool, fresh: list[str]) -> Piece | None:
         """The entry of somebody a record refers to; None where nobody is there, or in doubt."""
@@ -208,7 +195,7 @@ def _piece(entry: Json, part2: bool, fresh: list[str], same: Same) -> Piece | No
         return None
     fresh += met.fresh
     kind = entry["resource"]["resourceType"]
-    return Piece(to_bytes(entry), entry["fullUrl"], kind, tuple(met.references))
+    return Piece(to_bytes(entry), entry["fullUrl"], kind, met.references)
 
 
 def _together(pieces: Sequence[Piece]) -> bool:

@@ -72,6 +72,14 @@ FORMED = list(_formed())
 LAYOUTS = sorted({each.layout for each in FORMED}, key=lambda layout: str(layout.__module__))
 
 
+def _forms(part2: bool = False) -> Forms:
+    """Forms that have met everything before."""
+    forms = Forms()
+    for one in [*FORMED, *FORMED]:
+        forms.filled(one, part2, {})
+    return forms
+
+
 def _as_data(one: Formed, part2: bool) -> dict[str, Any]:
     made = one.entry()
     if part2:
@@ -81,7 +89,7 @@ def _as_data(one: Formed, part2: bool) -> dict[str, Any]:
 
 @pytest.mark.parametrize("part2", [False, True])
 def test_every_entry_in_its_form_is_the_entry_as_data(part2: bool) -> None:
-    forms = Forms()
+    forms = _forms(part2)
     for one in FORMED:
         found, made, met = forms.filled(one, part2, {}), _as_data(one, part2), Met()
         assert gate.passes_entry(made, met)
@@ -98,9 +106,7 @@ def test_whatever_stands_in_a_field_is_written_as_data_would_be_or_left_to_it(
 ) -> None:
     own = [each for each in FORMED if each.layout is layout]
     sheet: Any = type(own[0].sheet)
-    forms, chance, written, left = Forms(), random.Random(5), 0, 0  # noqa: S311 - no secret
-    for one in own:
-        assert forms.filled(one, part2, {}) is not None
+    forms, chance, written, left = _forms(part2), random.Random(5), 0, 0  # noqa: S311 - no secret
     for one in chance.sample(own, min(len(own), 6)):
         for at, field in enumerate(one.sheet):
             for spoilt in SPOILT.get(type(field), ()):
@@ -119,14 +125,21 @@ def test_whatever_stands_in_a_field_is_written_as_data_would_be_or_left_to_it(
 
 
 def test_a_part_that_was_right_in_one_place_is_asked_again_in_another() -> None:
-    forms = Forms()
+    forms = _forms()
     one = next(each for each in FORMED if each.entry()["resource"]["resourceType"] == "Encounter")
-    assert forms.filled(one, False, {}) is not None
     sheet: Any = one.sheet
     swapped = sheet._replace(subject=sheet.provider, provider=sheet.subject)
     same: dict[int, Any] = {}
     assert forms.filled(one, False, same) is not None
     assert forms.filled(Formed(one.layout, swapped), False, same) is None
+
+
+def test_an_entry_whose_like_was_not_there_before_is_left_to_data() -> None:
+    forms, one = Forms(), FORMED[0]
+    assert forms.filled(one, False, {}) is None
+    found = forms.filled(one, False, {})
+    assert found is not None
+    assert found.data == to_bytes(one.entry())
 
 
 class _Sheet(NamedTuple):
@@ -160,5 +173,5 @@ def _referring(of: _Sheet) -> dict[str, Any]:
 def test_a_layout_of_which_no_form_can_be_made_is_left_to_data(layout: Any) -> None:
     forms, one = Forms(), Formed(layout, _Sheet("urn:uuid:00000000-0000-4000-8000-000000000000", "office"))
     assert gate.passes_entry(one.entry(), Met())
-    for _ in range(2):
+    for _ in range(4):
         assert forms.filled(one, False, {}) is None
