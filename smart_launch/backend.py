@@ -20,7 +20,7 @@ from smart_launch.token_endpoint import (
     request_token,
 )
 from smart_launch.trouble import NotAllowed, Wait, retry_after_seconds
-from smart_launch.wire import Lost, NotSent
+from smart_launch.wire import Lost, NotSent, alone
 
 RENEW_BEFORE = timedelta(seconds=60)
 
@@ -71,7 +71,7 @@ class BackendTokens:
         """A token that is still good at `now` (aware). Raises as `backend_token` does."""
         with self._guard:
             lock = self._locks[issuer.id]
-        with lock:
+        with alone(self.http, lock):
             held = self._held.get(issuer.id)
             if held and held[0] == issuer and now < held[2]:
                 return held[1]

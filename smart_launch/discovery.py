@@ -22,7 +22,7 @@ from smart_launch.profile import (
 )
 from smart_launch.refusal import LaunchRefused
 from smart_launch.strict_json import UnreadableJson, loads_object
-from smart_launch.wire import Answer, Lost, NotSent, ask
+from smart_launch.wire import Answer, Lost, NotSent, alone, ask
 
 __all__ = ["EhrProfile", "FhirFacts", "ProfileCache", "ResourceFacts", "discover", "read_metadata"]
 
@@ -83,7 +83,7 @@ class ProfileCache:
         Raises as `discover` does."""
         with self._guard:
             lock = self._locks[issuer.id]
-        with lock:
+        with alone(http, lock):
             held = self._profiles.get(issuer.id)
             if held and held[0] == issuer and self._fresh(held[1], now):
                 return held[1]

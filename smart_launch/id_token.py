@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, JWKRegistry, RSAKey
 
 from smart_launch.refusal import LaunchRefused, ReasonCode
 from smart_launch.strict_json import UnreadableJson, loads_object
-from smart_launch.wire import Lost, NotSent, ask
+from smart_launch.wire import Lost, NotSent, alone, ask
 
 ALGORITHMS = ("RS256", "RS384", "ES256", "ES384")
 KEY_TYPES = {"RS256": "RSA", "RS384": "RSA", "ES256": "EC", "ES384": "EC"}
@@ -49,7 +49,7 @@ class KeySets:
         when the address cannot be read."""
         with self._guard:
             lock = self._locks[jwks_uri]
-        with lock:
+        with alone(http, lock):
             held = self._held.get(jwks_uri)
             if held is None or not timedelta(0) <= now - held[0] < self.lifetime:
                 held = self._read(http, jwks_uri, now)

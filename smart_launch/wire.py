@@ -2,11 +2,12 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
+from threading import Lock
 from typing import Any, cast
 
 import requests
@@ -65,13 +66,17 @@ class Answer:
         return kind in {"application/json", "text/json", "application/json+fhir"} or kind.endswith("+json")
 
 
+Waiting = Callable[[], AbstractContextManager[None]]
+
+
 class Line(requests.Session):
     """A session for EHRs, made by `http_session`. What `ask` sends goes to its pools of connections directly:
     the cookies, hooks, redirects and settings of the environment that it leads around cost as much as the
     sending, and a session for EHRs has none of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: Waiting = nullcontext) -> None:
         super().__init__()
+        self.waiting = waiting
         self._pools: dict[str, HTTPConnectionPool] = {}
 
     def get_redirect_target(self, _resp: requests.Response) -> None:
@@ -119,9 +124,6 @@ class Line(requests.Session):
 
     def _adapter(self, address: str) -> HTTPAdapter:
         return cast(HTTPAdapter, self.get_adapter(address))
-
-
-Waiting = Callable[[], AbstractContextManager[None]]
 
 
 class _Waits:
@@ -173,7 +175,7 @@ def http_session(
     never came about are tried `tries` times, and so are GETs whose answer was lost; nothing else is.
     `ca_bundle` names a file with the certificates of an EHR on premises; `waiting` makes a context that is
     held while a connection is made and while an answer is awaited, and at no other time."""
-    session = Line()
+    session = Line(waiting)
     session.trust_env = False
     session.verify = ca_bundle or True
     session.headers["User-Agent"] = f"Peerchart/{_version()}"
@@ -181,6 +183,19 @@ def http_session(
     for scheme in ("https://", "http://"):
         session.mount(scheme, _Adapter(waiting, max_retries=_retry(tries), pool_maxsize=_KEPT))
     return session
+
+
+@contextmanager
+def alone(http: requests.Session, lock: Lock) -> Iterator[None]:
+    """Hold a lock that one keeps while it asks an EHR for all. To stand in line for it is to wait for that
+    EHR: who kept a turn meanwhile would hold up the very one who asks."""
+    if not lock.acquire(blocking=False):
+        with cast(Line, http).waiting():
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def ask(

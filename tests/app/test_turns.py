@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.turns import Turns
+from smart_launch.wire import alone, http_session
 
 PATIENCE = 20.0
 
@@ -29,6 +30,34 @@ def test_one_works_at_a_time_however_many_come() -> None:
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(work, range(400)))
     assert most == [1]
+
+
+def test_who_stands_in_line_for_what_another_asks_an_ehr_for_all_lets_that_one_come_back() -> None:
+    turns, lock, done = Turns(longest=PATIENCE), threading.Lock(), list[str]()
+    asked, answered = threading.Event(), threading.Event()
+
+    def asks() -> None:
+        with turns.turn(), alone(http, lock):
+            with turns.let_go():
+                asked.set()
+                answered.wait(PATIENCE)
+            done.append("came back")
+
+    def stands() -> None:
+        with turns.turn(), alone(http, lock):
+            done.append("found it there")
+
+    with http_session(waiting=turns.let_go) as http:
+        threads = [threading.Thread(target=asks), *(threading.Thread(target=stands) for _ in range(5))]
+        threads[0].start()
+        assert asked.wait(PATIENCE)
+        for thread in threads[1:]:
+            thread.start()
+        _until(lambda: turns._working is None and not turns._new)
+        answered.set()
+        for thread in threads:
+            thread.join(PATIENCE / 2)
+    assert done == ["came back", *(["found it there"] * 5)]
 
 
 def test_who_waits_for_others_lets_the_next_work_and_goes_on_before_who_is_new() -> None:
