@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from fhir.resources.R4B import get_fhir_model_class
 
 from app import migrations, outbox
 from app.delivery import PRESETS, BackendEhrs, Ehr, Pace, Report, Worker
@@ -153,9 +154,17 @@ class House:
         return {name: len([one for one in self.all_of(name) if _ours(one)]) for name in TYPES[:5]}
 
 
+@cache
+def _models_read() -> None:
+    """The EHR reads its models at the first request of a process, which takes longer than we wait."""
+    for name in (*TYPES, "RelatedPerson"):
+        get_fhir_model_class(name)
+
+
 @contextmanager
 def house(folder: Path) -> Iterator[House]:
     """A running EHR with faults allowed, and an installation registered with it; both share one clock."""
+    _models_read()
     settings = Settings(data_dir=folder / "data")
     clock = Clock()
     with open_store(settings) as store, http_session(tries=1) as http:
