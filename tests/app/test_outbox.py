@@ -56,7 +56,7 @@ def test_the_same_key_with_other_bytes_is_an_error(office):
 
 
 def test_nothing_is_put_out_for_a_destination_that_nobody_sends_to(office):
-    with pytest.raises(ValueError, match="never sent to 'elsewhere'"):
+    with pytest.raises(ValueError, match="nothing is ever sent to 'elsewhere'"):
         put(office, "note/1/1", to="elsewhere")
 
 
