@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote, urljoin
 
 import pytest
-import requests
 from flask.testing import FlaskClient
 from joserfc import jws
 from sqlalchemy import select
@@ -279,16 +278,16 @@ def test_an_answer_without_a_state_or_in_a_browser_that_began_nothing_sends_no_c
 
 def test_what_shows_who_we_are_is_made_for_one_token_address_and_is_good_nowhere_else(stage: Scene) -> None:
     sent: list[str] = []
-    http = stage.office.kit.http
-    original = http.send
+    http: Any = stage.office.kit.http
+    original = http.exchange
 
-    def watch(request: requests.PreparedRequest, **more: Any) -> requests.Response:
-        if str(request.url).endswith("/auth/token"):
-            sent.append(str(request.body))
-        return original(request, **more)
+    def watch(method: str, address: str, headers: Any, body: bytes, timeout: Any) -> Any:
+        if address.endswith("/auth/token"):
+            sent.append(body.decode())
+        return original(method, address, headers, body, timeout)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(http, "send", watch)
+        patch.setattr(http, "exchange", watch)
         browser = stage.browser()
         assert stage.go(browser, stage.to_callback(browser, stage.launch())).status_code == 303
     assertion = stage.query(f"http://x/?{sent[0]}")["client_assertion"]

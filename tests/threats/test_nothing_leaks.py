@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import parse_qs, quote
 
 import pytest
-import requests
 import structlog
 from flask.testing import FlaskClient
 from sqlalchemy import inspect, select, text
@@ -83,7 +82,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     try:
         with scene(Path(tmp_path_factory.mktemp("leaks"))) as stage:
             found = Seen(stage, logs=lines)
-            stage.office.kit.http.hooks["response"].append(lambda answer, **_: _hear(found, answer))
+            _listen(found, stage.office.kit.http)
             _walk(found)
             yield found
     finally:
@@ -97,19 +96,28 @@ def _note(lines: list[str], event: EventDict) -> str:
     raise structlog.DropEvent
 
 
-def _hear(found: Seen, answer: requests.Response) -> None:
+def _listen(found: Seen, http: Any) -> None:
+    original = http.exchange
+
+    def exchange(method: str, address: str, headers: Any, body: bytes | None, timeout: Any) -> HTTPResponse:
+        answer: HTTPResponse = original(method, address, headers, body, timeout)
+        return _hear(found, address, body or b"", answer)
+
+    http.exchange = exchange
+
+
+def _hear(found: Seen, address: str, body: bytes, answer: HTTPResponse) -> HTTPResponse:
     """Keep the secrets of one exchange with the EHR, and the address that was asked."""
-    asked = answer.request
-    found.addresses.append(str(asked.url))
-    body = asked.body if isinstance(asked.body, str) else (asked.body or b"").decode(errors="replace")
-    told: dict[str, Any] = {name: value[0] for name, value in parse_qs(body).items()}
-    if "/auth/token" in str(asked.url):
-        whole = answer.raw.read(decode_content=True)
-        answer.raw = HTTPResponse(BytesIO(whole), status=answer.status_code, preload_content=False)
+    found.addresses.append(address)
+    told: dict[str, Any] = {name: value[0] for name, value in parse_qs(body.decode(errors="replace")).items()}
+    if "/auth/token" in address:
+        whole, kind = answer.read(decode_content=True), {"Content-Type": answer.headers["Content-Type"]}
+        answer = HTTPResponse(BytesIO(whole), headers=kind, status=answer.status, preload_content=False)
         told |= json.loads(whole)
     for name in PASSED_ON:
         if isinstance(told.get(name), str):
             found.secrets[f"{name} {len(found.secrets)}"] = told[name]
+    return answer
 
 
 def _walk(found: Seen) -> None:
