@@ -33,7 +33,7 @@ from mappings.fhir.episode import episode_entry, episode_part
 from mappings.fhir.note import note_entry
 from mappings.fhir.part2 import label
 from mappings.fhir.people import ChartLinks, People
-from mappings.fhir.repeated import Formed, Repeated, spread
+from mappings.fhir.repeated import Repeated, spread
 from mappings.fhir.scene import Scene
 from mappings.fhir.signature import plan_signature_entry, signature_entries
 from mappings.fhir.task import task_entries
@@ -75,7 +75,7 @@ def contact_parts(
     now: datetime,
     text: str | None = None,
     people: People | None = None,
-) -> tuple[Iterator[Json | Repeated | Formed], People]:
+) -> tuple[Iterator[Json | Repeated], People]:
     """The contact's own entries, unchecked, and the people whom they refer to; raises NotFit. `people` are
     those of an earlier record of the same people, where they are kept."""
     shown = note_text(contact, judgement, surroundings, library) if text is None else text
@@ -83,7 +83,7 @@ def contact_parts(
     return _contact_entries(scene), scene.people
 
 
-def _contact_entries(scene: Scene) -> Iterator[Json | Repeated | Formed]:
+def _contact_entries(scene: Scene) -> Iterator[Json | Repeated]:
     visit = encounter_entry(scene, _goal_reference(scene))
     if visit is not None:
         yield visit

@@ -107,12 +107,6 @@ class Compiler:
         check = self._functions.get((kind, *value)) or self.function(kind, value)
         return check is not None and check(value, met)
 
-    def asks(self, element: Element, place: int, scope: dict[str, Any]) -> list[str]:
-        """Lines of a function that is given `met`: they return False where `each`, a value of an element, is
-        not known to be right; `scope` gets what they name, numbered by `place`."""
-        scope.update(functions=self._functions, function=self.function, Decimal=Decimal)
-        return self._one(element, place, scope, "")
-
     def function(self, kind: str, value: Json) -> Compiled | None:
         """The function for objects of a type with just these elements; None where only the gate can tell."""
         key = (kind, *value)

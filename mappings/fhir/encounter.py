@@ -28,7 +28,6 @@ from mappings.fhir.elements import (
     reference,
     term_concept,
 )
-from mappings.fhir.repeated import Formed
 from mappings.fhir.scene import Scene
 from mappings.library import Library
 
@@ -74,12 +73,12 @@ class Visit(NamedTuple):
     provider: Json
 
 
-def encounter_entry(scene: Scene, goal: Json | None) -> Formed | None:
+def encounter_entry(scene: Scene, goal: Json | None) -> Json | None:
     """The Encounter of the contact; None where the visit's own is in the EHR already and is referred to.
 
     One Encounter for each attendee of a group; they share the session's identifier and no names.
     """
-    return None if scene.visit_link else Formed(_laid_out, _visit(scene, goal))
+    return None if scene.visit_link else _laid_out(_visit(scene, goal))
 
 
 def _visit(scene: Scene, goal: Json | None) -> Visit:

@@ -148,18 +148,11 @@ def passes_entry(item: Json, met: Met) -> bool:
     check_entry = _COMPILER.function("BundleEntry", item)
     if check_entry is None or not check_entry(item, met):
         return False
-    return creates(item) or (_ordinary(item) and not any(True for _ in _entry(item, True, "")))
+    return _creates(item) or (_ordinary(item) and not any(True for _ in _entry(item, True, "")))
 
 
-def asks(element: Element, place: int, scope: dict[str, Any]) -> list[str]:
-    """The source that tells whether nothing is wrong with one value of an element (see Compiler.asks); the
-    invariants of the object that it stands in are another matter."""
-    return _COMPILER.asks(element, place, scope)
-
-
-def creates(item: Json) -> bool:
-    """Whether an entry that is well made is of the kind that stands here most, and right: of its resource
-    the type is enough."""
+def _creates(item: Json) -> bool:
+    """Whether an entry that is well made is of the kind that stands here most, and right."""
     if "fullUrl" not in item or "request" not in item or "resource" not in item:
         return False
     request, kind = item["request"], item["resource"]["resourceType"]
@@ -451,4 +444,4 @@ def known_shapes() -> int:
     return len(_COMPILER.passed)
 
 
-__all__ = ["NotFit", "asks", "check", "creates", "findings", "known_good", "known_shapes", "passes_entry"]
+__all__ = ["NotFit", "check", "findings", "known_good", "known_shapes", "passes_entry"]

@@ -26,7 +26,6 @@ from mappings.fhir.elements import (
     quoted,
     term_concept,
 )
-from mappings.fhir.repeated import Formed
 from mappings.fhir.scene import Scene
 from mappings.seal import TEXT_TYPE
 
@@ -75,13 +74,12 @@ class Written(NamedTuple):
     minutes: list[Json] | None
 
 
-def note_entry(scene: Scene) -> Formed:
+def note_entry(scene: Scene) -> Json:
     """The DocumentReference of this version with its text, author, co-signer and the visit."""
     contact, signed, people, during = scene.contact, scene.signed, scene.people, scene.during
     day = str(scene.day)
     checker = next((one for one in signed if one.meaning != "author"), None)
-    return Formed(
-        _laid_out,
+    return _laid_out(
         Written(
             scene.note_reference["reference"],
             scene.note_key,
@@ -103,7 +101,7 @@ def note_entry(scene: Scene) -> Formed:
             during.get("start"),
             during.get("end"),
             _minutes(scene) or None,
-        ),
+        )
     )
 
 

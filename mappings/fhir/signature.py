@@ -25,7 +25,6 @@ from mappings.fhir.elements import (
     term_concept,
 )
 from mappings.fhir.people import NPI_FORM, People
-from mappings.fhir.repeated import Formed
 from mappings.fhir.scene import Scene, Signed
 from mappings.seal import NotVerified, Seal
 
@@ -66,14 +65,14 @@ class Proof(NamedTuple):
     signature: list[Json] | None
 
 
-def signature_entries(scene: Scene) -> list[Formed]:
+def signature_entries(scene: Scene) -> list[Json]:
     """One Provenance for each signature on the version, in order; a co-signer's names the author's too.
 
     Provenance has no identifier, so a resend could double it: send these only with a new DocumentReference,
     or search target and recorded first.
     """
     first = scene.signed[0]
-    return [Formed(_laid_out, _proof(scene, one, first)) for one in scene.signed]
+    return [_laid_out(_proof(scene, one, first)) for one in scene.signed]
 
 
 def plan_signature_entry(plan: Json, signed: PlanSignature, people: People) -> Json:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from mappings.claims import ClaimDraft
 from mappings.fhir import gate
 from mappings.fhir.bundle import contact_bundle, contact_parts, label, plan_bundle, plan_parts
 from mappings.fhir.claim import claim_bundle, claim_parts
-from mappings.fhir.compiled import Met, Same
+from mappings.fhir.compiled import Met, Same, Target
 from mappings.fhir.elements import Json, to_bytes
-from mappings.fhir.forms import Forms, Piece
 from mappings.fhir.people import ChartLinks, People
-from mappings.fhir.repeated import Formed, Repeated
+from mappings.fhir.repeated import Repeated
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.office import Surroundings
@@ -28,6 +28,15 @@ from mappings.seal import Seal
 _MOST_KEPT = 1_024
 _MOST_CASTS, _MOST_SAME = 256, 8_192
 _HEAD, _TAIL = b'{"resourceType":"Bundle","type":"transaction","entry":[', b"]}"
+
+
+class Piece(NamedTuple):
+    """One entry as bytes, with its fullUrl, the type of its resource and what it refers to in its Bundle."""
+
+    data: bytes
+    url: str
+    kind: str
+    references: Sequence[Target]
 
 
 class Cast:
@@ -50,7 +59,6 @@ class Writer:
         self.library, self.now, self.links = library, now, links or ChartLinks()
         self._kept: dict[tuple[str, bool], tuple[object, Sequence[Piece]]] = {}
         self._casts: dict[tuple[str, str | None, str | None], Cast] = {}
-        self._forms = Forms()
         self._same: Same = {}
 
     def contact(
@@ -99,9 +107,7 @@ class Writer:
         made = self._casts[name] = Cast(People(person, program, around, self.links, peer))
         return made
 
-    def _written(
-        self, entries: Iterable[Json | Repeated | Formed], cast: Cast, whole: Callable[[], Json]
-    ) -> bytes:
+    def _written(self, entries: Iterable[Json | Repeated], cast: Cast, whole: Callable[[], Json]) -> bytes:
         fresh: list[str] = []
         if len(self._same) >= _MOST_SAME:
             self._same.clear()
@@ -111,7 +117,7 @@ class Writer:
         return to_bytes(whole())
 
     def _pieces(
-        self, entries: Iterable[Json | Repeated | Formed], cast: Cast, fresh: list[str]
+        self, entries: Iterable[Json | Repeated], cast: Cast, fresh: list[str]
     ) -> Sequence[Piece] | None:
         """The entries and those of the people they refer to, in the order of the Bundle; None in doubt."""
         program = cast.people.program
@@ -121,7 +127,7 @@ class Writer:
             if isinstance(each, Repeated):
                 pieces = self._again(each.name, each.source, each.make, part2, fresh)
             else:
-                pieces = self._alone(each, part2, fresh)
+                pieces = _pieces_of((each,), part2, fresh, self._same)
             if pieces is None:
                 return None
             for piece in pieces:
@@ -137,13 +143,6 @@ class Writer:
                 once[url] = known
                 todo.append(known)
         return list(once.values())
-
-    def _alone(self, one: Json | Formed, part2: bool, fresh: list[str]) -> Sequence[Piece] | None:
-        """An entry of this record alone, in its form where it has one."""
-        if not isinstance(one, Formed):
-            return _pieces_of((one,), part2, fresh, self._same)
-        found = self._forms.filled(one, part2, self._same)
-        return (found,) if found else _pieces_of((one.entry(),), part2, fresh, self._same)
 
     def _of(self, url: str, cast: Cast, part2: bool, fresh: list[str]) -> Piece | None:
         """The entry of somebody a record refers to; None where nobody is there, or in doubt."""

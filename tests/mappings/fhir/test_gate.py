@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
+from base64 import b64encode
+from binascii import a2b_base64
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mappings.fhir import gate
 from mappings.fhir.elements import NotFit, present
+from mappings.fhir.model import elements
 from tests.mappings.fhir import contacts as c
 from tests.mappings.fhir.makers import bundle_of
 
@@ -230,3 +235,35 @@ def test_what_the_models_alone_refuse_is_refused_as_well() -> None:
 def test_what_is_no_resource_is_stopped(value: Json) -> None:
     with pytest.raises(NotFit):
         gate.check(value)
+
+
+_HEAD, _FOOT = '<div xmlns="http://www.w3.org/1999/xhtml"><p><b>Note</b></p><ul>', "</ul></div>"
+_DIV = elements("Narrative")["div"]
+
+
+def test_lines_that_were_plain_make_a_plain_narrative_only_in_their_places() -> None:
+    good, lines = gate._good(_DIV), ("<li>Day: one</li>", "<li>Day: two</li>")
+    for _ in range(2):
+        assert good(f"{_HEAD}{''.join(lines)}{_FOOT}")
+        assert good(f"{_HEAD}{lines[0]}{_FOOT}")
+        for spoilt in (
+            f"{_HEAD}<li>{_HEAD}{lines[0]}{_FOOT}",
+            f"{_HEAD}{lines[0]}{_FOOT}{lines[1]}{_FOOT}",
+            f"{lines[0]}{lines[1]}{_FOOT}",
+            f"{_HEAD}{lines[0]}{lines[1]}",
+            f"{_HEAD}<li>Day: one{_FOOT}",
+            "<li>",
+            "",
+        ):
+            assert not good(spoilt), spoilt
+
+
+@given(
+    st.text("AZaz09+/= \n-é", max_size=12) | st.binary(max_size=9).map(lambda raw: b64encode(raw).decode())
+)
+def test_base64_is_what_the_strict_decoder_takes(text: str) -> None:
+    try:
+        taken = bool(text) and a2b_base64(text, strict_mode=True) is not None
+    except ValueError:
+        taken = False
+    assert gate._good(elements("Attachment")["data"])(text) == taken
