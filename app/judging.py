@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 import rfc8785
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select, true
 from sqlalchemy.orm import Session
 
 from app import authorized_units, beside, group_sessions, history, meetings, staff
@@ -320,34 +320,40 @@ def _released(
     session: Session, issuer: str, patient: str, contact: Contact | None
 ) -> tuple[ReleasedUnits, ...]:
     unit = ClaimUnitRow
-    rows = session.execute(
-        select(unit.contact, ClaimRow.individual, unit.program, unit.day, unit.units, unit.authorization)
-        .join(ClaimRow, claim_of_units())
-        .where(
-            unit.issuer == issuer,
-            unit.patient == patient,
-            unit.live,
-            ClaimRow.released_at.is_not(None),
-            *_that_count(contact),
+    found = (
+        session.execute(
+            select(unit.contact, ClaimRow.individual, unit.program, unit.day, unit.units, unit.authorization)
+            .join(ClaimRow, claim_of_units())
+            .where(
+                unit.issuer == issuer,
+                unit.patient == patient,
+                unit.live,
+                ClaimRow.released_at.is_not(None),
+                condition,
+            )
+            .order_by(unit.id)
         )
-        .order_by(unit.id)
+        for condition in _that_count(contact)
     )
     return tuple(
         ReleasedUnits(row.contact, row.individual, row.program, row.day, row.units, row.authorization or "")
+        for rows in found
         for row in rows
     )
 
 
 def _that_count(contact: Contact | None) -> list[ColumnElement[bool]]:
     # Caps reach a year at most, of whose days a week may lie in the next; authorizations have no such end.
-    # However long a person's history is, the rest of it is left alone.
+    # However long a person's history is, the rest of it is left alone. Each of the two is asked by itself:
+    # of both at once SQLite reads all that was ever billed for the person.
     if contact is None or contact.start is None:
-        return []
+        return [true()]
     first, last = contact.start - PERSON_DAYS, contact.start + PERSON_DAYS
-    within = ClaimUnitRow.day.between(
-        date(first.year, 1, 1) - timedelta(days=7), date(last.year, 12, 31) + timedelta(days=7)
-    )
-    return [or_(within, ClaimUnitRow.authorization.is_not(None))]
+    begin = date(first.year, 1, 1) - timedelta(days=7)
+    end = date(last.year, 12, 31) + timedelta(days=7)
+    within = ClaimUnitRow.day.between(begin, end)
+    outside = or_(ClaimUnitRow.day < begin, ClaimUnitRow.day > end)
+    return [within, and_(ClaimUnitRow.authorization.is_not(None), outside)]
 
 
 def claim_of_units() -> ColumnElement[bool]:

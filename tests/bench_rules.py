@@ -11,11 +11,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from sqlalchemy.orm import Session
+
 from app.bulk.pool import collecting_seldom
+from app.judging import around
 from mappings.intake import read_record, record_from
 from mappings.library import load
 from mappings.records import Contact, Record
-from mappings.rules import ReleasedUnits, judge
+from mappings.rules import Judgement, judge
+from tests.app.billed_history import billed_before
+from tests.app.office import ISSUER, MOSS, Office, drafted, furnish, open_office, undecided
 from tests.generator import generate
 from tests.guidance.builder import AUTHOR, changed, contact_and_entry
 from tests.intake_makers import NOW
@@ -56,7 +61,10 @@ def rule_figures(seconds: float) -> Iterator[tuple[str, str]]:
     yield "one record judged against its whole pack, as in bulk", _micro(judged)
     for length in HISTORIES:
         yield f"one of {length:,} contacts of one person judged", _micro(_of_history(length, seconds))
-        yield f"one contact judged after {length:,} released ones", _micro(_after_released(length, seconds))
+        yield (
+            f"one contact judged in the database after {length:,} claims",
+            _micro(_after_claims(length, seconds)),
+        )
 
 
 def history(length: int) -> list[Record]:
@@ -77,14 +85,21 @@ def _of_history(length: int, seconds: float) -> float:
     return _best(seconds, lambda: judge(known, library, CLOCK)) / length
 
 
-def _after_released(length: int, seconds: float) -> float:
-    entry, *contacts = history(length)
-    gone = [
-        ReleasedUnits(f"R-{each.id}", each.individual.id, each.program.id, each.start.date(), 2)
-        for each in contacts
-        if isinstance(each, Contact) and each.program is not None and each.start is not None
-    ]
-    return _best(seconds, lambda: judge([entry, contacts[0]], load(), CLOCK, gone))
+def _after_claims(length: int, seconds: float) -> float:
+    with TemporaryDirectory() as folder:
+        furnish(Path(folder))
+        office = open_office(Path(folder))
+        undecided(office)
+        contact = drafted(office).contact
+        billed_before(office, length)
+        with office.store.read() as session:
+            best = _best(seconds, lambda: _judged_there(session, office, contact))
+        office.close()
+        return best
+
+
+def _judged_there(session: Session, office: Office, contact: Contact) -> Judgement:
+    return around(session, ISSUER, MOSS, contact).judged(contact, office.library, office.now)
 
 
 def _loading() -> tuple[float, float]:

@@ -77,6 +77,7 @@ class ClaimUnitRow(Table):
         ),
         Index("billed_once", "issuer", "contact", unique=True, sqlite_where=sql("live = 1")),
         Index("units_of_day", "issuer", "patient", "day"),
+        Index("units_authorized", "issuer", "patient", sqlite_where=sql('"authorization" IS NOT NULL')),
         {"sqlite_autoincrement": True},
     )
 
