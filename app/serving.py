@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,10 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
     def load(self) -> Any:
         """The application, made in the worker process; the delivery thread starts with it."""
+        with _undisturbed():
+            return self._made()
+
+    def _made(self) -> Any:
         from app.logs import to_standard_error
         from app.service import create_app
         from app.store import open_store
@@ -125,6 +131,17 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def _exit(self, _server: Any, _worker: Any) -> None:
         if self._stop is not None:
             self._stop()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let signals that end the process wait. One that comes while something is thrown away is lost there,
+    with what it raised, and the process is only ended by force; seen with callbacks of weak references."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _start_delivering(app: Any) -> Callable[[], None]:
