@@ -79,7 +79,7 @@ def test_rule_that_only_informs_never_holds(rule: Any) -> None:
 def _turned(check: Callable[..., Outcome]) -> Callable[..., Outcome]:
     def turned(s: Any, b: Any) -> Outcome:
         outcome = check(s, b)
-        return replace(outcome, result=FLIPPED.get(outcome.result, outcome.result))  # type: ignore[arg-type]
+        return outcome._replace(result=FLIPPED.get(outcome.result, outcome.result))  # type: ignore[arg-type]
 
     return turned
 
