@@ -70,8 +70,8 @@ if (form) {
 
   // The last words before the window goes: the request outlives the page, nobody hears its answer.
   window.addEventListener("pagehide", () => {
-    if (!dirty || leaving) return;
-    const address = document.getElementById("autosave").getAttribute("hx-post");
+    const address = document.getElementById("autosave")?.getAttribute("hx-post");
+    if (!dirty || leaving || !address) return;
     fetch(address, { method: "POST", body: new URLSearchParams(new FormData(form)), keepalive: true });
   });
 
@@ -79,12 +79,18 @@ if (form) {
     if (dirty && !leaving) event.preventDefault();
   });
 
-  // Words typed while the page was still loading were heard by nobody.
-  window.addEventListener("load", () => {
+  // Words typed before what saves listens were heard by nobody, or only here.
+  const hear = () => {
     const at = document.activeElement;
-    if (dirty || !form.contains(at) || !("defaultValue" in at) || at.value === at.defaultValue) return;
-    at.dispatchEvent(new Event("input", { bubbles: true }));
+    const typed = form.contains(at) && "defaultValue" in at && at.value !== at.defaultValue;
+    if ((dirty || typed) && onTheWay === 0) {
+      (typed ? at : form).dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  };
+  document.addEventListener("htmx:after:init", (event) => {
+    if (isSave(event)) hear();
   });
+  if (document.getElementById("autosave")?.hasAttribute("data-htmx-powered")) hear();
 }
 
 const first = document.querySelector("[data-focus]");
