@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from tests.journeys.stage import Stage, Watched
 
@@ -33,5 +34,8 @@ def test_words_typed_while_the_page_loads_are_saved(stage: Stage, window: Watche
     page.goto(requests.post(f"{stage.ehr}/launches", json=asked, timeout=20).json()["launch_url"])
     page.wait_for_url("**/l/**")
     page.add_init_script(_TYPED + MOMENTS[moment])
-    with page.expect_response(lambda answer: answer.request.method == "POST" and "autosave" in answer.url):
+    with page.expect_response(lambda answer: "autosave" in answer.url) as saved:
         page.get_by_role("button", name="Write a contact").click()
+    assert saved.value.status == 200
+    assert "A+walk" in (saved.value.request.post_data or "")
+    expect(page.locator("#save-status")).to_contain_text("Saved")
