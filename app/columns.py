@@ -14,6 +14,8 @@ from typing_extensions import override
 
 from mappings.records import Part
 
+_DECODER = json.JSONDecoder(parse_float=Decimal)
+
 
 class Utc(TypeDecorator[datetime]):
     """An aware time, kept as UTC in ISO text of one width, so that order of text is order of time."""
@@ -67,7 +69,7 @@ class Json(TypeDecorator[Any]):
     @override
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """The data."""
-        return None if value is None else json.loads(value, parse_float=Decimal)
+        return None if value is None else _DECODER.decode(value)
 
 
 class AsPart(TypeDecorator[Part]):
@@ -94,7 +96,7 @@ class AsPart(TypeDecorator[Part]):
 @lru_cache(maxsize=1024)
 def _record(model: type[Part], text: str) -> Part:
     # Records are frozen: equal texts may share one.
-    return model.model_validate(json.loads(text, parse_float=Decimal))
+    return model.model_validate(_DECODER.decode(text))
 
 
 def compact(data: Any) -> str:

@@ -1,4 +1,4 @@
-"""The application behind gunicorn: a process for each core, many threads in each, and one delivery worker.
+"""The application behind gunicorn: a process more than cores, many threads in each, and one delivery worker.
 
 Many threads, since launches wait for EHRs and not for this machine: when an office opens in the morning,
 each launch holds one for as long as the EHR takes over its token. Of the processes one delivers, the one that
@@ -22,6 +22,7 @@ import structlog
 from filelock import FileLock, Timeout
 from gunicorn.app.base import BaseApplication
 
+from app.even_worker import EvenWorker, InHand
 from app.settings import Settings
 from app.shared_counts import SharedCounts
 from app.turns import Turns
@@ -54,8 +55,9 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def usual_processes() -> int:
-    """One for each core this process may use, two at least and four at most."""
-    return min(max(os.cpu_count() or 1, 2), MOST_PROCESSES)
+    """One for each core and one more, which works while another waits for the disk; two at least and four at
+    most."""
+    return min((os.cpu_count() or 1) + 1, MOST_PROCESSES)
 
 
 def run(
@@ -77,6 +79,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         self._settings, self._descriptor = settings, descriptor
         self._threads, self._processes, self._deliver = threads, processes, deliver
         self._counts = SharedCounts()
+        self.in_hand = InHand()
         self._stop: Callable[[], None] | None = None
         super().__init__()
 
@@ -84,7 +87,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         """gunicorn's settings; nothing is read from its files or environment."""
         given: dict[str, Any] = {
             "bind": f"fd://{self._descriptor}",
-            "worker_class": "gthread",
+            "worker_class": EvenWorker,
             "workers": self._processes,
             "threads": self._threads,
             "keepalive": KEEP_ALIVE_SECONDS,
@@ -93,6 +96,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "loglevel": "warning",
             "when_ready": self._ready,
             "worker_exit": self._exit,
+            "child_exit": self._ended,
         }
         for name, value in given.items():
             self.cfg.set(name, value)
@@ -131,6 +135,9 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def _exit(self, _server: Any, _worker: Any) -> None:
         if self._stop is not None:
             self._stop()
+
+    def _ended(self, _server: Any, worker: Any) -> None:
+        self.in_hand.ended(worker.age)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ Examples:
 @click.command(epilog=EXAMPLE)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one.")
-@click.option("--processes", type=click.IntRange(1, 16), help="Processes; else one for each core, 2 to 4.")
+@click.option("--processes", type=click.IntRange(1, 16), help="Processes; else one more than cores, 2 to 4.")
 @click.option(
     "--threads", type=click.IntRange(1, 512), default=160, show_default=True, help="Threads of each process."
 )
