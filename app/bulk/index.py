@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from app.bulk.rows import COLUMNS, Rows, as_far_as_known, name_of
@@ -299,21 +300,24 @@ def _lying_together(
     rows: Iterable[tuple[str, int, int, int, str | None, str]],
 ) -> Iterator[tuple[int, int]]:
     """Pairs of contacts of one peer at the same time, as numbers."""
-    for _, own in groupby(rows, key=lambda row: row[0]):
-        run: list[_Lying] = []
+    for _, own in groupby(rows, key=itemgetter(0)):
+        run: list[tuple[str, int, int, int, str | None, str]] = []
         until = 0
-        for _, number, began, ended, session, person in own:
-            if run and began >= until:
-                yield from _pairs(run)
-                run = []
-            until = max(until, ended) if run else ended
-            run.append(_Lying(number, began, ended, session, person))
+        for row in own:
+            if run and row[2] >= until:
+                # Most contacts lie beside no other.
+                if len(run) > 1:
+                    yield from _pairs(run)
+                run, until = [row], row[3]
+                continue
+            until = max(until, row[3]) if run else row[3]
+            run.append(row)
         yield from _pairs(run)
 
 
-def _pairs(run: Sequence[_Lying]) -> Iterator[tuple[int, int]]:
-    if len(run) > 1:
-        yield from ((one.number, other.number) for one, other in overlapping(run, _together))
+def _pairs(run: Iterable[tuple[str, int, int, int, str | None, str]]) -> Iterator[tuple[int, int]]:
+    lying = [_Lying(*row[1:]) for row in run]
+    return ((one.number, other.number) for one, other in overlapping(lying, _together))
 
 
 def _together(one: _Lying, other: _Lying) -> bool:

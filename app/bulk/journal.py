@@ -26,6 +26,11 @@ INSERT INTO spool VALUES (0);
 """
 
 
+# What takes a second is sooner done anew than put on the disk piece by piece.
+SMALL = 1_000_000
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
 class Busy(RuntimeError):
     """Another run writes the same output."""
 
@@ -38,13 +43,14 @@ class Journal:
     """The folder of one run: what was asked, the index, and the pieces written so far.
 
     `durable` is for a folder that a later run may go on with: what it holds survives a loss of power too.
+    Without, it is only gone on with until this machine is started anew.
     """
 
     def __init__(self, folder: Path, asked: Mapping[str, Any], durable: bool) -> None:
         self.folder, self.durable = folder, durable
         self.index_path = folder / "index.sqlite"
         whole = folder / "asked.part"
-        whole.write_text(json.dumps(asked))
+        whole.write_text(json.dumps({"boot": None if durable else _boot(), "asked": asked}))
         whole.replace(folder / "asked.json")
         self.index = Index(self.index_path, durable)
         self.db = sqlite3.connect(folder / "done.sqlite", isolation_level=None)
@@ -97,10 +103,9 @@ class Journal:
             "ORDER BY section, program, person, day, code, number",
             (stream,),
         )
-        with (self.folder / "pieces").open("rb", buffering=0) as spool:
-            for place, length in rows:
-                spool.seek(place)
-                yield spool.read(length)
+        spool = self._spool.fileno()
+        for place, length in rows:
+            yield os.pread(spool, length, place)
 
 
 def beside(out: Path, asked: Mapping[str, Any], resume: bool) -> contextlib.AbstractContextManager[Journal]:
@@ -114,7 +119,7 @@ def beside(out: Path, asked: Mapping[str, Any], resume: bool) -> contextlib.Abst
         if folder.exists() and asked_of(out) != json.loads(json.dumps(asked)):
             raise Other
         folder.mkdir(mode=0o700, exist_ok=True)
-        journal = stack.enter_context(contextlib.closing(Journal(folder, asked, durable=True)))
+        journal = stack.enter_context(contextlib.closing(Journal(folder, asked, durable=_is_long(asked))))
         opened = stack.pop_all()
     return _until_done(journal, opened)
 
@@ -134,12 +139,26 @@ def unfinished(out: Path) -> Path:
 
 
 def asked_of(out: Path) -> dict[str, Any] | None:
-    """What the unfinished run of an output was asked; None where there is none."""
+    """What the unfinished run of an output was asked; None where there is none that can be gone on with."""
     try:
         found = json.loads((unfinished(out) / "asked.json").read_text())
-    except (OSError, ValueError):
+        boot, asked = found["boot"], found["asked"]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found if isinstance(found, dict) else None
+    return asked if isinstance(asked, dict) and boot in (None, _boot()) else None
+
+
+def _is_long(asked: Mapping[str, Any]) -> bool:
+    """Whether a run is worth keeping through a loss of power, or nobody could tell that there was one."""
+    return not _boot() or sum(size for _, _, size, _ in asked["inputs"]) > SMALL
+
+
+def _boot() -> str:
+    """What this start of the machine is known by; empty where the machine does not say."""
+    try:
+        return _BOOT.read_text().strip()
+    except OSError:
+        return ""
 
 
 @contextlib.contextmanager

@@ -102,7 +102,13 @@ def micros(moment: datetime | None) -> int:
 
 def name_of(name: Name | None) -> str | None:
     """The first and last names as JSON; None where there is no name."""
-    return None if name is None else _json([name.given, name.family])
+    return None if name is None else _named(name.given, name.family)
+
+
+# The name of one person stands in all that is written of them.
+@lru_cache(maxsize=4096)
+def _named(given: tuple[str, ...], family: str | None) -> str:
+    return _json([given, family])
 
 
 def as_far_as_known(kind: type[Some], **fields: Any) -> Some:

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.bulk import index, lines
+from app.bulk import index, journal, lines
 from app.cli import cli
 from mappings.intake import Refused, read_record
 from mappings.library import load
@@ -119,33 +119,34 @@ def test_several_processes_write_what_one_writes(
     assert in_one_go["claims"]
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(("jobs", "small"), [(1, 0), (2, 0), (2, 10**9)])
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_output(
-    source: Path, in_one_go: dict[str, bytes], tmp_path: Path, jobs: int
+    source: Path, in_one_go: dict[str, bytes], tmp_path: Path, jobs: int, small: int
 ) -> None:
     pick = random.Random(jobs)  # noqa: S311 - moments to kill at
     whole = sum(map(len, in_one_go.values()))
     moments = [("index.sqlite", pick.randrange(1, 200_000))]
     moments += [("pieces", size) for size in sorted(pick.randrange(1, whole // 2) for _ in range(2))]
     words = asked(tmp_path, source, "--resume", "--jobs", str(jobs))
+    program = _IN_SMALL_GROUPS.format(small=small)
     for name, size in moments:
-        process = subprocess.Popen([sys.executable, "-c", _SMALL, *words], stderr=subprocess.PIPE)
+        process = subprocess.Popen([sys.executable, "-c", program, *words], stderr=subprocess.PIPE)
         _wait_until(lambda: _size(tmp_path / ".out.unfinished" / name) >= size, process)  # noqa: B023 - asked here
         process.kill()
         # The end of its standard error is only seen once the processes that it started are gone too.
         process.communicate(timeout=30)
         assert process.returncode == -signal.SIGKILL
         assert not (tmp_path / "out").exists()
-    done = subprocess.run([sys.executable, "-c", _SMALL, *words], timeout=240, check=False)
+    done = subprocess.run([sys.executable, "-c", program, *words], timeout=240, check=False)
     assert done.returncode == 2
     assert written(tmp_path) == in_one_go
     assert sorted(path.name for path in tmp_path.iterdir()) == ["claims", "out", "refused", "report"]
 
 
 # Small groups, so that there is much to be stopped between.
-_SMALL = """
-from app.bulk import index, lines
-index.CHUNK, lines.BLOCK = 25, 50_000
+_IN_SMALL_GROUPS = """
+from app.bulk import index, journal, lines
+index.CHUNK, lines.BLOCK, journal.SMALL = 25, 50_000, {small}
 from app.cli import main
 main()
 """
@@ -179,6 +180,36 @@ def test_an_unfinished_run_of_other_inputs_is_not_gone_on_with(tmp_path: Path) -
     assert "was of other inputs, rules or options; leave --resume out to start anew" in refused.stderr
     assert peerchart("map", str(source), "--out", str(out)).exit_code == 1
     assert not (tmp_path / ".out.unfinished").exists()
+
+
+@pytest.mark.parametrize("small", [0, 10**9])
+def test_what_was_not_put_on_the_disk_is_not_gone_on_with_once_the_machine_was_started_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: int
+) -> None:
+    source, out, boot = tmp_path / "in.ndjson", tmp_path / "out", tmp_path / "boot_id"
+    source.write_bytes(b"\n".join(tangled(2, 10)))
+    boot.write_text("one\n")
+    monkeypatch.setattr(journal, "_BOOT", boot)
+    monkeypatch.setattr(journal, "SMALL", small)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.bulk.run.judged", _out_of_order)
+        peerchart("map", str(source), "--out", str(out))
+    assert journal.asked_of(out) is not None
+    boot.write_text("another\n")
+    assert (journal.asked_of(out) is None) == (small > 0)
+    assert peerchart("map", str(source), "--out", str(out), "--resume").exit_code == 1
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["boot_id", "in.ndjson", "out"]
+
+
+def test_where_the_machine_does_not_say_when_it_was_started_every_run_is_put_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = tmp_path / "in.ndjson", tmp_path / "out"
+    source.write_bytes(b"\n".join(tangled(1, 10)))
+    monkeypatch.setattr(journal, "_BOOT", tmp_path / "nowhere")
+    monkeypatch.setattr("app.bulk.run.judged", _out_of_order)
+    peerchart("map", str(source), "--out", str(out))
+    assert json.loads((journal.unfinished(out) / "asked.json").read_text())["boot"] is None
 
 
 def _out_of_order(*_: object) -> None:
