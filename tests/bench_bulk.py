@@ -17,6 +17,8 @@ from tests.generator import generate
 from tests.intake_makers import NOW
 
 FEW, MANY, SAMPLE = 2_000, 20_000, 200
+# So many contacts of the season by models, and the same again: the start is in both.
+ONCE, AGAIN = 150, 450
 _MEASURED = """
 import resource, sys
 from pathlib import Path
@@ -29,6 +31,19 @@ finally:
     status = Path("/proc/self/status").read_text()
     peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
     print(peak, used.ru_utime + used.ru_stime)
+"""
+# The whole of map, but that fhir.resources builds, validates and dumps every Bundle.
+_BY_MODELS = """
+from mappings.fhir.bundle import labelled, with_people
+from mappings.fhir.model import model_class
+from mappings.fhir.repeated import spread
+from mappings.fhir.writing import Writer
+
+def written(self, entries, cast, whole):
+    bundle = labelled(with_people(spread(entries), cast.people), cast.people)
+    return model_class("Bundle").model_validate(bundle).model_dump_json().encode()
+
+Writer._written = written
 """
 
 
@@ -51,6 +66,7 @@ def bulk_figures() -> Iterator[tuple[str, str]]:
         (folder / "season").write_bytes(b"\n".join(caseload(seed=7, records=MANY)))
         season = _mapped(folder, "season", 1, seen_at().isoformat())
         plain = _by_models((folder / "out").read_bytes().splitlines())
+        same = _the_same_by_models(folder)
         others = list(other_figures((folder / "season").read_bytes().splitlines()[:FEW]))
         small = _mapped(folder, str(FEW), 1)
         one = _mapped(folder, str(MANY), 1)
@@ -59,6 +75,8 @@ def bulk_figures() -> Iterator[tuple[str, str]]:
     yield "  in seconds of the processor", f"{MANY / season.busy:>10,.0f} a second"
     yield "fhir.resources alone on the Bundles of the season", f"{1 / plain:>10,.0f} a second"
     yield "  the one as many times as fast as the other", f"{plain * MANY / season.busy:>10,.1f}"
+    yield "map with fhir.resources building every Bundle", f"{1 / same:>10,.0f} a second"
+    yield "  the one as many times as fast as the other", f"{same * MANY / season.busy:>10,.1f}"
     yield from others
     yield f"map, {MANY:,} records, one process", f"{MANY / one.seconds:>10,.0f} a second"
     yield "the same, two processes", f"{MANY / two.seconds:>10,.0f} a second"
@@ -94,12 +112,25 @@ def _by_models(bundles: list[bytes]) -> float:
     return (time.process_time() - began) / len(some)
 
 
-def _mapped(folder: Path, name: str, jobs: int, now: str = NOW) -> Run:
+def _the_same_by_models(folder: Path) -> float:
+    """Seconds of the processor that one contact of the season takes where models write each Bundle."""
+    lines, busy = (folder / "season").read_bytes().splitlines(), []
+    for count in (ONCE, AGAIN):
+        (folder / "some").write_bytes(b"\n".join(lines[:count]))
+        busy.append(_mapped(folder, "some", 1, seen_at().isoformat(), _BY_MODELS).busy)
+    return (busy[1] - busy[0]) / (AGAIN - ONCE)
+
+
+def _mapped(folder: Path, name: str, jobs: int, now: str = NOW, first: str = "") -> Run:
     out = [word for each in ("out", "claims", "report") for word in (f"--{each}", str(folder / each))]
     words = ["map", str(folder / name), *out, "--jobs", str(jobs), "--now", now]
     began = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", _MEASURED, *words], capture_output=True, text=True, check=False, timeout=3600
+        [sys.executable, "-c", first + _MEASURED, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=3600,
     )
     peak, busy = done.stdout.split()[-2:]
     return Run(int(peak), float(busy), time.perf_counter() - began)
