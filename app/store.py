@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, Executable, create_engine, event, make_url
+from sqlalchemy import URL, Engine, Executable, create_engine, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
@@ -22,9 +22,9 @@ from app.settings import Settings
 # SQLite 3.7.0 to 3.51.2 can corrupt a WAL database when two connections write and checkpoint at once.
 SAFE_WAL = (3, 51, 3)
 BUSY_MILLISECONDS = 30_000
-_WRITES, _LASTING, _STILL = "peerchart_writes", "peerchart_lasting", "peerchart_still"
-_BELOW = "peerchart_below"
+_STILL, _BELOW = "peerchart_still", "peerchart_below"
 _NOTHING = (None, None)
+_LEVELS = {"NORMAL": 1, "FULL": 2}
 # Connections are opened once and kept: each costs as much as a page.
 _KEPT_OPEN, _MORE = 60, 40
 
@@ -112,7 +112,8 @@ def rows(session: Session, statement: Executable, **values: object) -> FoundRows
     """What a statement that was made beforehand finds with these values, by its columns. What the session
     holds is written first. A record is for what will be changed: to make one, and to make the statement anew
     each time, costs many times as much as to ask."""
-    session.flush()
+    if session.autoflush:  # one that only reads holds nothing that is to be written
+        session.flush()
     below, driver = session.info.get(_BELOW, _NOTHING)
     if below is None or not below.in_transaction():
         below = session.connection()
@@ -130,13 +131,69 @@ class _Upon(Session):
         self.info[_BELOW] = below, below.connection.dbapi_connection
 
 
-class _Reading(_Upon):
-    """One that gives its connection back when it is closed."""
+class _Kind:
+    """The transactions of one kind, with open connections of their own, each kept from one to the next: to go
+    through SQLAlchemy's pool costs many times as much as to begin and to end. What SQLite was told of its
+    kind stands as long as the connection, for to tell it otherwise would make it read all statements anew."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._free = engine, deque[Connection]()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        below = self.begin()
+        try:
+            yield below
+            below.commit()
+        finally:
+            self.end(below)
+
+    def begin(self) -> Connection:
+        """A connection on which a transaction has begun; to be ended."""
+        try:
+            below = self._free.pop()
+        except IndexError:
+            below = self._engine.connect()
+        try:
+            below.begin()
+        except BaseException:  # nobody knows how it stands
+            below.close()
+            raise
+        return below
+
+    def end(self, below: Connection) -> None:
+        """Take back what was not committed, and keep the connection for the next."""
+        try:
+            below.rollback()
+        except BaseException:
+            below.close()
+            raise
+        if len(self._free) < _KEPT_OPEN:
+            self._free.append(below)
+        else:
+            below.close()
 
     def close(self) -> None:
-        """End the transaction."""
+        """Close all connections that are not in use."""
+        while self._free:
+            self._free.pop().close()
+        self._engine.dispose()
+
+
+class _Reading(_Upon):
+    """One whose transaction ends when it is closed."""
+
+    def __init__(self, kind: _Kind) -> None:
+        super().__init__(kind.begin(), autoflush=False, info={_STILL: {}})
+        self._kind = kind
+
+    def close(self) -> None:
+        """End the transaction; only the first time."""
         super().close()
-        self.info[_BELOW][0].close()
+        below, _ = self.info.pop(_BELOW, _NOTHING)
+        if below is not None:
+            self._kind.end(below)
 
 
 class Store:
@@ -144,9 +201,9 @@ class Store:
 
     def __init__(self, engine: Engine, waiting: Waiting = nullcontext) -> None:
         self.engine = engine
-        self._reader = engine.execution_options(**{_WRITES: False})
-        self._writer = engine.execution_options(**{_WRITES: True})
-        self._passing = engine.execution_options(**{_WRITES: True, _LASTING: False})
+        self._reading = _Kind(_engine(engine.url, writes=False))
+        self._lasting = _Kind(engine)
+        self._passing = _Kind(_engine(engine.url, lasting=False))
         self._line = FairLock(waiting)
         journal = Path(f"{engine.url.database}-wal") if _by_wal() else None
         self._disk = OnDisk(journal, waiting) if journal else None
@@ -160,9 +217,9 @@ class Store:
         `together`: others may see it a moment before it is on the disk, but the block ends only then, and
         meanwhile the next may write. Nothing that goes out to another system may be read in that moment."""
         disk = self._disk if together else None
-        engine = self._writer if lasting and disk is None else self._passing
+        kind = self._lasting if lasting and disk is None else self._passing
         try:
-            with self._line, engine.connect() as below, below.begin(), _Upon(below) as session:
+            with self._line, kind.transaction() as below, _Upon(below) as session:
                 yield session
                 if session.in_transaction():
                     session.commit()
@@ -174,7 +231,7 @@ class Store:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """One writing transaction below the level of records, for the migrations."""
-        with self._line, self._writer.begin() as connection:
+        with self._line, self._lasting.transaction() as connection:
             yield connection
 
     @contextmanager
@@ -183,11 +240,11 @@ class Store:
         and `move_on` the blocks of a thread share one."""
         moment = self._moment
         if not moment.stands or (moment.passed and moment.inside):
-            with self._reading() as session:
+            with _Reading(self._reading) as session:
                 yield session
             return
         if moment.session is None:
-            moment.session, moment.passed = self._reading(), False
+            moment.session, moment.passed = _Reading(self._reading), False
         moment.inside += 1
         try:
             yield moment.session
@@ -206,14 +263,10 @@ class Store:
         self._moment.end()
         self._moment.stands = False
 
-    def _reading(self) -> Session:
-        below = self._reader.connect()
-        below.begin()
-        return _Reading(below, autoflush=False, info={_STILL: {}})
-
     def close(self) -> None:
-        """Give all connections back."""
-        self.engine.dispose()
+        """Close all connections."""
+        for kind in (self._reading, self._lasting, self._passing):
+            kind.close()
 
     def __enter__(self) -> Store:
         return self
@@ -241,11 +294,19 @@ def open_engine(url: str) -> Engine:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # SQLite would make it readable by all; its journals take over the mode of the file.
     file.touch(mode=0o600)
+    return _engine(address)
+
+
+def _engine(address: URL, *, writes: bool = True, lasting: bool = True) -> Engine:
+    """An engine whose connections are for one kind of transaction."""
     engine = create_engine(
         address, module=sqlite_module(), pool_size=_KEPT_OPEN, max_overflow=_MORE, pool_use_lifo=True
     )
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+    # Less than FULL is sound in WAL alone: elsewhere a failing machine could leave a broken file.
+    level = "FULL" if lasting or not _by_wal() else "NORMAL"
+    event.listen(engine, "connect", lambda connection, _: _prepare(connection, level, writes))
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    event.listen(engine, "begin", lambda below: below.connection.dbapi_connection.execute(begin))
     return engine
 
 
@@ -267,17 +328,19 @@ def _by_wal() -> bool:
     return journal_mode(sqlite_module().sqlite_version_info) == "WAL"
 
 
-def _prepare(connection: Any, _record: object) -> None:
-    # The driver must not open transactions by itself: _begin says which kind it is to be.
+def _prepare(connection: Any, synchronous: str, writes: bool) -> None:
+    # The driver must not open transactions by itself: the engine says which kind it is to be.
     connection.isolation_level = None
     mode = journal_mode(sqlite_module().sqlite_version_info)
     _pragma(connection, f"busy_timeout={BUSY_MILLISECONDS}")
     _pragma(connection, f"journal_mode={mode}")
-    _pragma(connection, "synchronous=FULL")
+    _pragma(connection, f"synchronous={synchronous}")
     _pragma(connection, "foreign_keys=ON")
-    for name, wanted in (("synchronous", 2), ("foreign_keys", 1), ("journal_mode", mode.lower())):
-        if (found := _pragma(connection, name)) != wanted:
-            raise RuntimeError(f"SQLite did not take {name}={wanted} but stayed at {found}.")
+    _pragma(connection, f"query_only={'OFF' if writes else 'ON'}")
+    wanted = {"journal_mode": mode.lower(), "foreign_keys": 1, "query_only": int(not writes)}
+    for name, each in {**wanted, "synchronous": _LEVELS[synchronous]}.items():
+        if (found := _pragma(connection, name)) != each:
+            raise RuntimeError(f"SQLite did not take {name}={each} but stayed at {found}.")
 
 
 def _pragma(connection: Any, text: str) -> object:
@@ -287,14 +350,3 @@ def _pragma(connection: Any, text: str) -> object:
         return row[0] if row else None
     finally:
         cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    writes, lasting = options.get(_WRITES, True), options.get(_LASTING, True)
-    below: Any = connection.connection.dbapi_connection
-    below.execute(f"PRAGMA query_only={0 if writes else 1}")
-    # Less than FULL is sound in WAL alone: elsewhere a failing machine could leave a broken file.
-    full = lasting or not _by_wal()
-    below.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
-    below.execute("BEGIN IMMEDIATE" if writes else "BEGIN")

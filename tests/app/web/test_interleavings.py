@@ -40,7 +40,7 @@ class OneTransaction(Store):
     def __init__(self, settings: Settings) -> None:
         self._real = open_store(settings)
         super().__init__(self._real.engine)
-        self.line: Connection = self._writer.connect()
+        self.line: Connection = self._real.engine.connect()
         self.line.begin()
 
     @contextmanager
