@@ -24,7 +24,7 @@ from app.problems import NotAllowed, OtherChart
 from app.web import launches
 from app.web.kit import kit
 from app.web.launches import OpenLaunch
-from app.web.links import link
+from app.web.links import Links
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -312,4 +312,4 @@ def _check_guard(guard: Guard) -> None:
 
 
 def _for_templates() -> dict[str, Any]:
-    return {"actor": g.get("actor"), "launch": g.get("launch"), "csrf_field": csrf_field, "url_for": link}
+    return {"actor": g.get("actor"), "launch": g.get("launch"), "csrf_field": csrf_field, "url_for": Links()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import requests
-from flask import current_app, g, has_app_context
+from flask import Flask, current_app, g, has_app_context
 
 from app.keyring import Keyring
 from app.settings import Settings
@@ -54,5 +54,7 @@ class Kit:
 
 def kit() -> Kit:
     """The kit of the running application."""
-    found: Kit = current_app.extensions["peerchart"]
+    # Asked for a score of times in each request: the application itself, not each attribute by its proxy.
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # of Flask's proxies
+    found: Kit = app.extensions["peerchart"]
     return found

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,7 @@ from app.web import landing, launches, second_step, tokens
 from app.web.access import cookie_name, drop_secret, set_secret
 from app.web.errors import no_cookie
 from app.web.kit import kit
+from app.web.links import Links
 from app.web.registry import issuer_of, registered
 from app.web.rereading import our_program, read_facts, read_with
 from smart_launch import launch as smart
@@ -108,7 +109,7 @@ def callback(issuer_id: str) -> ResponseReturnValue:
         _audit(g.frame_issuer, "chart-unusable")
         raise
     where: dict[str, Any] = {"launch_id": launch_id, **values}
-    response = redirect(url_for(endpoint, **where), 303)
+    response = redirect(Links()(endpoint, **where), 303)
     set_secret(response, cookie_name(launch_id), secret, timedelta(hours=kit().settings.absolute_hours))
     drop_secret(response, _pending_cookie(state))
     return response
@@ -149,16 +150,17 @@ def _take(issuer: Issuer, state: str) -> Pending:
 
 
 def _finish(issuer: Issuer, key: ClientKey | None, pending: Pending) -> LaunchContext:
-    profile = kit().profiles.get(kit().http, issuer, kit().now())
+    ours = kit()
+    profile = ours.profiles.get(ours.http, issuer, ours.now())
     return smart.finish(
-        kit().http,
+        ours.http,
         issuer,
         profile,
         key,
         pending.plain,
         request.args.to_dict(),
-        kit().now(),
-        key_sets=kit().key_sets,
+        ours.now(),
+        key_sets=ours.key_sets,
     )
 
 

@@ -15,23 +15,30 @@ _KEPT = "peerchart_links"
 _MOST = 2000
 
 
-def link(endpoint: str, **values: Any) -> str:
-    """As Flask's `url_for`, for the templates."""
-    launch_id = values.get("launch_id") or g.get("launch_id") or ""
-    if (
-        not values.keys() <= _PLAIN
-        or endpoint.startswith(".")
-        or (launch_id and not _ID.fullmatch(launch_id))
-    ):
-        return url_for(endpoint, **values)
-    kept: dict[tuple[Any, ...], str] = current_app.extensions[_KEPT]
-    key = (endpoint, values.get("filename"), bool(launch_id), request.script_root)
-    found = kept.get(key)
-    if found is None:
-        found = _worked_out(endpoint, values, bool(launch_id))
-        if len(kept) < _MOST:
-            kept[key] = found
-    return found.replace(_ANY, launch_id)
+class Links:
+    """The addresses of one page, by the names of what stands there. It is asked as Flask's `url_for`."""
+
+    def __init__(self) -> None:
+        self._launch_id: str = g.get("launch_id") or ""
+        self._root = request.script_root
+        self._kept: dict[tuple[Any, ...], str] = current_app.extensions[_KEPT]
+
+    def __call__(self, endpoint: str, **values: Any) -> str:
+        """As Flask's `url_for`."""
+        launch_id = values.get("launch_id") or self._launch_id
+        if (
+            not values.keys() <= _PLAIN
+            or endpoint.startswith(".")
+            or (launch_id and not _ID.fullmatch(launch_id))
+        ):
+            return url_for(endpoint, **values)
+        key = (endpoint, values.get("filename"), bool(launch_id), self._root)
+        found = self._kept.get(key)
+        if found is None:
+            found = _worked_out(endpoint, values, bool(launch_id))
+            if len(self._kept) < _MOST:
+                self._kept[key] = found
+        return found.replace(_ANY, launch_id)
 
 
 def install(app: Flask) -> None:

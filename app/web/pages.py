@@ -28,7 +28,7 @@ from app.web.access import EVERYBODY, actor, allow, cookie_name, drop_secret, la
 from app.web.errors import plain
 from app.web.kit import kit
 from app.web.knowing import worth_knowing
-from app.web.links import link
+from app.web.links import Links
 
 pages = Blueprint("pages", __name__)
 
@@ -242,7 +242,7 @@ def _navigation() -> list[NavItem]:
     if who.is_any(ADMINISTRATOR) and not in_chart:
         items += [("signing_pins.rule", "Signing")]
     items += [("deliveries.listing", "Deliveries"), ("rules.listing", "Rules")]
-    here = (request.endpoint or "").partition(".")[0]
+    here, link = (request.endpoint or "").partition(".")[0], Links()
     return [NavItem(label, link(end), _here(end, here)) for end, label in items]
 
 

@@ -30,8 +30,9 @@ def our_program(issuer: Issuer) -> ProgramMember | None:
 def read_with(issuer: Issuer, context: LaunchContext, ours: ProgramMember | None) -> ChartFacts:
     """What the chart of this context says now, and where it keeps the programme `ours`; raises LaunchRefused
     when the EHR cannot be read, and ChartProblem when the person cannot be told apart."""
-    client = FhirClient(kit().http, issuer.base, lambda: context.access_token)
-    profile = kit().profiles.get(kit().http, issuer, kit().now())
+    http = kit().http
+    client = FhirClient(http, issuer.base, lambda: context.access_token)
+    profile = kit().profiles.get(http, issuer, kit().now())
     npi, place = (ours.record.npi, ours.organization) if ours else (None, None)
     batch = bool(profile.fhir.batch)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -268,6 +268,10 @@ class Pages(Flask):
     """Flask with templates that are looked up in by fewer steps."""
 
     jinja_environment = _Templates
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself: none of ours is asynchronous, and Flask would look at each at each call."""
+        return func
 
 
 def make_ready(app: Flask) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask import g, url_for
 
-from app.web.links import link
+from app.web.links import Links
 from tests.app.web.office import ORIGIN, Office
 
 IDS = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210")
@@ -38,7 +38,7 @@ def test_an_address_is_the_one_that_flask_makes_for_each_launch(
                 continue
             if launch_id is None and endpoint == "pages.home" and "launch_id" not in values:
                 continue
-            assert link(endpoint, **values) == url_for(endpoint, **values)
+            assert Links()(endpoint, **values) == url_for(endpoint, **values)
 
 
 def test_a_page_of_one_launch_names_no_other(office: Office) -> None:
