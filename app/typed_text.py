@@ -40,4 +40,5 @@ def unsendable_words(text: str) -> str | None:
 
 def cleaned(text: str) -> str:
     """The text without the characters that no record may hold."""
-    return UNSENDABLE.sub("", text)
+    # What can be printed in ASCII, as nearly all of an EHR's short texts can, holds none of them.
+    return text if text.isascii() and text.isprintable() else UNSENDABLE.sub("", text)

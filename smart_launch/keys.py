@@ -34,6 +34,7 @@ class ClientKey:
         return json.dumps({"kid": self.kid, "alg": self.alg, "jwk": json.loads(self.private_jwk)})
 
     @staticmethod
+    @lru_cache(maxsize=64)
     def from_json(text: str) -> "ClientKey":
         """The key that `to_json` wrote; raises ValueError when the text is not such a key."""
         try:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -44,9 +44,7 @@ def loads_object(raw: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
 
 def _parse(text: str) -> Any:
     try:
-        value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_decimal
-        )
+        value = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
     except UnreadableJson:
@@ -58,12 +56,12 @@ def _parse(text: str) -> Any:
     return value
 
 
-def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in members:
-            raise UnreadableJson(f"the key {name[:80]!r} stands twice in one object")
-        members[name] = value
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        raise UnreadableJson(f"the key {twice[:80]!r} stands twice in one object")
     return members
 
 
@@ -76,6 +74,9 @@ def _decimal(text: str) -> Decimal:
     if not number.is_finite():
         raise UnreadableJson(f"the number {text[:40]} is out of range")
     return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_decimal)
 
 
 def _refuse_deep(text: str, max_depth: int) -> None:

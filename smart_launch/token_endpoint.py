@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
 import requests
 from authlib.oauth2.auth import ClientAuth
-from authlib.oauth2.rfc6749.parameters import prepare_token_request
 
 from smart_launch.issuers import AuthMethod, Issuer
 from smart_launch.keys import ASSERTION_TYPE, ClientKey, client_assertion, new_jti
@@ -98,9 +97,8 @@ def request_token(
     jti: Callable[[], str] = new_jti,
 ) -> TokenAnswer:
     """Ask for a token. Raises TokenRefused, TokenUnreadable, and wire.NotSent or wire.Lost."""
-    details = dict(grant)
-    body = prepare_token_request(details.pop("grant_type"), **details)
-    _, headers, body = client.auth(endpoint, now, jti).prepare("POST", endpoint, dict(FORM), body)
+    auth = client.auth(endpoint, now, jti)
+    _, headers, body = auth.prepare("POST", endpoint, dict(FORM), urlencode(grant))
     answer = ask(http, "POST", endpoint, headers=headers, body=body, max_bytes=MAX_BYTES)
     members = _members(answer)
     if answer.status != 200:

@@ -60,6 +60,11 @@ class Answers:
         found = self.found(name)
         return found[0] if len(found) == 1 else None
 
+    @cached_property
+    def diagnoses(self) -> tuple[list[tuple[str, str | None]], dict[str, str]]:
+        """The codes of the diagnoses with who recorded each, and the Condition that stands for each code."""
+        return _diagnoses(self)
+
     def behind(self, target: str | None) -> Json | None:
         """The resource a reference means, where it was included or read."""
         if target is None:
@@ -94,7 +99,8 @@ def questions(context: LaunchContext, program_npi: str | None, organization: str
 def as_granted(context: LaunchContext, question: Question) -> Question:
     """The question, marked where the granted scopes do not carry it."""
     letter = "r" if question.reference else "s"
-    return replace(question, not_granted=not may_ask(context.scope, question.kind, letter))
+    granted = may_ask(context.scope, question.kind, letter)
+    return question if granted else replace(question, not_granted=True)
 
 
 def still_open(answers: Answers) -> list[str]:
@@ -151,7 +157,7 @@ def _with_person(answers: Answers, facts: ChartFacts) -> ChartFacts:
             "tell your administrator.",
         )
     coverages, covers, payers = _coverages(answers)
-    codes, conditions = _diagnoses(answers)
+    codes, conditions = answers.diagnoses
     return ChartFacts(
         patient=answers.context.patient,
         individual=reading.individual(person, coverages),
@@ -256,7 +262,7 @@ def _not_known(answers: Answers) -> Iterator[str]:
         organization = answers.behind(_payor(resource))
         if organization is None or reading.payer_code(organization) is None:
             yield f"The payer of Coverage/{resource.get('id')} is not known."
-    for code, by in _diagnoses(answers)[0]:
+    for code, by in answers.diagnoses[0]:
         if by is None:
             yield f"Who recorded the diagnosis {code} is not known; it does not count for a claim."
     if PROGRAM in answers.replies and not answers.replies[PROGRAM].trouble and answers.one(PROGRAM) is None:
