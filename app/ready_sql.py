@@ -7,13 +7,14 @@ its values go to the driver.
 
 from __future__ import annotations
 
+import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Dialect, Executable
+from sqlalchemy import Dialect, Executable, Select
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
@@ -21,8 +22,7 @@ from sqlalchemy.types import TypeEngine
 Convert = Callable[[Any], Any]
 
 
-@dataclass(frozen=True)
-class FoundRows:
+class FoundRows(NamedTuple):
     """What a statement found: its rows, whose columns go by their names, and how many it changed."""
 
     kept: Sequence[tuple[Any, ...]]
@@ -78,6 +78,17 @@ def _ready(statement: Executable, names: tuple[str, ...], dialect: Dialect) -> _
         {name: compiled.params[name] for name in order if name not in names},
         _maker(getattr(statement, "selected_columns", ()), dialect),
     )
+
+
+def make_ready(dialect: Dialect) -> None:
+    """Compile the questions that the modules of the application keep, so that the first to ask them need not
+    wait for that: a process that has just begun would take twice as long over its first launches."""
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("app.")]
+    kept = [each for module in modules for each in vars(module).values() if isinstance(each, Select)]
+    for statement in dict.fromkeys(kept):
+        compiled = statement.compile(dialect=dialect)
+        asked_for = [name for name in compiled.positiontup or () if compiled.binds[name].required]
+        _ready(statement, tuple(dict.fromkeys(asked_for)), dialect)
 
 
 def _require_plain(compiled: SQLCompiler, names: tuple[str, ...]) -> None:

@@ -107,6 +107,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             return self._made()
 
     def _made(self) -> Any:
+        from app import ready_sql
         from app.logs import to_standard_error
         from app.service import create_app
         from app.store import open_store
@@ -119,6 +120,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         store = open_store(self._settings, waiting=turns.let_go)
         app = create_app(self._settings, http=http, store=store, counts=self._counts)
         view.make_ready(app)
+        ready_sql.make_ready(store.engine.dialect)
         app.wsgi_app = turns.around(app.wsgi_app)  # type: ignore[method-assign, assignment]  # WSGI of Flask
         if self._deliver:
             self._stop = _start_delivering(app)
