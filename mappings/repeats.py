@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import NamedTuple
 
-# The parts of a note that tell what was so this time; a purpose may well be the same again.
-COMPARED = ("response", "progress", "outcome")
+from mappings.records import Note
+
 # Shorter ones say too little to be anybody's.
 LEAST = 24
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
+
+
+def compared_parts(note: Note | None) -> list[tuple[str, str]]:
+    """The intake path and the text of each part of a note that tells what was so this time, none that is
+    blank; a purpose may well be the same again."""
+    if note is None:
+        return []
+    told = ("note.response", note.response), ("note.progress", note.progress), ("note.outcome", note.outcome)
+    return [(path, text) for path, text in told if text]
 
 
 class Sentence(NamedTuple):
@@ -24,14 +33,17 @@ class Sentence(NamedTuple):
     words: int
 
 
-def sentences(path: str, text: str, wanted: Collection[str]) -> Iterator[Sentence]:
+def sentences(path: str, text: str, wanted: Collection[str]) -> list[Sentence]:
     """The sentences of one part of a note in order, those whose key is `wanted`."""
+    told = []
     for match in _SENTENCE.finditer(text):
-        found = match[0].strip()
+        written = match[0]
+        found = written.strip()
         key = found.rstrip(".!? ").casefold()
         if key in wanted:
-            start = match.start() + match[0].index(found[0])
-            yield Sentence(path, start, start + len(found), found, key, len(key.split()))
+            start = match.start() + written.index(found[0])
+            told.append(Sentence(path, start, start + len(found), found, key, len(key.split())))
+    return told
 
 
 def keys(text: str) -> list[str]:

@@ -25,7 +25,7 @@ from mappings.records import (
     Signature,
     StaffFields,
 )
-from mappings.repeats import COMPARED, keys
+from mappings.repeats import compared_parts, keys
 from mappings.units import counted_minutes, units_of, whole_minutes
 
 if TYPE_CHECKING:
@@ -302,10 +302,7 @@ class Situation:
     @once
     def sentence_keys(self) -> frozenset[str]:
         """The sentences of the same parts, to find those that stood in another note."""
-        note = self.contact.note
-        if note is None:
-            return frozenset()
-        return frozenset(keys("\n".join([text for part in COMPARED if (text := getattr(note, part))])))
+        return frozenset(keys("\n".join([text for _, text in compared_parts(self.contact.note)])))
 
     @once
     def pieces(self) -> Set[str]:
@@ -419,14 +416,12 @@ def _unit_of(pack: DayPack) -> tuple[int, str] | None:
 
 def words_of(note: Note | None) -> str:
     """The words of what a note tells of this time in small letters, a blank between them."""
-    parts = (note.response, note.progress, note.outcome) if note is not None else ()
-    return " ".join(" ".join([part for part in parts if part]).casefold().split())
+    return " ".join(" ".join([text for _, text in compared_parts(note)]).casefold().split())
 
 
 def sentences_of(note: Note | None) -> frozenset[str]:
     """The sentences of what a note tells of this time that are long enough to be compared."""
-    texts = [getattr(note, part) for part in COMPARED] if note is not None else []
-    return frozenset([key for text in texts if text for key in keys(text)])
+    return frozenset([key for _, text in compared_parts(note) for key in keys(text)])
 
 
 def coverage_of(contact: Contact, pack: DayPack | None, day: date) -> Coverage | None:

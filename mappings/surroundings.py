@@ -32,7 +32,8 @@ from mappings.units import pooled_units
 # More contacts of one peer at one moment than any group has; the ones that end last are kept.
 OPEN_AT_ONCE = 40
 
-Whose = tuple[str, str, str]
+ByWords = Mapping[str, Sequence[Situation]]
+WordsOf = Callable[[Situation], Collection[str]]
 Placed = TypeVar("Placed", bound="AtTime")
 
 
@@ -46,17 +47,49 @@ class AtTime(Protocol):
 
 
 class Notes:
-    """Contacts whose notes share words with others, in order of start, by whose they are ("person" or "peer"
-    and its id) and the words."""
+    """Contacts by whose they are and by words of their notes, in order of start."""
 
-    def __init__(self, own: Mapping[Whose, Sequence[Situation]]) -> None:
-        self._own = own
+    def __init__(self, in_order: Sequence[Situation], words_of: WordsOf) -> None:
+        self._in_order, self._words_of = in_order, words_of
 
-    def before(self, whose: Whose, moment: datetime, most: int) -> Iterator[Situation]:
-        """Those that began before a moment, the latest first, at most so many."""
-        own = self._own.get(whose, ())
-        last = bisect_left(own, moment, key=_began)
-        return reversed(own[max(0, last - most) : last])
+    def of_person(self, id: str, words: str, moment: datetime, most: int) -> Iterable[Situation]:
+        """Those of one individual with these words that began before a moment, the latest first, at most so
+        many."""
+        return _before(self._by_person.get(id, _NO_NOTES).get(words), moment, most)
+
+    def of_peer(self, id: str, words: str, moment: datetime, most: int) -> Iterable[Situation]:
+        """The same of one peer."""
+        return _before(self._by_peer.get(id, _NO_NOTES).get(words), moment, most)
+
+    @once
+    def _by_person(self) -> Mapping[str, ByWords]:
+        return self._by_words(lambda s: s.contact.individual.id)
+
+    @once
+    def _by_peer(self) -> Mapping[str, ByWords]:
+        return self._by_words(lambda s: s.contact.peer.id if s.contact.peer is not None else None)
+
+    def _by_words(self, whose: Callable[[Situation], str | None]) -> Mapping[str, ByWords]:
+        found: dict[str, dict[str, list[Situation]]] = defaultdict(dict)
+        for s in self._in_order:
+            id = whose(s)
+            if id is None:
+                continue
+            own = found[id]
+            for words in self._words_of(s):
+                if words in own:
+                    own[words].append(s)
+                else:
+                    own[words] = [s]
+        return found
+
+
+def _before(own: Sequence[Situation] | None, moment: datetime, most: int) -> Iterable[Situation]:
+    # Most words stand in this one note alone.
+    if own is None or own[0].began >= moment:
+        return ()
+    last = bisect_left(own, moment, key=_began)
+    return own[max(0, last - most) : last][::-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +102,7 @@ class Team:
 
 _began, _ended = attrgetter("began"), attrgetter("ended")
 _NOBODY = Team(frozenset(), ())
+_NO_NOTES: ByWords = {}
 
 
 class Surrounding:
@@ -291,51 +325,21 @@ class Surrounding:
 
     @once
     def note_texts(self) -> Notes:
-        """The contacts that took place by person or peer and the words of their note, in order of start;
-        words that only one note has are left out."""
-        return self.note_texts_here
+        """The contacts that took place by the words of response, progress and outcome together."""
+        return self._notes("w", lambda s: (s.note_words,) if s.note_words else ())
 
     @once
     def sentence_texts(self) -> Notes:
-        """The same by each sentence of their note that stands in several notes."""
-        return self.sentence_texts_here
+        """The same by each sentence of these parts that is long enough to be compared."""
+        return self._notes("s", attrgetter("sentence_keys"))
+
+    def _notes(self, _kind: str, words_of: WordsOf) -> Notes:
+        return Notes(self._in_order, words_of)
 
     @once
-    def note_texts_here(self) -> Notes:
-        """The same as `note_texts`, of the records given alone."""
-        return _in_order(self._by_words)
-
-    @once
-    def sentence_texts_here(self) -> Notes:
-        """The same as `sentence_texts`, of the records given alone."""
-        return _in_order(self._by_sentence)
-
-    @once
-    def repeated_sentences(self) -> Collection[str]:
-        """The sentences that stand in several notes."""
-        return self._by_sentence.keys()
-
-    @once
-    def _by_sentence(self) -> Mapping[str, Sequence[Situation]]:
-        same: dict[str, list[Situation]] = defaultdict(list)
-        for s in self._placed:
-            if s.contact.start is not None:
-                for key in s.sentence_keys:
-                    same[key].append(s)
-        return {key: own for key, own in same.items() if len(own) > 1}
-
-    @once
-    def repeated_words(self) -> Collection[str]:
-        """The words of response, progress and outcome that several notes have."""
-        return self._by_words.keys()
-
-    @once
-    def _by_words(self) -> Mapping[str, Sequence[Situation]]:
-        same: dict[str, list[Situation]] = defaultdict(list)
-        for s in self._placed:
-            if s.contact.start is not None and s.note_words:
-                same[s.note_words].append(s)
-        return {words: own for words, own in same.items() if len(own) > 1}
+    def _in_order(self) -> Sequence[Situation]:
+        started = [s for s in self._placed if s.contact.start is not None]
+        return sorted(started, key=lambda s: (s.began, s.contact.id))
 
     def _note_overlaps(self, own: list[Situation]) -> None:
         own.sort(key=_began)
@@ -390,13 +394,3 @@ def _same_session(one: Situation, other: Situation) -> bool:
     if ours is None or theirs is None or not ours.session:
         return False
     return ours.session == theirs.session and one.contact.individual.id != other.contact.individual.id
-
-
-def _in_order(repeated: Mapping[str, Sequence[Situation]]) -> Notes:
-    found: dict[Whose, list[Situation]] = defaultdict(list)
-    for words, own in repeated.items():
-        for s in sorted(own, key=lambda s: (s.began, s.contact.id)):
-            found["person", s.contact.individual.id, words].append(s)
-            if s.contact.peer is not None:
-                found["peer", s.contact.peer.id, words].append(s)
-    return Notes(found)

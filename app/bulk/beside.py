@@ -31,7 +31,7 @@ from mappings.records import (
     StaffFields,
 )
 from mappings.situation import Situation
-from mappings.surroundings import Notes, Surrounding, Whose
+from mappings.surroundings import Notes, Surrounding, WordsOf
 
 _KEPT_OFFICE, _KEPT_PEERS = 1024, 16
 Value = TypeVar("Value")
@@ -160,31 +160,15 @@ class Beside(Surrounding):
         return self._reader.colleagues
 
     @once
-    def _copied(self) -> Set[int]:
+    def copied(self) -> Set[int]:
+        """The words and sentences of the group's notes that their peers wrote more than once, as `hashed`."""
         rows = self._reader.db.execute(
             "SELECT DISTINCT hash FROM copy JOIN record USING (number) WHERE record.chunk = ?", (self._chunk,)
         )
         return frozenset(each for (each,) in rows)
 
-    @once
-    def repeated_words(self) -> Collection[str]:
-        """The words that several notes have."""
-        return _Repeated("w", self._by_words, self._copied)
-
-    @once
-    def repeated_sentences(self) -> Collection[str]:
-        """The sentences that stand in several notes."""
-        return _Repeated("s", self._by_sentence, self._copied)
-
-    @once
-    def note_texts(self) -> Notes:
-        """The contacts of persons and peers by the words of their note."""
-        return _Before("w", self.note_texts_here, self)
-
-    @once
-    def sentence_texts(self) -> Notes:
-        """The same by the sentences of their note."""
-        return _Before("s", self.sentence_texts_here, self)
+    def _notes(self, kind: str, words_of: WordsOf) -> Notes:
+        return _Beyond(kind, self, self._in_order, words_of)
 
     def copies(self, peer: str, hash: int, moment: datetime, most: int) -> Iterator[Situation]:
         """The peer's contacts before a moment with the same words, the latest first."""
@@ -208,35 +192,17 @@ class _Attending:
     contact: Contact
 
 
-class _Repeated(Collection[str]):
-    """Words that stand in several notes of the group, or of a peer of it."""
-
-    def __init__(self, kind: str, here: Mapping[str, object], copied: Set[int]) -> None:
-        self._kind, self._here, self._copied = kind, here, copied
-
-    def __contains__(self, words: object) -> bool:
-        return words in self._here or hashed(self._kind, str(words)) in self._copied
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._here)
-
-    def __len__(self) -> int:
-        return len(self._here)
-
-
-class _Before(Notes):
+class _Beyond(Notes):
     """Earlier notes: of a person those of the group, of a peer those of the whole input."""
 
-    def __init__(self, kind: str, here: Notes, beside: Beside) -> None:
-        super().__init__({})
-        self._kind, self._here, self._beside = kind, here, beside
+    def __init__(self, kind: str, beside: Beside, in_order: Sequence[Situation], words_of: WordsOf) -> None:
+        super().__init__(in_order, words_of)
+        self._kind, self._beside = kind, beside
 
-    def before(self, whose: Whose, moment: datetime, most: int) -> Iterator[Situation]:
-        """Those that began before a moment, the latest first, at most so many."""
-        who, id, words = whose
-        if who == "person":
-            return self._here.before(whose, moment, most)
-        return self._beside.copies(id, hashed(self._kind, words), moment, most)
+    def of_peer(self, id: str, words: str, moment: datetime, most: int) -> Iterable[Situation]:
+        """Those of one peer that began before a moment, the latest first, at most so many."""
+        hash = hashed(self._kind, words)
+        return self._beside.copies(id, hash, moment, most) if hash in self._beside.copied else ()
 
 
 class PeopleOf:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 
 from mappings.checks.language import MOST_SHOWN, wording_advice
 from mappings.checks.registry import Outcome, advises, check, points_out
 from mappings.language import Hit
 from mappings.library import Bound
-from mappings.repeats import COMPARED, Sentence, sentences
+from mappings.records import Contact
+from mappings.repeats import Sentence, compared_parts, sentences
 from mappings.situation import Situation
 from mappings.surroundings import Notes
 
@@ -29,7 +30,7 @@ def own_text(s: Situation, b: Bound) -> Outcome:
 
 
 def _whole(s: Situation, least: int) -> Outcome | None:
-    if s.note_words not in s.around.repeated_words or s.note_words.count(" ") + 1 < least:
+    if not s.note_words or s.note_words.count(" ") + 1 < least:
         return None
     earlier = _before(s, s.note_words, s.around.note_texts)
     if earlier is None:
@@ -47,16 +48,16 @@ def _whole(s: Situation, least: int) -> Outcome | None:
 
 def _parts(s: Situation, least: int, share: int) -> Outcome | None:
     """Sentences that stood in earlier notes; those of the same person weigh, own formulas hardly."""
-    copied = list(_copied(s, least))
+    copied = _copied(s, least)
     if not copied:
         return None
-    words = sum(sentence.words for sentence, _ in copied)
+    words = sum([sentence.words for sentence, _ in copied])
     most = words * 100 >= share * (s.note_words.count(" ") + 1)
     of_person = [pair for pair in copied if _same_person(s, pair[1])]
     told = copied if most else [pair for pair in of_person if pair[0].words >= LONG * least]
     if not told:
         return None
-    latest = max((earlier for _, earlier in told), key=attrgetter("began"))
+    latest = max([earlier for _, earlier in told], key=attrgetter("began"))
     whose = "of the same person" if _same_person(s, latest) else "of the same peer"
     hits = [_hit(sentence, earlier) for sentence, earlier in told]
     what = "Most of this" if most else "“" + hits[0].found + "”"
@@ -70,30 +71,35 @@ def _what_to_do(hits: Sequence[Hit]) -> str:
 
 
 def _hit(sentence: Sentence, earlier: Situation) -> Hit:
+    path, start, end, text, _, _ = sentence
     instead = f"it stands in your note of {earlier.day} too; say what was so this time"
-    return Hit(sentence.path, sentence.start, sentence.end, sentence.text, instead, around=sentence.text)
+    return Hit(path, start, end, text, instead, (), "", text)
 
 
-def _copied(s: Situation, least: int) -> Iterator[tuple[Sentence, Situation]]:
-    repeated = s.around.repeated_sentences
-    wanted = {key for key in s.sentence_keys if key in repeated and len(key.split()) >= least}
+def _copied(s: Situation, least: int) -> list[tuple[Sentence, Situation]]:
+    """The sentences that stood in an earlier note, and in which."""
+    notes = s.around.sentence_texts
+    wanted = {}
+    for key in s.sentence_keys:
+        if len(key.split()) >= least and (earlier := _before(s, key, notes)) is not None:
+            wanted[key] = earlier
     if not wanted:
-        return
-    note = s.contact.note
-    for path in COMPARED:
-        for sentence in sentences(f"note.{path}", getattr(note, path) or "", wanted):
-            earlier = _before(s, sentence.key, s.around.sentence_texts)
-            if earlier is not None:
-                yield sentence, earlier
+        return []
+    found = []
+    for path, text in compared_parts(s.contact.note):
+        found += [(each, wanted[each.key]) for each in sentences(path, text, wanted)]
+    return found
 
 
 def _before(s: Situation, words: str, notes: Notes) -> Situation | None:
     """The latest note before with the same words: of the person, else of the peer."""
-    peer = s.contact.peer
-    keys = [("person", s.contact.individual.id), *([("peer", peer.id)] if peer is not None else [])]
-    for kind, id in keys:
-        for other in notes.before((kind, id, words), s.began, MOST_SHOWN):
-            if not _one_event(s, other):
+    contact = s.contact
+    for other in notes.of_person(contact.individual.id, words, s.began, MOST_SHOWN):
+        if not _one_event(contact, other.contact):
+            return other
+    if contact.peer is not None:
+        for other in notes.of_peer(contact.peer.id, words, s.began, MOST_SHOWN):
+            if not _one_event(contact, other.contact):
                 return other
     return None
 
@@ -102,11 +108,12 @@ def _same_person(s: Situation, other: Situation) -> bool:
     return s.contact.individual.id == other.contact.individual.id
 
 
-def _one_event(s: Situation, other: Situation) -> bool:
+def _one_event(one: Contact, other: Contact) -> bool:
     """Whether both notes may well be alike: one group session, or a note and its correction."""
-    ours, theirs = s.contact.group, other.contact.group
-    session = (
-        ours is not None and theirs is not None and bool(ours.session) and ours.session == theirs.session
-    )
-    linked = [r.id for r in (s.contact.relates_to, other.contact.relates_to) if r is not None]
-    return session or s.contact.id in linked or other.contact.id in linked
+    ours, theirs = one.group, other.group
+    if ours is not None and theirs is not None and ours.session and ours.session == theirs.session:
+        return True
+    if one.relates_to is None and other.relates_to is None:
+        return False
+    linked = [r.id for r in (one.relates_to, other.relates_to) if r is not None]
+    return one.id in linked or other.id in linked
