@@ -146,8 +146,10 @@ class _Kind:
         try:
             yield below
             below.commit()
-        finally:
-            self.end(below)
+        except BaseException:
+            self._undo(below)
+            raise
+        self._keep(below)
 
     def begin(self) -> Connection:
         """A connection on which a transaction has begun; to be ended."""
@@ -163,12 +165,22 @@ class _Kind:
         return below
 
     def end(self, below: Connection) -> None:
-        """Take back what was not committed, and keep the connection for the next."""
+        """End the transaction without committing it, and keep the connection for the next."""
         try:
             below.rollback()
         except BaseException:
-            below.close()
+            self._undo(below)
             raise
+        self._keep(below)
+
+    def _undo(self, below: Connection) -> None:
+        # By the driver: of a commit that failed SQLAlchemy thinks that it has ended the transaction.
+        try:
+            below.connection.rollback()
+        finally:
+            below.close()
+
+    def _keep(self, below: Connection) -> None:
         if len(self._free) < _KEPT_OPEN:
             self._free.append(below)
         else:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from sqlalchemy import select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.migrations import upgrade
 from app.settings import Settings
@@ -59,6 +59,22 @@ def test_a_block_that_raises_leaves_nothing_behind(office):
         raise RuntimeError
     with office.store.read() as session:
         assert goals(session) == []
+
+
+@pytest.mark.parametrize("kind", [{}, {"lasting": False}, {"together": True}])
+def test_a_commit_that_fails_leaves_nothing_behind_and_holds_up_nobody(office, kind):
+    with office.store.write() as session:
+        session.execute(text("CREATE TABLE above (id INTEGER PRIMARY KEY)"))
+        later = "REFERENCES above DEFERRABLE INITIALLY DEFERRED"
+        session.execute(text(f"CREATE TABLE beneath (id INTEGER {later})"))
+    for _ in range(2):
+        with pytest.raises(IntegrityError), office.store.write(**kind) as session:
+            session.execute(text("INSERT INTO beneath VALUES (1)"))
+    with office.store.write(**kind) as session:
+        assert session.execute(text("SELECT count(*) FROM beneath")).scalar() == 0
+        session.add(goal("afterwards"))
+    with office.store.write() as session:
+        assert goals(session) == ["afterwards"]
 
 
 def test_a_reading_block_cannot_write(office):
