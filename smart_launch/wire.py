@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from threading import Lock
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -77,14 +77,14 @@ class Line(requests.Session):
     def __init__(self, waiting: Waiting = nullcontext) -> None:
         super().__init__()
         self.waiting = waiting
-        self._pools: dict[str, HTTPConnectionPool] = {}
+        self._ways: dict[str, _Way] = {}
 
     def get_redirect_target(self, _resp: requests.Response) -> None:
         """No answer leads anywhere else."""
 
     def close(self) -> None:
         """Let all connections go."""
-        self._pools.clear()
+        self._ways.clear()
         super().close()
 
     def exchange(
@@ -95,13 +95,13 @@ class Line(requests.Session):
         parts = addresses.split(address)
         if parts is None:
             raise ValueError("this is not an address")
-        pool = self._pool(address, f"{parts.scheme}://{parts.netloc}")
-        answer = pool.urlopen(
+        way = self._way(address, f"{parts.scheme}://{parts.netloc}")
+        answer = way.pool.urlopen(
             method,
             f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}",
             body=body,
-            headers={**cast("Mapping[str, str]", self.headers), **headers},
-            retries=self._adapter(address).max_retries,
+            headers={**way.headers, **headers},
+            retries=way.retries,
             redirect=False,
             assert_same_host=False,
             timeout=Seconds(connect=timeout[0], read=timeout[1]),
@@ -110,20 +110,26 @@ class Line(requests.Session):
         )
         return cast(HTTPResponse, answer)
 
-    def _pool(self, address: str, origin: str) -> HTTPConnectionPool:
+    def _way(self, address: str, origin: str) -> "_Way":
         """The connections to one origin, as requests makes them and with the certificates it asks for."""
-        pool = self._pools.get(origin)
-        if pool is None:
+        way = self._ways.get(origin)
+        if way is None:
             plain = requests.Request("GET", address).prepare()
             verify = True if self.verify is None else self.verify
-            adapter = self._adapter(address)
+            adapter = cast(HTTPAdapter, self.get_adapter(address))
             pool = cast(HTTPConnectionPool, adapter.get_connection_with_tls_context(plain, verify=verify))
             adapter.cert_verify(pool, address, verify, None)  # type: ignore[no-untyped-call]  # of requests
-            self._pools[origin] = pool
-        return pool
+            way = _Way(pool, adapter.max_retries, dict(cast("Mapping[str, str]", self.headers)))
+            self._ways[origin] = way
+        return way
 
-    def _adapter(self, address: str) -> HTTPAdapter:
-        return cast(HTTPAdapter, self.get_adapter(address))
+
+class _Way(NamedTuple):
+    """What goes to one origin: by which connections, how often it is tried, and what each request says."""
+
+    pool: HTTPConnectionPool
+    retries: Retry
+    headers: Mapping[str, str]
 
 
 class _Waits:

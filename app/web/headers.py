@@ -14,6 +14,12 @@ CSP = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
 )
 PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()"
+ALWAYS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Permissions-Policy", PERMISSIONS),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:\d{1,5})?")
 KEY_SETS = ("pages.client_keys", "pages.client_keys_of", "pages.seal_keys")
 
@@ -30,10 +36,8 @@ def _add(response: Response) -> Response:
     if "style_hash" in g:
         csp = csp.replace("style-src 'self'", f"style-src 'self' '{g.style_hash}'")
     response.headers["Content-Security-Policy"] = csp + (" ".join(origins) or "'none'")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Permissions-Policy"] = PERMISSIONS
-    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    # No page says anything of these itself.
+    response.headers.extend(ALWAYS)
     if not origins:
         response.headers["X-Frame-Options"] = "DENY"
     if kit().settings.base_url.startswith("https:"):

@@ -148,7 +148,7 @@ def test_every_secure_connection_asks_for_a_certificate_by_the_public_list_or_by
     for given, trusted in ((None, certifi.where()), (str(bundle), str(bundle))):
         with http_session(given) as http:
             assert isinstance(http, Line)
-            pool = http._pool("https://localhost:1/fhir", "https://localhost:1")
+            pool = http._way("https://localhost:1/fhir", "https://localhost:1").pool
             assert (pool.cert_reqs, pool.ca_certs, pool.ca_cert_dir) == ("CERT_REQUIRED", trusted, None)
-            assert http._pool("https://localhost:1/other", "https://localhost:1") is pool
-        assert http._pool("https://localhost:1/fhir", "https://localhost:1") is not pool
+            assert http._way("https://localhost:1/other", "https://localhost:1").pool is pool
+        assert http._way("https://localhost:1/fhir", "https://localhost:1").pool is not pool
