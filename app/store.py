@@ -130,6 +130,11 @@ class _Upon(Session):
         super().__init__(below, expire_on_commit=False, **more)
         self.info[_BELOW] = below, below.connection.dbapi_connection
 
+    def close(self) -> None:
+        """Forget what it holds; most hold nothing, and to see to that costs as much as to ask."""
+        if self.in_transaction() or self.identity_map or self.new:
+            super().close()
+
 
 class _Kind:
     """The transactions of one kind, with open connections of their own, each kept from one to the next: to go

@@ -25,15 +25,16 @@ _NEVER = "1970-01-01T00:00:00+00:00"
 
 def person_page() -> str:
     """The contacts of the person whose chart is open, and where each stands."""
-    with kit().store.read() as session:
-        may_read = actor().is_any(*READERS)
-        lines = charting.of_person(session, actor()) if may_read else []
-        known = engagement.of(session, actor().issuer, str(actor().patient))
-        told = duties.listing(session, actor()) if actor().is_any(*duties.READERS) else None
-        units = authorizations.units_left(session, actor(), kit().library, kit().now())
-        found = besides.of_person(session, actor()) if may_read else None
+    who, ours = actor(), kit()
+    with ours.store.read() as session:
+        may_read = who.is_any(*READERS)
+        lines = charting.of_person(session, who) if may_read else []
+        known = engagement.of(session, who.issuer, str(who.patient))
+        told = duties.listing(session, who) if who.is_any(*duties.READERS) else None
+        units = authorizations.units_left(session, who, ours.library, ours.now())
+        found = besides.of_person(session, who) if may_read else None
         referrals, rule = _referrals(session)
-        gone = wrong_chart.of_person(session, actor()) if actor().is_any(SUPERVISOR) else ()
+        gone = wrong_chart.of_person(session, who) if who.is_any(SUPERVISOR) else ()
     return render_template(
         "home_person.html",
         in_error=gone,
@@ -45,9 +46,9 @@ def person_page() -> str:
         decided=WORDS.get(known.history[-1].status or "", ("", ""))[0] if known.history else "",
         service_types=dict(choices.SERVICE_TYPES),
         bases=BASES,
-        may_write=actor().is_any(PEER),
+        may_write=who.is_any(PEER),
         may_read=may_read,
-        may_review=actor().is_any(LPHA),
+        may_review=who.is_any(LPHA),
         remarks=launch().context.get("remarks", []),
         reading=_reading(),
         duties=told,
