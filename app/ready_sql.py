@@ -11,7 +11,6 @@ import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Dialect, Executable, Select
@@ -66,8 +65,19 @@ def ask(below: Connection, driver: Any, statement: Executable, values: Mapping[s
         raise
 
 
-@lru_cache(maxsize=1024)
 def _ready(statement: Executable, names: tuple[str, ...], dialect: Dialect) -> _Ready:
+    # Whichever connection asked first: all are of SQLite by one driver, and each of their engines has a
+    # dialect of its own.
+    found = _MADE.get((statement, names))
+    if found is None:
+        found = _MADE[statement, names] = _compiled(statement, names, dialect)
+    return found
+
+
+_MADE: dict[tuple[Executable, tuple[str, ...]], _Ready] = {}
+
+
+def _compiled(statement: Executable, names: tuple[str, ...], dialect: Dialect) -> _Ready:
     compiled = statement.compile(dialect=dialect, column_keys=list(names))  # type: ignore[attr-defined]  # of every statement that is no text
     _require_plain(compiled, names)
     order = compiled.positiontup or []
