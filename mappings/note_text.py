@@ -17,7 +17,7 @@ from mappings.engagement import state_at
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.office import Surroundings
-from mappings.once import by_identities
+from mappings.once import by_identities, once
 from mappings.records import (
     Contact,
     Goal,
@@ -39,6 +39,8 @@ _TITLES = (
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 # Where day, time and offset stand in a moment such as 2026-03-04 10:00-05:00.
 _DAY, _CLOCK, _OFFSET = slice(10), slice(11, 16), slice(16, 22)
+# The parts of a note, by the attribute that has them.
+_SAID = tuple(zip(("purpose", "response", "progress", "outcome", "own_words"), _TITLES, strict=False))
 # The line that stands over each part of the text, and the heading that it is.
 HEADINGS = {title.upper(): title for title in _TITLES}
 PART2_NOTICE = NOTICE
@@ -52,9 +54,7 @@ def note_text(contact: Contact, judgement: Judgement, surroundings: Surroundings
     Times are in the programme's zone. Parts that are empty are left out; of a group it names nobody but the
     individual. It ends with a line break.
     """
-    scene = _Sheet(contact, judgement, surroundings, library)
-    blocks = [scene.head(), *scene.sections()]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    return Sheet(contact, surroundings, library).text(contact, judgement)
 
 
 def addendum_text(addendum: str, contact: Contact, said: str, by: str, surroundings: Surroundings) -> str:
@@ -76,34 +76,32 @@ def addendum_text(addendum: str, contact: Contact, said: str, by: str, surroundi
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-class _Sheet:
-    """One contact while it is put into words."""
+class Sheet:
+    """What the notes of contacts that are alike have in common, put into words once.
 
-    def __init__(self, contact: Contact, judged: Judgement, around: Surroundings, library: Library) -> None:
-        self.contact, self.judged, self.around, self.library = contact, judged, around, library
+    It is made for the first of them. Of the others `text` takes the id, the version, the times, the status,
+    what was judged of them, and the parts of the note; all else that is in the text must be the same.
+    """
+
+    def __init__(self, contact: Contact, around: Surroundings, library: Library) -> None:
+        self.contact, self.around, self.library = contact, around, library
         self.zone: tzinfo = around.zone_of(contact.program, contact.start) or UTC
         self.program = around.program_of(contact.program)
-        self.begun = contact.start.astimezone(self.zone) if contact.start is not None else None
 
-    def head(self) -> str:
-        """Title and the facts, a labelled line each."""
-        lines = ["PEER SUPPORT NOTE", f"{self.contact.id}, version {self.contact.version}", ""]
-        return "\n".join([*lines, *self._who(), *_laid_out(self._when()), *self._what()])
-
-    def sections(self) -> Sequence[str]:
-        """The parts of the note under their headings."""
-        note = self.contact.note
-        written: tuple[Row, ...] = ()
+    def text(self, contact: Contact, judged: Judgement) -> str:
+        """The note of one version of a contact, ending with a line break."""
+        facts = [*self._who, *self._when(contact, judged), *self._what]
+        head = "\n".join(["PEER SUPPORT NOTE", f"{contact.id}, version {contact.version}", "", *facts])
+        note, blocks = contact.note, [head]
         if note is not None:
-            written = (
-                ("Purpose", note.purpose),
-                ("Response", note.response),
-                ("Progress", note.progress),
-                ("Outcome", note.outcome),
-                ("In the person's own words", note.own_words),
-            )
+            said = note.__dict__
+            blocks += [part for name, title in _SAID if (part := _section(title, said[name]))]
+        return "\n\n".join([*blocks, *self._rest]) + "\n"
+
+    @once
+    def _rest(self) -> Sequence[str]:
+        """The parts under their headings that come after the note's own."""
         rows: tuple[Row, ...] = (
-            *written,
             ("Goals", _bullets(self._goals())),
             ("Service components", self._components()),
             ("Rationale outside the plan", self._rationale()),
@@ -111,9 +109,10 @@ class _Sheet:
             ("Risk", self._risk()),
             ("Collaboration", _bullets(self._collaboration())),
         )
-        parts = [_section(heading, text) for heading, text in rows if text]
+        parts = [part for heading, text in rows if (part := _section(heading, text))]
         return [*parts, _notice()] if self.program and self.program.part2 else parts
 
+    @once
     def _who(self) -> Sequence[str]:
         peer = self.contact.peer
         member = self.around.member(peer.id, peer) if peer else None
@@ -123,36 +122,31 @@ class _Sheet:
         others = [self._name(one.id) for one in self.contact.staff if one.id and one.id.strip()]
         return (*lines, *_row("Also present", ", ".join(others)))
 
-    def _when(self) -> Sequence[Row]:
-        begun, end = self.begun, self.contact.end
-        when: tuple[Row, ...] = ()
-        if begun is not None:
-            until = end.astimezone(self.zone) if end else None
-            day = f"{_DAYS[begun.weekday()]}, {begun.date().isoformat()}"
-            when = ("Date", day), ("Time", _times(begun, until))
-        return (
-            *when,
-            ("Minutes", self._minutes()),
-            ("Units", self._units()),
-            ("Status", None if self.contact.status == "finished" else self.contact.status),
-        )
+    def _when(self, contact: Contact, judged: Judgement) -> list[str]:
+        start, end, minutes = contact.start, contact.end, judged.minutes
+        lines: list[str] = []
+        if start is not None:
+            begun, until = start.astimezone(self.zone), end.astimezone(self.zone) if end else None
+            lines += _row("Date", f"{_DAYS[begun.weekday()]}, {begun.date().isoformat()}")
+            lines += _short_row("Time", _times(begun, until))
+        if minutes is not None:
+            lines += _row("Minutes", _minutes(minutes, contact.excluded_minutes))
+            if start is not None:
+                lines += _row("Units", _units(judged.units, minutes, self._unit))
+        if contact.status != "finished":
+            lines += _row("Status", contact.status)
+        return lines
 
-    def _minutes(self) -> str | None:
-        if self.judged.minutes is None:
+    @once
+    def _unit(self) -> int | None:
+        """The minutes of a unit where and when the contact took place."""
+        start = self.contact.start
+        if start is None:
             return None
-        left_out = self.contact.excluded_minutes
-        words = f"{left_out} minutes of the time are not counted" if left_out > 0 else ""
-        return f"{self.judged.minutes}" + (f" ({words})" if words else "")
+        day = start.astimezone(self.zone).date()
+        return terms.unit_minutes(self.library, self.contact.jurisdiction, day)
 
-    def _units(self) -> str | None:
-        if self.judged.minutes is None or self.begun is None:
-            return None
-        each = terms.unit_minutes(self.library, self.contact.jurisdiction, self.begun.date())
-        units = f"{self.judged.units} unit{'' if self.judged.units == 1 else 's'}"
-        if each is None:
-            return units
-        return f"{units} (a unit for every {each} full minutes of {self.judged.minutes})"
-
+    @once
     def _what(self) -> Sequence[str]:
         service, contact = self.contact.service, self.contact
         if service is None:
@@ -282,6 +276,11 @@ def _row(label: str, value: str | None) -> tuple[str, ...]:
     return tuple(_wrapped(" ".join(value.split()), first, " " * _LABEL))
 
 
+def _short_row(label: str, value: str) -> tuple[str, ...]:
+    """As `_row`, for words of ours that hardly any other note has."""
+    return (f"{label + ':':<{_LABEL}}{value}",) if len(value) <= WIDTH - _LABEL else _row(label, value)
+
+
 def _section(heading: str, text: str | None) -> str:
     if not text or not text.strip():
         return ""
@@ -340,6 +339,16 @@ def _bullets(items: Sequence[str]) -> str:
     if not items:
         return ""
     return "\n".join(f"- {' '.join(item.split())}" for item in items if item.strip())
+
+
+def _minutes(minutes: int, left_out: int) -> str:
+    return f"{minutes} ({left_out} minutes of the time are not counted)" if left_out > 0 else f"{minutes}"
+
+
+@lru_cache(maxsize=1024)
+def _units(units: int, minutes: int, each: int | None) -> str:
+    said = f"{units} unit{'' if units == 1 else 's'}"
+    return said if each is None else f"{said} (a unit for every {each} full minutes of {minutes})"
 
 
 def _times(start: datetime, end: datetime | None) -> str:

@@ -23,15 +23,6 @@ from mappings.fhir.scene import Scene
 from mappings.library import Library
 from mappings.records import Plan, PlanEntry, Signature
 
-# The parts of a note and the headings over them in its text.
-WORDS = {
-    "purpose": "PURPOSE",
-    "response": "RESPONSE",
-    "progress": "PROGRESS",
-    "outcome": "OUTCOME",
-    "own_words": "IN THE PERSON'S OWN WORDS",
-}
-_BLOCKS = tuple((name, f"\n\n{heading}\n") for name, heading in WORDS.items())
 # Statuses that an Encounter has under the same name.
 SAME_STATUS = frozenset({"planned", "in-progress", "finished", "cancelled", "entered-in-error"})
 _HOW = ("appends", "replaces")
@@ -89,20 +80,6 @@ def _peer_lost(scene: Scene) -> bool:
     return peer is not None and (_without_visit(scene) or scene.people.staff_lost(peer.id))
 
 
-def _words_lost(scene: Scene) -> bool:
-    """The text was wrapped, or cannot be told apart again: the words are then carried as they are."""
-    note, text = scene.note.__dict__, scene.text
-    for name, block in _BLOCKS:
-        words = note[name]
-        if words and ("\n" in words or not _stands(f"{block}{words}\n", text)):
-            return True
-    return False
-
-
-def _stands(block: str, text: str) -> bool:
-    return f"{block}\n" in text or text.endswith(block)
-
-
 def _signatures_lost(scene: Scene) -> bool:
     own, signed = scene.contact.signatures, scene.signed
     if len(own) != len(signed):
@@ -142,7 +119,10 @@ _SOMETIMES: tuple[tuple[Asks, Walk], ...] = (
     (_type_lost, _named("service-type")),
     (_basis_lost, _named("service-basis")),
     (_without_visit, _named("service-plan-entry")),
-    (_words_lost, _named("note-purpose", "note-response", "note-progress", "note-outcome", "note-own-words")),
+    (
+        lambda scene: scene.words_lost,
+        _named("note-purpose", "note-response", "note-progress", "note-outcome", "note-own-words"),
+    ),
     (_signatures_lost, _named("signatures")),
     (_relation_lost, _named("relates-to")),
 )
@@ -156,10 +136,8 @@ def _absent(scene: Scene) -> Iterator[str]:
         yield "individual-gender"
     if contact.engagement is None or not contact.engagement.history:
         yield "engagement-history"
-    note = scene.note.__dict__
-    for name, block in _BLOCKS:
-        if not note[name] and block in scene.text:
-            yield f"note-{name.replace('_', '-')}"
+    for name in scene.unsaid:
+        yield f"note-{name.replace('_', '-')}"
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,6 @@ from mappings.fhir.signature import plan_signature_entry, signature_entries
 from mappings.fhir.task import task_entries
 from mappings.findings import Judgement
 from mappings.library import Library
-from mappings.note_text import note_text
 from mappings.office import Surroundings
 from mappings.records import Contact, PlanEntry
 from mappings.seal import Seal
@@ -78,18 +77,27 @@ def contact_parts(
 ) -> tuple[Iterator[Json | Repeated], People]:
     """The contact's own entries, unchecked, and the people whom they refer to; raises NotFit. `people` are
     those of an earlier record of the same people, where they are kept."""
-    shown = note_text(contact, judgement, surroundings, library) if text is None else text
-    scene = Scene(contact, judgement, surroundings, seals, links, library, now, shown, known=people)
-    return _contact_entries(scene), scene.people
+    scene = Scene(contact, judgement, surroundings, seals, links, library, now, text, known=people)
+    return scene_parts(scene), scene.people
 
 
-def _contact_entries(scene: Scene) -> Iterator[Json | Repeated]:
+def scene_parts(scene: Scene) -> Iterator[Json | Repeated]:
+    """The entries of a contact, unchecked; raises NotFit."""
+    yield from own_entries(scene)
+    yield from _entries_beside(scene)
+
+
+def own_entries(scene: Scene) -> Iterator[Json]:
+    """The entries that are of this contact alone: visit, note, signatures and tasks."""
     visit = encounter_entry(scene, _goal_reference(scene))
     if visit is not None:
         yield visit
     yield note_entry(scene)
     yield from signature_entries(scene)
     yield from task_entries(scene)
+
+
+def _entries_beside(scene: Scene) -> Iterator[Json | Repeated]:
     yield episode_part(scene.episode_key, scene.people, scene.span, scene.day, scene.now)
     yield from _plan_of(scene)
     for recipient in scene.related:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from mappings import terms
 from mappings.fhir.care_plan import PEER_SUPPORT, service_term
@@ -20,11 +18,9 @@ from mappings.fhir.elements import (
     local_concept,
     made_of_library,
     made_once,
-    narrated,
-    narrative_lines,
+    narrative,
     present,
     quantity,
-    quoted,
     reference,
     term_concept,
 )
@@ -43,34 +39,6 @@ _DID_NOT_HAPPEN = ("planned", "no-show", "cancelled")
 _PARTICIPATION = {"PPRF": "primary performer", "SPRF": "secondary performer", "PART": "Participation"}
 _PARTICIPATES = f"{THO}/v3-ParticipationType"
 _PERTAINS_TO_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
-_LONGEST_REASON = 200
-
-
-class Visit(NamedTuple):
-    """All that differs from one Encounter to the next."""
-
-    url: str
-    name: str
-    query: str
-    lines: str | None
-    goal: Json | None
-    session: str | None
-    status: str
-    setting: Json
-    kinds: list[Json]
-    service: Json | None
-    subject: Json
-    episode: Json
-    based_on: Json | None
-    peer: Json | None
-    others: list[Json] | None
-    start: str | None
-    end: str | None
-    length: Json | None
-    reason: str | None
-    conditions: list[Json] | None
-    location: Json | None
-    provider: Json
 
 
 def encounter_entry(scene: Scene, goal: Json | None) -> Json | None:
@@ -78,78 +46,42 @@ def encounter_entry(scene: Scene, goal: Json | None) -> Json | None:
 
     One Encounter for each attendee of a group; they share the session's identifier and no names.
     """
-    return None if scene.visit_link else _laid_out(_visit(scene, goal))
+    return None if scene.visit_link else _entry(scene, goal)
 
 
-def _visit(scene: Scene, goal: Json | None) -> Visit:
-    service, contact, people, during = scene.service, scene.contact, scene.people, scene.during
-    place = service.location
+def _entry(scene: Scene, goal: Json | None) -> Json:
+    contact, service, people, during = scene.contact, scene.service, scene.people, scene.during
+    place, who, based_on = service.location, identifier("encounter", contact.id), scene.plan_service()
+    session = filled(contact.group.session) if contact.group else None
     # What did not take place lasted no time, however long it was planned.
     minutes = scene.judgement.minutes if contact.status not in _DID_NOT_HAPPEN else None
-    purpose = filled(scene.note.purpose)
-    return Visit(
-        scene.visit["reference"],
-        contact.id,
-        quoted(contact.id),
-        narrative_lines(_rows(scene)) or None,
-        goal,
-        filled(contact.group.session) if contact.group else None,
-        _STATUS.get(contact.status or "finished", "unknown"),
-        _setting(scene.library, service.place, service.modality, place.kind if place else None),
-        _types(scene),
-        _service_type(scene.library, service.type),
-        people.patient(),
-        scene.episode,
-        scene.plan_service(),
-        people.practitioner(contact.peer.id) if contact.peer is not None else None,
-        list(_others(scene, during)) or None,
-        during.get("start"),
-        during.get("end"),
-        _length(minutes) if minutes is not None else None,
-        filled(_short(purpose)) if purpose else None,
-        _conditions(scene) or None,
-        _location(scene),
-        people.organization(),
-    )
-
-
-def _laid_out(of: Visit) -> Json:
-    who = identifier("encounter", of.name)
-    during = present(start=of.start, end=of.end)
-    peer = [_participant("PPRF", of.peer, during)] if of.peer else []
+    where = _location(scene)
     resource = present(
         resourceType="Encounter",
-        text=narrated("Peer support contact", of.lines),
-        extension=[{"url": _PERTAINS_TO_GOAL, "valueReference": of.goal}] if of.goal else None,
-        identifier=[who, *([identifier("group-session", of.session)] if of.session else [])],
-        status=of.status,
-        class_=of.setting,
-        type=of.kinds,
-        serviceType=of.service,
-        subject=of.subject,
-        episodeOfCare=[of.episode],
-        basedOn=[of.based_on] if of.based_on else None,
-        participant=[*peer, *(of.others or [])],
+        text=narrative("Peer support contact", _rows(scene)),
+        extension=[{"url": _PERTAINS_TO_GOAL, "valueReference": goal}] if goal else None,
+        identifier=[who, identifier("group-session", session)] if session else [who],
+        status=_STATUS.get(contact.status or "finished", "unknown"),
+        class_=_setting(scene.library, service.place, service.modality, place.kind if place else None),
+        type=_types(scene),
+        serviceType=_service_type(scene.library, service.type),
+        subject=people.patient(),
+        episodeOfCare=[scene.episode],
+        basedOn=[based_on] if based_on else None,
+        participant=list(_participants(scene)),
         period=during,
-        length=of.length,
-        reasonCode=[{"text": of.reason}] if of.reason else None,
-        reasonReference=of.conditions,
-        location=[{"location": of.location}] if of.location else None,
-        serviceProvider=of.provider,
+        length=_length(minutes) if minutes is not None else None,
+        reasonCode=[{"text": scene.reason}] if scene.reason else None,
+        reasonReference=_conditions(scene),
+        location=[{"location": where}] if where else None,
+        serviceProvider=people.organization(),
     )
-    return entry(of.url, resource, who, of.query)
+    return entry(scene.visit["reference"], resource, who)
 
 
 @made_once
 def _length(minutes: int) -> Json:
     return quantity(minutes, "min", "min")
-
-
-def _short(purpose: str) -> str:
-    whole = " ".join(purpose.split())
-    if len(whole) <= _LONGEST_REASON:
-        return whole
-    return textwrap.shorten(purpose, _LONGEST_REASON, placeholder=" ...")
 
 
 def _rows(scene: Scene) -> list[tuple[str, str | None]]:
@@ -158,7 +90,7 @@ def _rows(scene: Scene) -> list[tuple[str, str | None]]:
     return [
         ("Service", kind),
         ("Place", place),
-        ("Date", str(scene.day)),
+        ("Date", scene.on),
         ("Minutes", None if scene.judgement.minutes is None else str(scene.judgement.minutes)),
         ("Admission", terms.ENGAGEMENT.get(scene.state.status)),
     ]
@@ -218,14 +150,17 @@ def _service_type(library: Library, kind: str | None) -> Json | None:
     return term_concept(*known, known[2]) if known else None
 
 
-def _others(scene: Scene, during: Json) -> Iterable[Json]:
-    """Who took part beside the peer and the individual."""
-    for one in scene.contact.staff:
+def _participants(scene: Scene) -> Iterable[Json]:
+    """The peer, and who took part beside the peer and the individual."""
+    contact, people, during = scene.contact, scene.people, scene.during
+    if contact.peer is not None:
+        yield _participant("PPRF", people.practitioner(contact.peer.id), during)
+    for one in contact.staff:
         if one.id and filled(one.id):
             code = "SPRF" if one.role == "peer" else "PART"
-            yield _participant(code, scene.people.practitioner(one.id), during)
+            yield _participant(code, people.practitioner(one.id), during)
     for recipient in scene.related:
-        yield _participant("PART", scene.people.related(recipient), None)
+        yield _participant("PART", people.related(recipient), None)
 
 
 def _participant(code: str, who: Json, during: Json | None) -> Json:

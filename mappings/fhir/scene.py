@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
@@ -13,15 +15,37 @@ from typing import Any
 
 from mappings import seal as seals_
 from mappings.engagement import State, state_at
-from mappings.fhir.elements import Json, NotFit, full_url, identifier, logical, period, reference, stamp
+from mappings.fhir.elements import (
+    Json,
+    NotFit,
+    filled,
+    full_url,
+    identifier,
+    logical,
+    period,
+    reference,
+    stamp,
+)
 from mappings.fhir.episode import Span, episode_key, span_at, spans
 from mappings.fhir.people import ChartLinks, People
 from mappings.findings import Judgement
 from mappings.library import Library
+from mappings.note_text import note_text
 from mappings.office import Surroundings
 from mappings.once import once
 from mappings.records import Contact, Individual, Note, PlanEntry, Recipient, Service
 from mappings.seal import Seal
+
+# The parts of a note and the headings over them in its text.
+WORDS = {
+    "purpose": "PURPOSE",
+    "response": "RESPONSE",
+    "progress": "PROGRESS",
+    "outcome": "OUTCOME",
+    "own_words": "IN THE PERSON'S OWN WORDS",
+}
+BLOCKS = tuple((name, f"\n\n{heading}\n") for name, heading in WORDS.items())
+_LONGEST_REASON = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +68,12 @@ class Signed:
         return str(stamp(self.at))
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Scene:
-    """A contact with all that its resources need to know of the world around it."""
+    """A contact with all that its resources need to know of the world around it; not to be changed.
+
+    `shown` is the note exactly as it was signed; None means as `note_text` gives it now.
+    """
 
     contact: Contact
     judgement: Judgement
@@ -55,7 +82,7 @@ class Scene:
     links: ChartLinks
     library: Library
     now: datetime
-    text: str
+    shown: str | None = None
     place: int | None = None
     known: People | None = None
 
@@ -78,6 +105,41 @@ class Scene:
         return self.contact.note or Note()
 
     @once
+    def text(self) -> str:
+        """The note as plain text."""
+        if self.shown is not None:
+            return self.shown
+        return note_text(self.contact, self.judgement, self.around, self.library)
+
+    @once
+    def attached(self) -> tuple[str, int, str]:
+        """The note's text as an Attachment has it: its bytes, how many, and their digest."""
+        return as_attached(self.text)
+
+    @once
+    def words_lost(self) -> bool:
+        """Whether the text was wrapped, or cannot be told apart again: the words are then carried as they
+        are."""
+        note, text = self.note.__dict__, self.text
+        for name, block in BLOCKS:
+            words = note[name]
+            if words and ("\n" in words or not _stands(f"{block}{words}\n", text)):
+                return True
+        return False
+
+    @once
+    def unsaid(self) -> Sequence[str]:
+        """The parts of the note that it does not have, though their headings stand in its text."""
+        note = self.note.__dict__
+        return [name for name, block in BLOCKS if not note[name] and block in self.text]
+
+    @once
+    def reason(self) -> str | None:
+        """The purpose of the contact, in short."""
+        purpose = filled(self.note.purpose)
+        return filled(_short(purpose)) if purpose else None
+
+    @once
     def zone(self) -> tzinfo:
         """The programme's time zone, else the offset of the contact's start."""
         return self.around.zone_of(self.contact.program, self.contact.start) or UTC
@@ -88,6 +150,11 @@ class Scene:
         if self.contact.start is None:
             raise NotFit([("start", f"the contact {self.contact.id} has no start")])
         return self.contact.start.astimezone(self.zone).date()
+
+    @once
+    def on(self) -> str:
+        """The day of service as text."""
+        return self.day.isoformat()
 
     @once
     def state(self) -> State:
@@ -247,6 +314,25 @@ class Scene:
         if self.entry is None:
             return logical("ServiceRequest", identifier("service", key))
         return self.people.own("service", key, "ServiceRequest")
+
+
+def as_attached(text: str) -> tuple[str, int, str]:
+    """The bytes of a text, how many, and their digest, as an Attachment has them."""
+    data = text.encode("utf-8")
+    # R4 says SHA-1 for Attachment.hash; what proves the text is the SHA-256 in the seal.
+    digest = hashlib.sha1(data, usedforsecurity=False).digest()
+    return base64.b64encode(data).decode("ascii"), len(data), base64.b64encode(digest).decode("ascii")
+
+
+def _short(purpose: str) -> str:
+    whole = " ".join(purpose.split())
+    if len(whole) <= _LONGEST_REASON:
+        return whole
+    return textwrap.shorten(purpose, _LONGEST_REASON, placeholder=" ...")
+
+
+def _stands(block: str, text: str) -> bool:
+    return f"{block}\n" in text or text.endswith(block)
 
 
 def said(seal: Seal) -> dict[str, Any]:

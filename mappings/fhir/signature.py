@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from mappings import seal as seals
 from mappings.fhir.care_plan import PlanSignature, service_reference
@@ -18,8 +18,7 @@ from mappings.fhir.elements import (
     coding,
     entry,
     full_url,
-    narrated,
-    narrative_lines,
+    narrative,
     present,
     stamp,
     term_concept,
@@ -51,20 +50,6 @@ _WORDS = {
 }
 
 
-class Proof(NamedTuple):
-    """All that differs from one signature to the next."""
-
-    url: str
-    lines: str | None
-    when: str
-    target: list[Json]
-    activity: Json
-    kind: Json
-    who: Json
-    organization: Json
-    signature: list[Json] | None
-
-
 def signature_entries(scene: Scene) -> list[Json]:
     """One Provenance for each signature on the version, in order; a co-signer's names the author's too.
 
@@ -72,7 +57,7 @@ def signature_entries(scene: Scene) -> list[Json]:
     or search target and recorded first.
     """
     first = scene.signed[0]
-    return [_laid_out(_proof(scene, one, first)) for one in scene.signed]
+    return [_entry(scene, one, first) for one in scene.signed]
 
 
 def plan_signature_entry(plan: Json, signed: PlanSignature, people: People) -> Json:
@@ -80,35 +65,30 @@ def plan_signature_entry(plan: Json, signed: PlanSignature, people: People) -> J
     one = Signed(signed.meaning, signed.by, signed.at, signed.seal)
     service = service_reference(signed.entry)
     key = f"{service['reference']}|{one.meaning}|{one.by}|{one.in_utc}"
-    return _laid_out(_proof_of(one, full_url("provenance", key), [service, plan], people))
+    return _provenance(one, full_url("provenance", key), [service, plan], people)
 
 
-def _proof(scene: Scene, one: Signed, first: Signed) -> Proof:
+def _entry(scene: Scene, one: Signed, first: Signed) -> Json:
     before = [] if one.meaning == "author" else [scene.signature_reference(first)]
     url = scene.signature_reference(one)["reference"]
-    return _proof_of(one, url, [scene.note_reference, *before], scene.people)
+    return _provenance(one, url, [scene.note_reference, *before], scene.people)
 
 
-def _proof_of(one: Signed, url: str, target: list[Json], people: People) -> Proof:
+def _provenance(one: Signed, url: str, target: list[Json], people: People) -> Json:
     author = one.meaning == "author"
     who = people.practitioner(one.by)
     kind, activity = _AS_AUTHOR if author else _AS_VERIFIER
-    lines = narrative_lines([("Meaning", _WORDS.get(one.meaning, one.meaning)), ("Time", one.when)])
-    signature = [_signature(one.seal, author, who)] if one.seal else None
-    return Proof(url, lines or None, one.when, target, activity, kind, who, people.organization(), signature)
-
-
-def _laid_out(of: Proof) -> Json:
+    said = [("Meaning", _WORDS.get(one.meaning, one.meaning)), ("Time", one.when)]
     resource = present(
         resourceType="Provenance",
-        text=narrated("Signature", of.lines),
-        target=of.target,
-        recorded=of.when,
-        activity=of.activity,
-        agent=[{"type": of.kind, "who": of.who, "onBehalfOf": of.organization}],
-        signature=of.signature,
+        text=narrative("Signature", said),
+        target=target,
+        recorded=one.when,
+        activity=activity,
+        agent=[{"type": kind, "who": who, "onBehalfOf": people.organization()}],
+        signature=[_signature(one.seal, author, who)] if one.seal else None,
     )
-    return entry(of.url, resource, None)
+    return entry(url, resource, None)
 
 
 def _signature(seal: Seal, author: bool, who: Json) -> Json:
@@ -129,7 +109,7 @@ def addendum_signature_entry(note: Json, key: str, seal: Seal, people: People) -
     """The Provenance of the signature on an addendum: `note` refers to it, `key` is its business id."""
     one = Signed(seal.meaning, seal.by, seal.at, seal)
     who = f"{key}|{one.meaning}|{one.by}|{one.in_utc}"
-    made = _laid_out(_proof_of(one, full_url("provenance", who), [note], people))
+    made = _provenance(one, full_url("provenance", who), [note], people)
     made["resource"]["signature"][0]["type"].append(dict(ADDENDUM))
     return made
 

@@ -11,13 +11,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from mappings.claims import ClaimDraft
-from mappings.fhir import gate
-from mappings.fhir.bundle import contact_bundle, contact_parts, label, plan_bundle, plan_parts
+from mappings.fhir import alike, gate
+from mappings.fhir.bundle import contact_bundle, label, plan_bundle, plan_parts, scene_parts
 from mappings.fhir.claim import claim_bundle, claim_parts
 from mappings.fhir.compiled import Met, Same, Target
 from mappings.fhir.elements import Json, to_bytes
 from mappings.fhir.people import ChartLinks, People
 from mappings.fhir.repeated import Repeated
+from mappings.fhir.scene import Scene
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.office import Surroundings
@@ -60,6 +61,7 @@ class Writer:
         self._kept: dict[tuple[str, bool], tuple[object, Sequence[Piece]]] = {}
         self._casts: dict[tuple[str, str | None, str | None], Cast] = {}
         self._same: Same = {}
+        self._kept_alike = alike.Kept()
 
     def contact(
         self,
@@ -72,8 +74,11 @@ class Writer:
         """The bytes of `contact_bundle`; raises NotFit as it does."""
         given = (contact, judgement, around, seals, self.links, self.library, self.now, text)
         cast = self._cast(contact, around)
-        parts, _ = contact_parts(*given, cast.people)
-        return self._written(parts, cast, lambda: contact_bundle(*given))
+        scene = Scene(*given, known=cast.people)
+        kin = self._kept_alike.met(scene) if text is None and not seals and self.links.empty else None
+        if kin is not None and (data := alike.filled(scene, kin)):
+            return data
+        return self._written(scene_parts(scene), cast, lambda: contact_bundle(*given), (scene, kin))
 
     def plan(self, entries: Sequence[PlanEntry], around: Surroundings, seals: Sequence[Seal] = ()) -> bytes:
         """The bytes of `plan_bundle`; raises NotFit as it does."""
@@ -107,13 +112,22 @@ class Writer:
         made = self._casts[name] = Cast(People(person, program, around, self.links, peer))
         return made
 
-    def _written(self, entries: Iterable[Json | Repeated], cast: Cast, whole: Callable[[], Json]) -> bytes:
+    def _written(
+        self,
+        entries: Iterable[Json | Repeated],
+        cast: Cast,
+        whole: Callable[[], Json],
+        of: tuple[Scene, alike.Alike | None] | None = None,
+    ) -> bytes:
         fresh: list[str] = []
         if len(self._same) >= _MOST_SAME:
             self._same.clear()
         pieces = self._pieces(entries, cast, fresh)
         if pieces is not None and not fresh and _together(pieces):
-            return b"".join((_HEAD, b",".join([each.data for each in pieces]), _TAIL))
+            data = b"".join((_HEAD, b",".join([each.data for each in pieces]), _TAIL))
+            if of is not None and of[1] is not None:
+                alike.learn(of[0], of[1], data, [each.data for each in pieces])
+            return data
         return to_bytes(whole())
 
     def _pieces(

@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Mapping
 from itertools import pairwise
 
-from mappings.fhir.beyond import WORDS
+from mappings.fhir.scene import WORDS
 from mappings.note_text import HEADINGS, WIDTH
 
 

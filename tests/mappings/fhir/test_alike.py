@@ -1,0 +1,173 @@
+"""Contacts that are alike are written into the form of an earlier one: the bytes stay those of the Bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mappings.fhir import alike
+from mappings.fhir.bundle import ChartLinks, NotFit, contact_bundle
+from mappings.fhir.elements import to_bytes
+from mappings.fhir.writing import Writer
+from mappings.findings import Judgement
+from mappings.intake import Alike, read_record
+from mappings.library import load
+from mappings.office import Surroundings
+from mappings.records import Contact, Group, Note, PlanEntry, Program, Record, Signature, Staff
+from mappings.rules import judge
+from tests.generator import generate
+from tests.intake_makers import NOW
+
+CLOCK = datetime.fromisoformat(NOW)
+# Each part of a record, and where its Bundle's dependence on it is looked after.
+_SAID = {
+    Contact: {
+        *("kind", "id", "version", "jurisdiction", "status", "program", "individual", "engagement", "peer"),
+        *("staff", "service", "start", "end", "excluded_minutes", "technical_failure", "recipients", "group"),
+        *("note", "risk", "consents", "clinical_input", "collaboration", "diagnoses", "authorization"),
+        *("claim", "ehr", "relates_to", "signatures"),
+    },
+    Note: {
+        *("purpose", "response", "progress", "outcome", "own_words", "goals", "data_verified", "edited_at"),
+    },
+    Group: {"session", "attendees", "recipients"},
+    Signature: {"meaning", "by", "category", "licence_from", "licence_to", "at", "version"},
+}
+texts = st.one_of(
+    st.text(max_size=130),
+    st.sampled_from(
+        ['say "hi"', "back\\slash", "two\nlines", "  ", "\x07", "PURPOSE", "é" * 120, "a b " * 40]
+    ),
+)
+
+
+@lru_cache(maxsize=1)
+def _known() -> tuple[Sequence[Record], dict[str, Judgement]]:
+    kept = Alike()
+    known = [read_record(one.line, kept) for one in generate(seed=31, records=120, bad=0)]
+    return known, {one.id: one for one in judge(known, load(), CLOCK)}
+
+
+def _contacts() -> list[Contact]:
+    return [one for one in _known()[0] if isinstance(one, Contact)]
+
+
+def _around(part2: bool = False) -> Surroundings:
+    known, _ = _known()
+    program = next(one for one in known if isinstance(one, Program)).model_copy(update={"part2": part2})
+    staff = {one.id: one for one in known if isinstance(one, Staff)}
+    return Surroundings(staff, program, {one.id: one for one in known if isinstance(one, PlanEntry)})
+
+
+def _weekly(contact: Contact, weeks: int) -> Iterator[Contact]:
+    """The contact and those of the weeks after it."""
+    for week in range(weeks):
+        later, note = timedelta(weeks=week, minutes=week), contact.note
+        signed = [each.model_copy(update={"at": each.at and each.at + later}) for each in contact.signatures]
+        changes = {
+            "id": f"{contact.id}-{week}",
+            "start": contact.start and contact.start + later,
+            "end": contact.end and contact.end + later,
+            "note": note and note.model_copy(update={"purpose": f"To look at step {week} of the plan"}),
+            "signatures": tuple(signed),
+        }
+        yield contact.model_copy(update=changes)
+
+
+def _both_ways(writer: Writer, one: Contact, judged: Judgement, around: Surroundings) -> list[bytes | str]:
+    """What the writer says of a contact, and what the Bundle as data says."""
+    found: list[bytes | str] = []
+    ways: tuple[Callable[[], bytes], ...] = (
+        lambda: writer.contact(one, judged, around),
+        lambda: to_bytes(contact_bundle(one, judged, around, (), ChartLinks(), load(), CLOCK)),
+    )
+    for make in ways:
+        try:
+            found.append(make())
+        except NotFit as error:
+            found.append(str(error))
+    return found
+
+
+@pytest.fixture
+def forms_used(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the contacts that were written into a form."""
+    used, fill = list[str](), alike.Form.filled
+
+    def filled(form: alike.Form, gaps: Sequence[bytes]) -> bytes:
+        used.append(gaps[0].decode())
+        return fill(form, gaps)
+
+    monkeypatch.setattr(alike.Form, "filled", filled)
+    return used
+
+
+@pytest.mark.parametrize("part2", [False, True])
+def test_contacts_of_week_after_week_have_the_bytes_of_their_bundles(
+    part2: bool, forms_used: list[str]
+) -> None:
+    around, writer, judged = _around(part2), Writer(load(), CLOCK), _known()[1]
+    for contact in _contacts():
+        for week, one in enumerate(_weekly(contact, 4)):
+            minutes = judged[contact.id].minutes
+            said = replace(judged[contact.id], minutes=minutes and minutes + week, units=week)
+            written, data = _both_ways(writer, one, said, around)
+            assert written == data
+    assert len(forms_used) > 2 * len(_contacts())
+
+
+@settings(max_examples=60, deadline=None)
+@given(words=st.lists(texts, min_size=5, max_size=5), id=texts.filter(str.strip), session=texts)
+def test_whatever_is_said_it_is_written_or_refused_as_the_bundle_is(
+    words: list[str], id: str, session: str
+) -> None:
+    around, writer = _around(), Writer(load(), CLOCK)
+    first = next(one for one in _contacts() if one.group is not None)
+    names = ("purpose", "response", "progress", "outcome", "own_words")
+    said = dict(zip(names, words, strict=True))
+    for one in [*_weekly(first, 3)]:
+        _both_ways(writer, one, _known()[1][first.id], around)
+    assert one.note and one.group
+    odd = {
+        "note": one.note.model_copy(update=said),
+        "group": one.group.model_copy(update={"session": session}),
+    }
+    for changes in ({"id": id}, odd, {"id": id, **odd}):
+        written, data = _both_ways(writer, one.model_copy(update=changes), _known()[1][first.id], around)
+        assert written == data
+
+
+def test_a_contact_that_ends_before_it_starts_is_refused_beside_others_like_it() -> None:
+    around, writer = _around(), Writer(load(), CLOCK)
+    first = next(one for one in _contacts() if one.start and one.end)
+    for one in _weekly(first, 3):
+        _both_ways(writer, one, _known()[1][first.id], around)
+    spoilt = one.model_copy(update={"end": one.start and one.start - timedelta(minutes=5)})
+    written, data = _both_ways(writer, spoilt, _known()[1][first.id], around)
+    assert written == data and "per-1" in str(written)
+
+
+def test_an_admission_between_two_contacts_that_are_alike_changes_what_is_written() -> None:
+    around, writer = _around(), Writer(load(), CLOCK)
+    first = next(one for one in _contacts() if one.engagement and len(one.engagement.history) == 2)
+    assert first.engagement and first.start
+    admitted = first.engagement.history[-1].at
+    for one in _weekly(first, 3):
+        _both_ways(writer, one, _known()[1][first.id], around)
+    back = first.start - timedelta(days=700)
+    early = first.model_copy(update={"id": "early", "start": back, "end": back + timedelta(minutes=30)})
+    written, data = _both_ways(writer, early, _known()[1][first.id], around)
+    assert admitted is not None and written == data
+    assert isinstance(written, bytes) and b'"code":"pre-admission"' in written
+
+
+@pytest.mark.parametrize("part", _SAID, ids=lambda part: part.__name__)
+def test_each_field_of_a_record_is_thought_of(part: type[Contact]) -> None:
+    # A new field must be put into the key of what is alike, or among what differs, before it stands here.
+    assert set(part.model_fields) == _SAID[part]
