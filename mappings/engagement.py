@@ -45,6 +45,9 @@ class State:
         return self.status == ADMITTED
 
 
+_NOT_DECIDED = State(UNDECIDED)
+
+
 # The rules, the note, the Encounter and the claim of one contact ask for it one after another.
 @by_identities(1024)
 def state_at(engagement: Engagement | None, start: datetime, zone: tzinfo) -> State:
@@ -54,22 +57,33 @@ def state_at(engagement: Engagement | None, start: datetime, zone: tzinfo) -> St
     undecided entry counts from its own day. No entry before the start means that nothing is decided yet.
     With no readable history at all the state is undecided and `missing` names the datum.
     """
+    missing, steps = _read(engagement, zone)
+    if missing is not None:
+        return missing
+    day = start.astimezone(zone).date()
+    for entry, state in steps:
+        if _before(entry, start, day):
+            return state
+    return _NOT_DECIDED
+
+
+# All contacts of one engagement ask for it.
+@by_identities(1024)
+def _read(
+    engagement: Engagement | None, zone: tzinfo
+) -> tuple[State | None, list[tuple[EngagementEntry, State]]]:
+    """What makes it impossible to say, else the history with the state that each entry began, the last
+    first."""
     history = engagement.history if engagement is not None else ()
     if not history:
-        return State(UNDECIDED, missing="engagement.history")
+        return State(UNDECIDED, missing="engagement.history"), []
     for place, entry in enumerate(history):
         if entry.at is None:
-            return State(UNDECIDED, missing=f"engagement.history[{place}].at")
+            return State(UNDECIDED, missing=f"engagement.history[{place}].at"), []
         if entry.status not in STATES:
-            return State(UNDECIDED, missing=f"engagement.history[{place}].status")
-    day = start.astimezone(zone).date()
-    last = None
-    for entry in history if len(history) == 1 else in_order(history, zone):
-        if _before(entry, start, day):
-            last = entry
-    if last is None or last.status is None:
-        return State(UNDECIDED)
-    return State(last.status, day_of(last, zone))
+            return State(UNDECIDED, missing=f"engagement.history[{place}].status"), []
+    ordered = history if len(history) == 1 else in_order(history, zone)
+    return None, [(one, State(one.status or UNDECIDED, day_of(one, zone))) for one in reversed(ordered)]
 
 
 def _before(entry: EngagementEntry, start: datetime, day: date) -> bool:

@@ -6,8 +6,7 @@ What the person said, in quotation marks or as reported speech, is left alone.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from mappings.phrases import Phrase, compiled
@@ -18,6 +17,7 @@ LISTS, SIGNS = "lint.", "signs."
 _SHOWN_AROUND = 24
 # Letters of pieces of texts; those of a whole year of one office are fewer.
 MOST_KEPT = 1_000_000
+Need = frozenset[str]
 _DENIED = re.compile(r"(?:\b(?:not|never|nor|no|without|cannot)|n['’]t)\s+(?:[\w'’]+\s+){0,2}$", re.I)
 _ARTICLE = re.compile(r"(?<!\w)an?[\s]+$", re.I)
 _OPENS = re.compile(r"(?:^|[.!?:\n]\s*|^\s*[-*•]\s*)$")
@@ -53,14 +53,16 @@ class Hit(NamedTuple):
 
 
 class _Looked:
-    """Pieces of texts that were looked at: where they lead, and which needs they meet."""
+    """Pieces of texts that were looked at: where they lead, and which of the needs given they meet."""
 
-    def __init__(self) -> None:
+    def __init__(self, needs: Sequence[tuple[Need, ...]]) -> None:
         self.at: set[str] = set()
         self.letters = 0
         self.leads: set[str] = set()
         self.leading: dict[str, tuple[int, ...]] = {}
-        self.meeting: dict[frozenset[str], set[str]] = defaultdict(set)
+        self.meeting: dict[Need, set[str]] = {need: set() for each in needs for need in each}
+        # By each place what may meet its needs.
+        self.meets = [tuple([self.meeting[need] for need in each]) for each in needs]
 
 
 class WordLists:
@@ -69,13 +71,13 @@ class WordLists:
     def __init__(self, lists: Mapping[str, Mapping[str, object]]) -> None:
         self._phrases: list[tuple[str, Phrase]] = []
         self._always: list[int] = []
-        self._needs: list[tuple[frozenset[str], ...]] = []
+        self._needs: list[tuple[Need, ...]] = []
         self._led_to: dict[str, tuple[int, ...]] = {}
-        self._met_by: dict[str, set[frozenset[str]]] = {}
+        self._met_by: dict[str, set[Need]] = {}
         for name, words in lists.items():
             for phrase, instead in words.items():
                 self._add(name, compiled(str(phrase), instead))
-        self._looked = _Looked()
+        self._looked = _Looked(self._needs)
 
     def _add(self, name: str, phrase: Phrase | None) -> None:
         if phrase is None:
@@ -114,17 +116,16 @@ class WordLists:
         """The phrases all of whose words may stand in a text of these pieces, in the order of their lists."""
         looked = self._looked
         if looked.letters > MOST_KEPT:
-            looked = self._looked = _Looked()
+            looked = self._looked = _Looked(self._needs)
         # Most pieces were looked at before.
         for piece in pieces - looked.at:
             self._look_at(piece, looked)
         places = set(self._always)
-        for piece in pieces & looked.leads:
-            places.update(looked.leading[piece])
-        near = []
+        places.update(*[looked.leading[piece] for piece in pieces & looked.leads])
+        near, meets, lack = [], looked.meets, pieces.isdisjoint
         for place in places:
-            for need in self._needs[place]:
-                if pieces.isdisjoint(looked.meeting[need]):
+            for meeting in meets[place]:
+                if lack(meeting):
                     break
             else:
                 near.append(place)
@@ -132,14 +133,15 @@ class WordLists:
 
     def _look_at(self, piece: str, looked: _Looked) -> None:
         """Note which phrases a piece of a text leads to, and which needs it meets."""
-        keys = set(keys_of(piece))
-        places = tuple([place for key in keys for place in self._led_to.get(key, ())])
+        places: tuple[int, ...] = ()
+        for key in keys_of(piece):
+            if key in self._led_to:
+                places += self._led_to[key]
+            for need in self._met_by.get(key, ()):
+                looked.meeting[need].add(piece)
         if places:
             looked.leading[piece] = places
             looked.leads.add(piece)
-        for key in keys:
-            for need in self._met_by.get(key, ()):
-                looked.meeting[need].add(piece)
         looked.letters += len(piece)
         looked.at.add(piece)
 

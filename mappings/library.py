@@ -214,34 +214,37 @@ class Bound:
     def finding(self, outcome: Outcome) -> Finding:
         """What the rule says where its check answers so."""
         # Most checks say one of few things; to build a finding costs more than most checks do.
-        said = self._said.get(outcome.message)
+        result, message, _, _, _, words = outcome
+        if words:
+            return self._built(outcome)
+        said = self._said.get(message)
         if said is not None and said[0] is outcome:
             return said[1]
-        if outcome.result == "not-applicable":
+        if result == "not-applicable":
             return self.inapplicable
-        if outcome.result == "pass" and not outcome.message:
+        if result == "pass" and not message:
             return self.passed
-        if outcome.words:
-            return self._built(outcome)
         if said is None or said[0] != outcome:
             if len(self._said) > MOST_SAID:
                 self._said.clear()
-            said = self._said[outcome.message] = outcome, self._built(outcome)
+            said = self._said[message] = outcome, self._built(outcome)
         return said[1]
 
     def _built(self, outcome: Outcome) -> Finding:
+        result, message, fields, severity, fix, words = outcome
+        rule, version = self.rule, self.version
         return Finding(
-            self.rule.id,
-            outcome.result,
-            outcome.severity or self.severity,
-            self.rule.stage,
-            outcome.message,
-            outcome.fix or ("" if outcome.result == "pass" else self.rule.fix),
-            self.version.cite,
-            outcome.fields or self.rule.fields,
-            self.version.from_,
+            rule.id,
+            result,
+            severity or self.severity,
+            rule.stage,
+            message,
+            fix or ("" if result == "pass" else rule.fix),
+            version.cite,
+            fields or rule.fields,
+            version.from_,
             self.passed.library,
-            outcome.words,
+            words,
         )
 
     def __getitem__(self, name: str) -> Any:

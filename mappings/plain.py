@@ -94,6 +94,8 @@ def keys_of(piece: str) -> tuple[str, ...]:
     """The beginnings of all words of a text or of a piece of it in small letters, and "$"."""
     if not piece.isascii():
         piece = "".join(letter for letter, _ in _folded(piece))
+    elif piece.isalnum():
+        return (piece[:KEY].lower(),)
     elif "$" not in piece:
         return tuple(_ASCII_KEYS.findall(piece.lower()))
     return tuple(_KEYS.findall(piece.lower()))
@@ -116,9 +118,10 @@ class Beginnings:
 
     def among(self, pieces: Set[str]) -> Set[str]:
         """Those that stand in pieces of a text (see `pieces_of`)."""
-        found: set[str] = set()
         # Most pieces were seen before and hold none; to leave them out at once is most of the work.
-        for piece in pieces - self._without:
+        unseen = pieces - self._without
+        found: set[str] = set()
+        for piece in unseen:
             here = self._keys.intersection(_keys_of_piece(piece))
             if here:
                 found |= here

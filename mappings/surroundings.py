@@ -46,6 +46,17 @@ class AtTime(Protocol):
     def ended(self) -> Any: ...
 
 
+class Neighbour(Protocol):
+    """A contact as far as one that lies at the same time tells of it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def start(self) -> datetime | None: ...
+    @property
+    def end(self) -> datetime | None: ...
+
+
 class Notes:
     """Contacts by whose they are and by words of their notes, in order of start."""
 
@@ -103,6 +114,7 @@ class Team:
 _began, _ended = attrgetter("began"), attrgetter("ended")
 _NOBODY = Team(frozenset(), ())
 _NO_NOTES: ByWords = {}
+_DAY = timedelta(days=1)
 
 
 class Surrounding:
@@ -114,6 +126,9 @@ class Surrounding:
         self._staff: dict[str, StaffFields] = {}
         self._programs: dict[str, ProgramFields] = {}
         self._authorizations: dict[str, AuthorizationFields] = {}
+        self._staff_asked: dict[tuple[str | None, str], StaffFields | None] = {}
+        self._told_staff: dict[tuple[int, str], tuple[StaffFields, StaffFields]] = {}
+        self._told_programs: dict[tuple[int, str], tuple[ProgramFields, ProgramFields]] = {}
         self._earlier: dict[tuple[str, str], list[AuthorizationFields]] = defaultdict(list)
         for record in records:
             if isinstance(record, Staff):
@@ -127,7 +142,7 @@ class Surrounding:
         self.entries: Mapping[str, PlanEntry] = {
             r.id: r for n, r in enumerate(records) if isinstance(r, PlanEntry) and n in self.counting
         }
-        self.overlaps: dict[str, Contact] = {}
+        self.overlaps: dict[str, Neighbour] = {}
         self._by_person: dict[str, list[Situation]] = defaultdict(list)
         self._by_session: dict[str, list[Situation]] = defaultdict(list)
         self._by_day: dict[tuple[str, date], list[Situation]] = defaultdict(list)
@@ -137,13 +152,22 @@ class Surrounding:
 
     def staff(self, given: StaffFields | None, jurisdiction: str) -> StaffFields | None:
         """A staff member: as given when given whole, else the record of that id, else the id alone."""
-        if given is None or not only_id(given):
-            return given
-        return self.staff_by_id(given.id, jurisdiction) or given
+        if given is None:
+            return None
+        # Many contacts carry one and the same object; it is held, so that no other can have its identity.
+        key = id(given), jurisdiction
+        told = self._told_staff.get(key)
+        if told is None:
+            known = self.staff_by_id(given.id, jurisdiction) if only_id(given) else None
+            told = self._told_staff[key] = given, known or given
+        return told[1]
 
     def staff_by_id(self, id: str | None, jurisdiction: str) -> StaffFields | None:
         """The staff record of an id, that of the same jurisdiction first."""
-        return self._staff.get(f"{jurisdiction}|{id}") or self._staff.get(id or "")
+        key = id, jurisdiction
+        if key not in self._staff_asked:
+            self._staff_asked[key] = self._staff.get(f"{jurisdiction}|{id}") or self._staff.get(id or "")
+        return self._staff_asked[key]
 
     def peer_on(
         self, peer: StaffFields | None, day: date, service_type: str | None, pack: DayPack | None
@@ -159,9 +183,17 @@ class Surrounding:
 
     def program(self, given: ProgramFields | None, jurisdiction: str) -> ProgramFields | None:
         """A programme: as given when given whole, else the record of that id, else the id alone."""
-        if given is None or not only_id(given):
-            return given
-        return self._programs.get(f"{jurisdiction}|{given.id}") or self._programs.get(given.id) or given
+        if given is None:
+            return None
+        key = id(given), jurisdiction
+        told = self._told_programs.get(key)
+        if told is None:
+            known = self._program_by_id(given.id, jurisdiction) if only_id(given) else None
+            told = self._told_programs[key] = given, known or given
+        return told[1]
+
+    def _program_by_id(self, id: str, jurisdiction: str) -> ProgramFields | None:
+        return self._programs.get(f"{jurisdiction}|{id}") or self._programs.get(id)
 
     def authorization(
         self, given: AuthorizationFields | None, jurisdiction: str
@@ -222,16 +254,16 @@ class Surrounding:
         return self._teams.get(id, _NOBODY)
 
     def starts(self, individual: str, peer: str) -> Sequence[datetime]:
-        """When the contacts of one individual with one peer that took place began, in order."""
+        """When the contacts of one individual with one peer that took place began (UTC), in order."""
         return self._starts.get((individual, peer), ())
 
-    def since(self, individual: str, first: date, last: datetime) -> Iterator[Situation]:
-        """The contacts of one individual that took place on a day or later and began by a moment."""
-        starts, own = self._by_start.get(individual, ((), ()))
+    def ad_hoc_since(self, individual: str, first: date, last: datetime) -> int:
+        """How many ad hoc contacts of one individual took place on a day or later and began by a moment."""
+        starts, days = self._ad_hoc.get(individual, ((), ()))
         # A day lies in its own time zone: up to a day off from any other.
-        begin = bisect_left(starts, datetime.combine(first, time(), UTC) - timedelta(days=1))
-        near = own[begin : bisect_right(starts, last)]
-        return (s for s in near if first <= s.day)
+        begin = bisect_left(starts, datetime.combine(first, time(), UTC) - _DAY)
+        near = days[begin : bisect_right(starts, last)]
+        return len(near) - sum([day < first for day in near])
 
     def before_admission(self, individual: str, last: datetime) -> tuple[int, date | None]:
         """How many contacts of one individual without an admission began by a moment, and the first day."""
@@ -275,7 +307,7 @@ class Surrounding:
         found: dict[tuple[str, str], list[datetime]] = defaultdict(list)
         for s in self._placed:
             if s.contact.peer is not None and s.contact.start is not None:
-                found[s.contact.individual.id, s.contact.peer.id].append(s.contact.start)
+                found[s.contact.individual.id, s.contact.peer.id].append(s.began)
         return {key: sorted(own) for key, own in found.items()}
 
     @once
@@ -284,6 +316,14 @@ class Surrounding:
         for s in sorted((s for s in self._placed if s.contact.start is not None), key=_began):
             found[s.contact.individual.id].append(s)
         return {id: ([s.began for s in own], own) for id, own in found.items()}
+
+    @once
+    def _ad_hoc(self) -> Mapping[str, tuple[Sequence[datetime], Sequence[date]]]:
+        found = {}
+        for id, (_, own) in self._by_start.items():
+            ad_hoc = [s for s in own if s.service.basis == "ad-hoc"]
+            found[id] = [s.began for s in ad_hoc], [s.day for s in ad_hoc]
+        return found
 
     @once
     def _not_admitted(self) -> Mapping[str, tuple[Sequence[datetime], Sequence[date]]]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from app.bulk.index import spoken
 from app.bulk.rows import as_far_as_known, hashed, key_of, micros
@@ -135,7 +134,7 @@ class Beside(Surrounding):
             (self._chunk,),
         )
         for id, other, start, end in rows:
-            self.overlaps[id] = as_far_as_known(Contact, id=other, start=_moment(start), end=_moment(end))
+            self.overlaps[id] = _Overlap(other, _moment(start), _moment(end))
 
     def of_session(self, session: str | None) -> Sequence[Situation]:
         """Each individual of one group session once, with the last name said there."""
@@ -187,8 +186,13 @@ class Beside(Surrounding):
         return self._told[number]
 
 
-@dataclass(frozen=True, slots=True)
-class _Attending:
+class _Overlap(NamedTuple):
+    id: str
+    start: datetime | None
+    end: datetime | None
+
+
+class _Attending(NamedTuple):
     contact: Contact
 
 

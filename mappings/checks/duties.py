@@ -60,13 +60,13 @@ def collaboration_shown(s: Situation, b: Bound) -> Outcome:
 @check("peer-in-team", "team.after_contacts")
 def peer_in_team(s: Situation, b: Bound) -> Outcome:
     """After some contacts the peer stands in the plan or in the team's meetings of the person (R117)."""
-    peer, start = s.contact.peer, s.contact.start
-    if peer is None or start is None:
+    peer = s.contact.peer
+    if peer is None or s.contact.start is None:
         return NOT_APPLICABLE
     person = s.contact.individual.id
     if peer.id in s.around.team_of(person).members:
         return PASS
-    count = bisect_right(s.around.starts(person, peer.id), start)
+    count = bisect_right(s.around.starts(person, peer.id), s.began)
     if count < b["team.after_contacts"]:
         return NOT_APPLICABLE
     return fails(

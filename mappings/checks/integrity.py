@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, tzinfo
 
 from mappings.checks.registry import PASS, Outcome, check, coded_check, fails, missing
 from mappings.checks.texts import listed
 from mappings.engagement import STATES
 from mappings.library import Bound
-from mappings.records import Contact
 from mappings.situation import DID_NOT_HAPPEN, STATUSES, CodedContact, Coding, Situation, zone_named
+from mappings.surroundings import Neighbour
 
 FORMATS, ROLES = ("individual", "group"), ("individual", "family", "collateral")
 
@@ -48,9 +49,13 @@ def no_overlap_of_peer(s: Situation, b: Bound) -> Outcome:
     )
 
 
-def _span(s: Situation, other: Contact) -> str:
-    times = (f"{at.astimezone(s.zone):%Y-%m-%d %H:%M}" for at in (other.start, other.end) if at is not None)
-    return " to ".join(times)
+def _span(s: Situation, other: Neighbour) -> str:
+    return " to ".join([_to_the_minute(at, s.zone) for at in (other.start, other.end) if at is not None])
+
+
+def _to_the_minute(at: datetime, zone: tzinfo) -> str:
+    # To write it out by a pattern costs many times more.
+    return at.astimezone(zone).replace(tzinfo=None).isoformat(" ", "minutes")
 
 
 @check("not-in-the-future")
@@ -58,9 +63,9 @@ def not_in_the_future(s: Situation, b: Bound) -> Outcome:
     """A contact that took place does not lie in the future (D-5)."""
     if s.contact.start is None:
         return missing("the start of the contact", "start")
-    if s.contact.start > s.now:
+    if s.began > s.now:
         return fails("The contact starts in the future.", "start")
-    if s.contact.end is not None and s.contact.end > s.now:
+    if s.contact.end is not None and s.ended > s.now:
         return fails("The contact ends in the future.", "end")
     return PASS
 

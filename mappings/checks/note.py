@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import timedelta
 from functools import lru_cache
 
 from mappings.checks.registry import (
@@ -95,12 +95,8 @@ def written_in_time(s: Situation, b: Bound) -> Outcome:
     """The author signed within the hours that the site allows after the end (R055, AMB-27)."""
     if s.contact.end is None:
         return missing("the end of the contact", "end")
-    signed = [
-        signature.at.astimezone(UTC)
-        for signature in s.contact.signatures
-        if signature.meaning == "author" and signature.at is not None
-    ]
-    late = (min(signed) if signed else s.now.astimezone(UTC)) - s.ended
+    signed = [at for signature, at in s.signed if signature.meaning == "author" and at is not None]
+    late = (min(signed) if signed else s.now) - s.ended
     if late <= _hours(b["note.due_hours"]):
         return PASS
     verb = "was signed" if signed else "is unsigned"
@@ -147,11 +143,12 @@ def start_and_end(s: Situation, b: Bound) -> Outcome:
         return missing("the start of the contact", "start")
     if contact.end is None:
         return missing("the end of the contact", "end")
-    if contact.end < contact.start:
+    if s.ended < s.began:
         return fails("The contact ends before it starts.", "end", "start")
-    if contact.excluded_minutes < 0 or s.travel < 0:
+    excluded, travel = contact.excluded_minutes, s.travel
+    if excluded < 0 or travel < 0:
         return fails("Excluded or travel minutes are below zero.", "excluded_minutes")
-    if s.gross is not None and contact.excluded_minutes + s.travel > s.gross:
+    if s.gross is not None and excluded + travel > s.gross:
         return fails("More minutes are left out than the contact has.", "excluded_minutes", "end")
     if s.gross is not None and s.gross > b.settings["longest_minutes"]:
         return fails(f"The contact lasts {s.gross // 60} hours; check its days.", "start", "end")
@@ -180,7 +177,6 @@ def rights_explained(s: Situation, b: Bound) -> Outcome:
     scopes = b.settings["scopes"]
     if any(c.scope in scopes and (c.from_ is None or c.from_ <= s.day) for c in s.contact.consents):
         return PASS
-    start = s.contact.start
-    if start is None or not s.around.began_before(s.contact.individual.id, start):
+    if s.contact.start is None or not s.around.began_before(s.contact.individual.id, s.began):
         return NOT_APPLICABLE
     return advises("That rights and responsibilities were explained is not recorded.", "consents")

@@ -115,8 +115,7 @@ def ad_hoc_singular(s: Situation, b: Bound) -> Outcome:
     if len(s.around.of_person(s.contact.individual.id)) <= b["adhoc.max"]:
         return PASS
     first = s.day - timedelta(days=b["adhoc.window_days"] - 1)
-    near = s.around.since(s.contact.individual.id, first, s.contact.start)
-    count = sum(1 for other in near if other.service.basis == "ad-hoc")
+    count = s.around.ad_hoc_since(s.contact.individual.id, first, s.began)
     if count <= b["adhoc.max"]:
         return PASS
     return fails(

@@ -86,7 +86,7 @@ def not_stand_alone(s: Situation, b: Bound) -> Outcome:
     if contacts is None and days is None:
         return NOT_APPLICABLE
     start = s.contact.start
-    count, since = s.around.before_admission(s.contact.individual.id, start) if start else (0, None)
+    count, since = s.around.before_admission(s.contact.individual.id, s.began) if start else (0, None)
     if contacts is not None and count >= contacts:
         return fails(f"This is contact {count} before admission and no decision is recorded.", "engagement")
     if days is not None and since is not None and (s.day - since).days >= days:

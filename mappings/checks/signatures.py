@@ -27,14 +27,14 @@ def _standing(s: Situation, signature: Signature, who: str) -> Outcome:
             f"version {s.contact.version} is unsigned.",
             "signatures",
         )
-    if signature.at is None:
+    at = next((at for each, at in s.signed if each is signature), None)
+    if at is None:
         return missing(f"when {who} signed", f"{_place(s, signature)}.at")
-    if signature.at > s.now:
+    if at > s.now:
         return fails(f"The signature of {who} is dated in the future.", f"{_place(s, signature)}.at")
-    edited = s.contact.note.edited_at if s.contact.note is not None else None
-    if edited is not None and signature.at < edited:
+    if s.edited is not None and at < s.edited:
         return fails(f"The note was changed after {who} signed.", "signatures", "note.edited_at")
-    if s.contact.end is not None and signature.at < s.contact.end:
+    if s.contact.end is not None and at < s.ended:
         words = f"The signature of {who} is older than the end of the contact."
         return fails(words, f"{_place(s, signature)}.at", "end")
     return PASS
@@ -46,16 +46,15 @@ def author_standing(s: Situation) -> Outcome:
     if s.contact.peer is None:
         return missing("the peer", "peer")
     # Somebody else's signature beside it takes nothing from that of the peer.
-    own = [x for x in s.contact.signatures if x.meaning == "author" and x.by == s.contact.peer.id]
-    signature = s.latest(own) or s.signature("author")
+    peer = s.contact.peer.id
+    own = [x for x in s.contact.signatures if x.meaning == "author" and x.by == peer]
+    signature = (own[0] if len(own) == 1 else s.latest(own)) or s.signature("author")
     if signature is None:
         return fails("The note is not signed by the peer.", "signatures")
     if blank(signature.by):
         return missing("who signed as author", f"{_place(s, signature)}.by")
-    if signature.by != s.contact.peer.id:
-        return fails(
-            f"Signed by {signature.by}; the peer who gave the service is {s.contact.peer.id}.", "signatures"
-        )
+    if signature.by != peer:
+        return fails(f"Signed by {signature.by}; the peer who gave the service is {peer}.", "signatures")
     return _standing(s, signature, "the peer")
 
 
@@ -169,16 +168,17 @@ def _no_cosignature_asked(codes: Coding, b: Bound) -> Outcome | None:
 @check("nothing-changed-after-signing")
 def nothing_changed_after_signing(s: Situation, b: Bound) -> Outcome:
     """A note changed after a signature has lost it (D-2)."""
-    own = [x for x in s.contact.signatures if x.version == s.contact.version]
+    version = s.contact.version
+    own = [each for each in s.signed if each[0].version == version]
     if not own:
         return NOT_APPLICABLE
-    edited = s.contact.note.edited_at if s.contact.note is not None else None
+    edited = s.edited
     if edited is None:
         return missing("when the note was last changed", "note.edited_at")
-    for signature in own:
-        if signature.at is None:
+    for signature, at in own:
+        if at is None:
             return missing("when the note was signed", f"{_place(s, signature)}.at")
-        if signature.at < edited:
+        if at < edited:
             return fails("The note was changed after it was signed.", "signatures", "note.edited_at")
     return PASS
 
