@@ -39,7 +39,7 @@ from mappings.fhir.model import model_class
 from mappings.fhir.repeated import spread
 from mappings.fhir.writing import Writer
 
-def written(self, entries, cast, whole):
+def written(self, entries, cast, *_):
     bundle = labelled(with_people(spread(entries), cast.people), cast.people)
     return model_class("Bundle").model_validate(bundle).model_dump_json().encode()
 
