@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -15,6 +16,8 @@ from mappings.names import names_of
 from mappings.records import Name
 from mappings.surroundings import overlapping
 
+# To wait for the disk takes longer than to fill in a block: what came in so long is put there together.
+SETTLE_SECONDS = 1.0
 # Records judged together: enough that one reading of what stands around them pays, few enough for memory.
 CHUNK = 400
 _SCHEMA = f"""
@@ -62,9 +65,13 @@ CREATE INDEX meeting_person ON meeting (person);
 
 
 class Index:
-    """The index in a file. `fill` each block in order, then `plan` once; after that it is only read."""
+    """The index in a file. `fill` each block in order, then `settle`, then `plan` once; after that it is only
+    read."""
 
-    def __init__(self, path: Path, durable: bool = False) -> None:
+    def __init__(
+        self, path: Path, durable: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock, self._settled_at = clock, clock()
         self.db = sqlite3.connect(path, isolation_level=None)
         self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         self.db.execute("PRAGMA cache_size = -16000")
@@ -89,17 +96,33 @@ class Index:
             self._say("known", 1)
 
     def fill(self, rows: Rows, source: int, lines: int) -> None:
-        """Keep what one block of a source gives, and in the same transaction that it is done; `lines` is how
-        many lines of its source came before it."""
-        with self.transaction():
-            self._keep(rows)
-            told = [(b.number, b.refusal, b.text) for b in rows.refused]
-            self._insert(
-                "refused", [(n, r.file, lines + r.line, r.field, r.problem, r.form, t) for n, r, t in told]
-            )
-            self._say("blocks", self.state("blocks") + 1)
-            self._say("source", source)
-            self._say("lines", lines + rows.lines)
+        """Keep what one block of a source gives, and together with it that it is done; `lines` is how many
+        lines of its source came before it. The blocks of a second go onto the disk together."""
+        if not self.db.in_transaction:
+            self.db.execute("BEGIN")
+        try:
+            self._fill(rows, source, lines)
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        if self._clock() >= self._settled_at + SETTLE_SECONDS:
+            self.settle()
+
+    def settle(self) -> None:
+        """Put on the disk what was filled in since the last time."""
+        if self.db.in_transaction:
+            self.db.execute("COMMIT")
+        self._settled_at = self._clock()
+
+    def _fill(self, rows: Rows, source: int, lines: int) -> None:
+        self._keep(rows)
+        told = [(b.number, b.refusal, b.text) for b in rows.refused]
+        self._insert(
+            "refused", [(n, r.file, lines + r.line, r.field, r.problem, r.form, t) for n, r, t in told]
+        )
+        self._say("blocks", self.state("blocks") + 1)
+        self._say("source", source)
+        self._say("lines", lines + rows.lines)
 
     def _keep(self, rows: Rows) -> None:
         self._insert("record (" + COLUMNS + ")", rows.records)

@@ -7,12 +7,13 @@ import json
 import os
 import shutil
 import sqlite3
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from app.bulk.index import Index, begin
+from app.bulk.index import SETTLE_SECONDS, Index, begin
 from app.bulk.outcomes import Outcome
 
 _SCHEMA = """
@@ -30,6 +31,9 @@ INSERT INTO spool VALUES (0);
 SMALL = 1_000_000
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
+_TALLY = "INSERT INTO tally VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
+_Place = tuple[Any, ...]
+
 
 class Busy(RuntimeError):
     """Another run writes the same output."""
@@ -43,16 +47,25 @@ class Journal:
     """The folder of one run: what was asked, the index, and the pieces written so far.
 
     `durable` is for a folder that a later run may go on with: what it holds survives a loss of power too.
-    Without, it is only gone on with until this machine is started anew.
+    Without, it is only gone on with until this machine is started anew. What was kept in the last second may
+    have to be done again after a failure.
     """
 
-    def __init__(self, folder: Path, asked: Mapping[str, Any], durable: bool) -> None:
-        self.folder, self.durable = folder, durable
+    def __init__(
+        self,
+        folder: Path,
+        asked: Mapping[str, Any],
+        durable: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder, self.durable, self._clock = folder, durable, clock
+        self._settled_at = clock()
+        self._kept: list[tuple[int, list[_Place], Counter[str]]] = []
         self.index_path = folder / "index.sqlite"
         whole = folder / "asked.part"
         whole.write_text(json.dumps({"boot": None if durable else _boot(), "asked": asked}))
         whole.replace(folder / "asked.json")
-        self.index = Index(self.index_path, durable)
+        self.index = Index(self.index_path, durable, clock)
         self.db = sqlite3.connect(folder / "done.sqlite", isolation_level=None)
         self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         begin(self.db, _SCHEMA)
@@ -61,6 +74,7 @@ class Journal:
         # What was written after the last word that it is done is written again.
         self._spool.truncate(size)
         self._spool.seek(size)
+        self._end = size
 
     def close(self) -> None:
         """Close what is open; the folder stays."""
@@ -74,30 +88,35 @@ class Journal:
 
     def keep(self, outcome: Outcome) -> None:
         """Keep what one group gave, whole or not at all."""
-        places, place = [], self._spool.tell()
+        places: list[_Place] = []
         for piece in outcome.pieces:
-            places.append((*piece[:-1], place, len(piece.data)))
-            place += len(piece.data)
+            places.append((*piece[:-1], self._end, len(piece.data)))
+            self._end += len(piece.data)
         self._spool.write(b"".join([piece.data for piece in outcome.pieces]))
+        self._kept.append((outcome.chunk, places, outcome.counts))
+        if self._clock() >= self._settled_at + SETTLE_SECONDS:
+            self.settle()
+
+    def settle(self) -> None:
+        """Put on the disk what was kept since the last time."""
         self._spool.flush()
         if self.durable:
             os.fsync(self._spool.fileno())
         self.db.execute("BEGIN")
-        self.db.executemany("INSERT INTO piece VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", places)
-        self.db.execute("INSERT INTO chunk VALUES (?)", (outcome.chunk,))
-        self.db.executemany(
-            "INSERT INTO tally VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-            outcome.counts.items(),
-        )
-        self.db.execute("UPDATE spool SET size = ?", (place,))
+        for chunk, places, counts in self._kept:
+            self.db.executemany("INSERT INTO piece VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", places)
+            self.db.execute("INSERT INTO chunk VALUES (?)", (chunk,))
+            self.db.executemany(_TALLY, counts.items())
+        self.db.execute("UPDATE spool SET size = ?", (self._end,))
         self.db.execute("COMMIT")
+        self._kept, self._settled_at = [], self._clock()
 
     def counts(self) -> Counter[str]:
-        """How many of what all groups gave."""
+        """How many of what all groups that are settled gave."""
         return Counter(dict(self.db.execute("SELECT name, value FROM tally")))
 
     def pieces(self, stream: str) -> Iterator[bytes]:
-        """What goes into one output, in its order."""
+        """What goes into one output of what is settled, in its order."""
         rows = self.db.execute(
             "SELECT place, length FROM piece WHERE stream = ? "
             "ORDER BY section, program, person, day, code, number",

@@ -39,12 +39,16 @@ def read(
     found = pool.ask(partial(_rows, tuple(sources)), todo)
     length = sum(block.end - block.start for block in todo)
     before = index.state("source") if index.state("blocks") else -1
-    for block, rows in shown(
+    filling = shown(
         zip(todo, found, strict=True), "Reading", length, lambda pair: pair[0].end - pair[0].start
-    ):
-        lines = index.state("lines") if block.source == before else 0
-        index.fill(rows, block.source, lines)
-        before = block.source
+    )
+    try:
+        for block, rows in filling:
+            lines = index.state("lines") if block.source == before else 0
+            index.fill(rows, block.source, lines)
+            before = block.source
+    finally:
+        index.settle()
     _alike_in.cache_clear()
     index.plan()
 
@@ -56,8 +60,11 @@ def judged(order: Order, journal: Journal, pool: Pool, shown: Shown) -> None:
     todo = [chunk for chunk in range(index.state("chunks")) if chunk not in done]
     length = index.count_of(todo[0]) if todo else 0
     outcomes = pool.groups(order, journal.index_path, todo)
-    for outcome in shown(outcomes, "Mapping" if order.mapping else "Judging", length, _records):
-        journal.keep(outcome)
+    try:
+        for outcome in shown(outcomes, "Mapping" if order.mapping else "Judging", length, _records):
+            journal.keep(outcome)
+    finally:
+        journal.settle()
 
 
 def refusals(journal: Journal) -> Iterator[tuple[Refusal, bytes]]:

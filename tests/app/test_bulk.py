@@ -119,16 +119,16 @@ def test_several_processes_write_what_one_writes(
     assert in_one_go["claims"]
 
 
-@pytest.mark.parametrize(("jobs", "small"), [(1, 0), (2, 0), (2, 10**9)])
+@pytest.mark.parametrize(("jobs", "small", "settle"), [(1, 0, 0), (2, 0, 0.1), (2, 10**9, 0)])
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_output(
-    source: Path, in_one_go: dict[str, bytes], tmp_path: Path, jobs: int, small: int
+    source: Path, in_one_go: dict[str, bytes], tmp_path: Path, jobs: int, small: int, settle: float
 ) -> None:
     pick = random.Random(jobs)  # noqa: S311 - moments to kill at
     whole = sum(map(len, in_one_go.values()))
     moments = [("index.sqlite", pick.randrange(1, 200_000))]
     moments += [("pieces", size) for size in sorted(pick.randrange(1, whole // 2) for _ in range(2))]
     words = asked(tmp_path, source, "--resume", "--jobs", str(jobs))
-    program = _IN_SMALL_GROUPS.format(small=small)
+    program = _IN_SMALL_GROUPS.format(small=small, settle=settle)
     for name, size in moments:
         process = subprocess.Popen([sys.executable, "-c", program, *words], stderr=subprocess.PIPE)
         _wait_until(lambda: _size(tmp_path / ".out.unfinished" / name) >= size, process)  # noqa: B023 - asked here
@@ -147,6 +147,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_output(
 _IN_SMALL_GROUPS = """
 from app.bulk import index, journal, lines
 index.CHUNK, lines.BLOCK, journal.SMALL = 25, 50_000, {small}
+index.SETTLE_SECONDS = journal.SETTLE_SECONDS = {settle}
 from app.cli import main
 main()
 """
