@@ -22,6 +22,7 @@ from mappings.fhir.elements import full_url, master_identifier, quoted, stamp, t
 from mappings.fhir.part2 import label
 from mappings.fhir.scene import WORDS, Scene
 from mappings.note_text import Sheet
+from mappings.records import PlanEntry
 
 # What a contact has in common with those that are alike: as values, as one and the same object, and as lists
 # of the same objects. Who is in it, the people of its scene say.
@@ -104,10 +105,14 @@ def learn(scene: Scene, alike: Alike, data: bytes, own: Iterable[bytes]) -> None
     if not _texts_stand(scene):
         return
     marked = _marked(scene)
+    marks = _gaps(marked)
+    # Somebody's name may be a mark: it would be taken for a gap.
+    if any(mark and mark in data for mark in marks):
+        return
     written = data
     for before, after in zip(own, _own_bytes(marked), strict=False):
         written = written.replace(before, after, 1)
-    form = _cut(written, _gaps(marked))
+    form = _cut(written, marks)
     if form is not None and form.filled(_gaps(scene)) == data:
         alike.forms[key] = form
 
@@ -116,9 +121,11 @@ def _key(scene: Scene) -> object:
     """All that a Bundle depends on beside what `_gaps` lists; None where that is not all of it."""
     contact, people = scene.contact.__dict__, scene.people
     start, end, signatures, ehr = contact["start"], contact["end"], contact["signatures"], contact["ehr"]
-    if start is None or end is None or end < start or contact["note"] is None or contact["relates_to"]:
+    if start is None or end is None or contact["note"] is None or contact["relates_to"]:
         return None
-    if (ehr is not None and ehr.encounter is not None) or not scene.span or not _in_order(scene):
+    if (ehr is not None and ehr.encounter is not None) or not scene.span or _before(end, start):
+        return None
+    if not _in_order(scene):
         return None
     note, group, day = contact["note"].__dict__, contact["group"], scene.day
     session = group.session if group is not None else None
@@ -139,6 +146,8 @@ def _key(scene: Scene) -> object:
         bisect_left(_ends(scene), day),
         scene.state,
         scene.zone,
+        # Equal zones may be called by other names, and the text says the name.
+        str(scene.zone),
     )
 
 
@@ -150,7 +159,16 @@ def _in_order(scene: Scene) -> bool:
     for each in own:
         if each.version != scene.contact.version or not each.by or each.at is None:
             return False
-    return len(own) == 1 or own[0].at < own[1].at  # type: ignore[operator]  # both are there
+    if len(own) == 1:
+        return True
+    first, second = own[0].at, own[1].at
+    return first < second and _before(first, second)  # type: ignore[operator, arg-type]  # both are there
+
+
+def _before(one: datetime, other: datetime) -> bool:
+    """Whether a moment is before another; two of one time zone Python compares by what its clocks show,
+    which is the same hour twice where summer ends."""
+    return one.astimezone(UTC) < other.astimezone(UTC)
 
 
 def _ends(scene: Scene) -> Sequence[date]:
@@ -158,11 +176,13 @@ def _ends(scene: Scene) -> Sequence[date]:
     entry, kept = scene.entry, scene.people.kept
     if entry is None:
         return ()
-    found: Sequence[date] | None = kept.get(("ends", id(entry)))
+    # The entry is held, so that no other can come to have its identity.
+    found: tuple[PlanEntry, Sequence[date]] | None = kept.get(("ends", id(entry)))
     if found is None:
         plans = [each.plan for each in scene.around.plan_of(entry)]
-        found = kept["ends", id(entry)] = sorted([each.to for each in plans if each and each.to])
-    return found
+        found = entry, sorted([each.to for each in plans if each and each.to])
+        kept["ends", id(entry)] = found
+    return found[1]
 
 
 def _form_of(scene: Scene) -> object:
@@ -208,7 +228,7 @@ def _gaps(scene: Scene) -> list[bytes]:
         scene.on,
         during["start"],
         during["end"],
-        str(scene.judgement.minutes),
+        "" if scene.judgement.minutes is None else str(scene.judgement.minutes),
         stamp(edited) or "",
         data,
         str(size),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ from mappings.findings import Judgement
 from mappings.intake import Alike, read_record
 from mappings.library import load
 from mappings.office import Surroundings
-from mappings.records import Contact, Group, Note, PlanEntry, Program, Record, Signature, Staff
+from mappings.records import Contact, Group, Name, Note, PlanEntry, Program, Record, Signature, Staff
 from mappings.rules import judge
 from tests.generator import generate
 from tests.intake_makers import NOW
@@ -165,6 +166,90 @@ def test_an_admission_between_two_contacts_that_are_alike_changes_what_is_writte
     written, data = _both_ways(writer, early, _known()[1][first.id], around)
     assert admitted is not None and written == data
     assert isinstance(written, bytes) and b'"code":"pre-admission"' in written
+
+
+def _named_for_a_gap(one: Contact, name: str) -> Contact:
+    """A contact that says a text wherever a gap may be, of somebody whose name is that very text."""
+    who, note, group = one.individual.model_copy(update={"name": Name(family=name)}), one.note, one.group
+    said = note and note.model_copy(update={"purpose": name, "own_words": name})
+    told = group and group.model_copy(update={"session": name})
+    return one.model_copy(update={"id": name, "individual": who, "note": said, "group": told})
+
+
+@pytest.mark.parametrize(
+    "gap", ["id", "session", "purpose", "reason", "own_words", "start", "data", "digest"]
+)
+def test_somebody_whose_name_is_a_mark_keeps_the_name(gap: str) -> None:
+    around, writer, name = _around(), Writer(load(), CLOCK), f"\ue000{gap}\ue001"
+    first = next(one for one in _contacts() if one.group is not None)
+    odd = _named_for_a_gap(first, name)
+    later = [one.model_copy(update={"individual": odd.individual}) for one in _weekly(first, 2)]
+    for one in [odd, odd, odd, *later]:
+        written, data = _both_ways(writer, one, _known()[1][first.id], around)
+        assert written == data and name.encode() in bytes(written)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mark", [918_273_645, 827_364_519])
+def test_somebody_whose_name_is_the_number_of_a_gap_keeps_the_name(mark: int) -> None:
+    around, writer, first = _around(), Writer(load(), CLOCK), _contacts()[0]
+    who, judged = first.individual.model_copy(update={"name": Name(family=str(mark))}), _known()[1][first.id]
+    for week, one in enumerate(_weekly(first.model_copy(update={"individual": who}), 5)):
+        said = replace(judged, minutes=mark if week < 3 else 15)
+        written, data = _both_ways(writer, one, said, around)
+        assert written == data
+
+
+_HERE = ZoneInfo("America/New_York")
+# The hour that is there twice: the first of each pair is the later moment, though its clock shows less.
+_SECOND, _FIRST = (datetime(2026, 11, 1, 1, m, tzinfo=_HERE, fold=f) for m, f in ((30, 1), (40, 0)))
+
+
+def _from_to(one: Contact) -> dict[str, object]:
+    return {"start": _SECOND, "end": _FIRST}
+
+
+def _signed_at(first: datetime, second: datetime) -> Callable[[Contact], dict[str, object]]:
+    return lambda one: {
+        "signatures": tuple(
+            [
+                each.model_copy(update={"at": at})
+                for each, at in zip(one.signatures, (first, second), strict=True)
+            ]
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        (_from_to, "per-1"),
+        (_signed_at(_SECOND, _FIRST), "inv-1"),
+        (_signed_at(_FIRST, _SECOND), ""),
+        (_signed_at(_FIRST.replace(minute=30), _SECOND), ""),
+    ],
+)
+def test_moments_of_the_hour_that_is_there_twice_are_in_their_order(
+    changes: Callable[[Contact], dict[str, object]], refused: str
+) -> None:
+    around, writer, judged = _around(), Writer(load(), CLOCK), _known()[1]
+    first = next(one for one in _contacts() if len(one.signatures) == 2 and one.engagement)
+    for one in _weekly(first, 3):
+        _both_ways(writer, one, judged[first.id], around)
+    written, data = _both_ways(writer, one.model_copy(update=changes(one)), judged[first.id], around)
+    assert written == data and refused in (written if isinstance(written, str) else "")
+
+
+@pytest.mark.parametrize("zone", [timezone(timedelta(hours=-5), "EST"), ZoneInfo("Etc/GMT+5")])
+def test_a_zone_of_the_same_offset_with_another_name_is_called_by_its_own(zone: tzinfo) -> None:
+    known, (first, *_) = _around(), _contacts()
+    around = replace(known, program=known.program and known.program.model_copy(update={"time_zone": None}))
+    writer, plain = Writer(load(), CLOCK), timezone(timedelta(hours=-5))
+    for week, one in enumerate(_weekly(first, 4)):
+        assert one.start and one.end
+        here = zone if week == 3 else plain
+        moved = {"start": one.start.astimezone(here), "end": one.end.astimezone(here)}
+        written, data = _both_ways(writer, one.model_copy(update=moved), _known()[1][first.id], around)
+        assert written == data
 
 
 @pytest.mark.parametrize("part", _SAID, ids=lambda part: part.__name__)
