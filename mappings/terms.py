@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from mappings.library import Code, Library
+from mappings.once import by_identities
 from mappings.records import Contact, StaffFields
 
 ENGAGEMENT = {
@@ -94,6 +95,8 @@ def preadmission_diagnosis(library: Library, jurisdiction: str, on: date) -> str
     return str(found.value) if found is not None and found.value else None
 
 
+# The table is gone through from end to end; a claim asks of each of its peers.
+@by_identities(256)
 def taxonomy(library: Library, member: StaffFields) -> tuple[str, str] | None:
     """The one provider taxonomy code (and its display) that a credential of the member stands for; None where
     no credential names one, or names several."""

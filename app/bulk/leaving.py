@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from mappings.once import by_identity
+
 if TYPE_CHECKING:
     from mappings.findings import Finding, Judgement
     from mappings.library import Library
@@ -100,6 +102,8 @@ def _author_signed(contact: Contact) -> bool:
     )
 
 
+# A finding that many records have is one and the same object.
+@by_identity
 def _of(finding: Finding) -> Reason:
     cite = finding.cite.to_json() if finding.cite else None
     return Reason(finding.message, finding.fix, finding.rule, cite)

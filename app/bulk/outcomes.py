@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from app.bulk.lines import Source
 
 OUT, CLAIMS, REPORT = "out", "claims", "report"
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": "))
 
 
 class Piece(NamedTuple):
@@ -65,4 +66,4 @@ def at(stream: str, number: int, data: bytes, section: int = 0) -> Piece:
 
 def json_bytes(data: Mapping[str, Any]) -> bytes:
     """One JSON object on one line, in the order given, letters as they are."""
-    return json.dumps(data, ensure_ascii=False, separators=(", ", ": ")).encode() + b"\n"
+    return _JSON.encode(data).encode() + b"\n"

@@ -62,7 +62,7 @@ def _goal_lost(scene: Scene) -> bool:
     return scene.entry is not None or scene.state.enrolled or _without_visit(scene)
 
 
-def _history_lost(scene: Scene) -> bool:
+def history_lost(scene: Scene) -> bool:
     """The EpisodeOfCare says one engagement, in order, and as it stood when it was written."""
     return not scene.straight or not all(begun_by(each, scene.now) for each in scene.span)
 
@@ -80,7 +80,8 @@ def _peer_lost(scene: Scene) -> bool:
     return peer is not None and (_without_visit(scene) or scene.people.staff_lost(peer.id))
 
 
-def _signatures_lost(scene: Scene) -> bool:
+def signatures_lost(scene: Scene) -> bool:
+    """Whether the Provenances do not say all that the record does."""
     own, signed = scene.contact.signatures, scene.signed
     if len(own) != len(signed):
         return True
@@ -115,7 +116,7 @@ _SOMETIMES: tuple[tuple[Asks, Walk], ...] = (
     (_status_lost, _named("status")),
     (_peer_lost, _named("peer-id")),
     (_goal_lost, _named("engagement-goal", "engagement-goal-on")),
-    (_history_lost, _named("engagement-history")),
+    (history_lost, _named("engagement-history")),
     (_type_lost, _named("service-type")),
     (_basis_lost, _named("service-basis")),
     (_without_visit, _named("service-plan-entry")),
@@ -123,7 +124,7 @@ _SOMETIMES: tuple[tuple[Asks, Walk], ...] = (
         lambda scene: scene.words_lost,
         _named("note-purpose", "note-response", "note-progress", "note-outcome", "note-own-words"),
     ),
-    (_signatures_lost, _named("signatures")),
+    (signatures_lost, _named("signatures")),
     (_relation_lost, _named("relates-to")),
 )
 

@@ -83,13 +83,14 @@ def contact_parts(
 
 def scene_parts(scene: Scene) -> Iterator[Json | Repeated]:
     """The entries of a contact, unchecked; raises NotFit."""
-    yield from own_entries(scene)
-    yield from _entries_beside(scene)
+    yield from own_entries(scene, goal_of(scene))
+    yield from entries_beside(scene)
 
 
-def own_entries(scene: Scene) -> Iterator[Json]:
-    """The entries that are of this contact alone: visit, note, signatures and tasks."""
-    visit = encounter_entry(scene, _goal_reference(scene))
+def own_entries(scene: Scene, goal: Json | None) -> Iterator[Json]:
+    """The entries that are of this contact alone: visit, note, signatures and tasks; `goal` is what the visit
+    pertains to."""
+    visit = encounter_entry(scene, goal)
     if visit is not None:
         yield visit
     yield note_entry(scene)
@@ -97,7 +98,8 @@ def own_entries(scene: Scene) -> Iterator[Json]:
     yield from task_entries(scene)
 
 
-def _entries_beside(scene: Scene) -> Iterator[Json | Repeated]:
+def entries_beside(scene: Scene) -> Iterator[Json | Repeated]:
+    """The entries that other contacts of the person bring along as well: engagement, plan, family."""
     yield episode_part(scene.episode_key, scene.people, scene.span, scene.day, scene.now)
     yield from _plan_of(scene)
     for recipient in scene.related:
@@ -113,7 +115,8 @@ def _plan_of(scene: Scene) -> Iterator[Json | Repeated]:
         yield engagement_goal(engagement, scene.people)
 
 
-def _goal_reference(scene: Scene) -> Json | None:
+def goal_of(scene: Scene) -> Json | None:
+    """The goal of the contact in this Bundle, or None."""
     entry, engagement = scene.entry, scene.contact.engagement
     if entry is not None:
         named = entry.goal is not None and filled(entry.goal.text)

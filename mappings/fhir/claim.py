@@ -81,9 +81,11 @@ def claim_parts(
     now: datetime,
     encounters: Mapping[str, str] | None = None,
     type_of_bill: str | None = None,
+    people: People | None = None,
 ) -> tuple[list[Json], People]:
-    """The Claim's own entry, unchecked, and the people whom it refers to; raises NotFit."""
-    people = People(claim.individual, claim.program, surroundings, links)
+    """The Claim's own entry, unchecked, and the people whom it refers to; raises NotFit. `people` are those
+    of an earlier claim of the same individual and programme, where they are kept."""
+    people = people or People(claim.individual, claim.program, surroundings, links)
     who = identifier("claim", claim.control_number)
     resource = _claim(claim, who, people, library, now, encounters or {}, type_of_bill)
     return [entry(full_url("claim", claim.control_number), resource, who)], people

@@ -51,7 +51,7 @@ def encounter_entry(scene: Scene, goal: Json | None) -> Json | None:
 
 def _entry(scene: Scene, goal: Json | None) -> Json:
     contact, service, people, during = scene.contact, scene.service, scene.people, scene.during
-    place, who, based_on = service.location, identifier("encounter", contact.id), scene.plan_service()
+    place, who, based_on = service.location, identifier("encounter", contact.id), scene.delivers
     session = filled(contact.group.session) if contact.group else None
     # What did not take place lasted no time, however long it was planned.
     minutes = scene.judgement.minutes if contact.status not in _DID_NOT_HAPPEN else None

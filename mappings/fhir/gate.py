@@ -151,6 +151,12 @@ def passes_entry(item: Json, met: Met) -> bool:
     return _creates(item) or (_ordinary(item) and not any(True for _ in _entry(item, True, "")))
 
 
+def passes_part(part: Json, kind: str, met: Met) -> bool:
+    """Whether nothing is wrong with an object of a type by itself; False also where only `check` can tell."""
+    check_part = _COMPILER.function(kind, part)
+    return check_part is not None and check_part(part, met)
+
+
 def _creates(item: Json) -> bool:
     """Whether an entry that is well made is of the kind that stands here most, and right."""
     if "fullUrl" not in item or "request" not in item or "resource" not in item:
@@ -444,4 +450,4 @@ def known_shapes() -> int:
     return len(_COMPILER.passed)
 
 
-__all__ = ["NotFit", "check", "findings", "known_good", "known_shapes", "passes_entry"]
+__all__ = ["NotFit", "check", "findings", "known_good", "known_shapes", "passes_entry", "passes_part"]

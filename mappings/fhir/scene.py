@@ -7,7 +7,7 @@ import hashlib
 import json
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from operator import is_
@@ -84,15 +84,15 @@ class Scene:
     now: datetime
     shown: str | None = None
     place: int | None = None
-    known: People | None = None
+    known: InitVar[People | None] = None
+    # The people and organizations of the contact, those that are known already where they are.
+    people: People = field(init=False)
 
-    @once
-    def people(self) -> People:
-        """The people and organizations of the contact, those that are known already where they are."""
-        if self.known is not None:
-            return self.known
-        program = self.around.program_of(self.contact.program)
-        return People(self.contact.individual, program, self.around, self.links, self.contact.peer)
+    def __post_init__(self, known: People | None) -> None:
+        if known is None:
+            program = self.around.program_of(self.contact.program)
+            known = People(self.contact.individual, program, self.around, self.links, self.contact.peer)
+        self.people = known
 
     @once
     def service(self) -> Service:
@@ -175,16 +175,16 @@ class Scene:
 
     @once
     def _history(self) -> tuple[Sequence[Span], bool]:
-        history = self.contact.engagement.history if self.contact.engagement else ()
-        # As texts: two times may be equal with other offsets.
-        key = "history", self.zone, *[(each.status, each.at and each.at.isoformat()) for each in history]
-        found: tuple[Sequence[Span], bool] | None = self.people.kept.get(key)
+        engagement, kept = self.contact.engagement, self.people.kept
+        key = "history", self.zone, id(engagement)
+        found: tuple[object, tuple[Sequence[Span], bool]] | None = kept.get(key)
         if found is None:
-            cut = spans(self.contact.engagement, self.zone)
+            history, cut = engagement.history if engagement else (), spans(engagement, self.zone)
             whole = cut[0] if cut else ()
             same = len(whole) == len(history) and all(map(is_, whole, history))
-            found = self.people.kept[key] = cut, len(cut) < 2 and same
-        return found
+            # The engagement is held, so that no other can come to have its identity.
+            found = kept[key] = engagement, (cut, len(cut) < 2 and same)
+        return found[1]
 
     @once
     def span(self) -> Span:
@@ -305,7 +305,8 @@ class Scene:
         """Our identifier of a kind whose keys are only unique for one individual."""
         return identifier(kind, scoped_key(self.contact.individual.id, key))
 
-    def plan_service(self) -> Json | None:
+    @once
+    def delivers(self) -> Json | None:
         """The ServiceRequest the contact delivers: in this Bundle where the entry is known, else by name."""
         name = self.service.plan_entry
         if not name:

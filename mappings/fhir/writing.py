@@ -8,36 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import partial
 
 from mappings.claims import ClaimDraft
-from mappings.fhir import alike, gate
-from mappings.fhir.bundle import contact_bundle, label, plan_bundle, plan_parts, scene_parts
+from mappings.fhir import gate
+from mappings.fhir.alike import Kept
+from mappings.fhir.bundle import (
+    contact_bundle,
+    entries_beside,
+    label,
+    plan_bundle,
+    plan_parts,
+    scene_parts,
+)
 from mappings.fhir.claim import claim_bundle, claim_parts
-from mappings.fhir.compiled import Met, Same, Target
+from mappings.fhir.compiled import Met, Same
 from mappings.fhir.elements import Json, to_bytes
+from mappings.fhir.forms import Piece, rest_of
 from mappings.fhir.people import ChartLinks, People
 from mappings.fhir.repeated import Repeated
 from mappings.fhir.scene import Scene
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.office import Surroundings
-from mappings.records import Contact, PlanEntry
+from mappings.records import Contact, Individual, PlanEntry, ProgramFields, StaffFields
 from mappings.seal import Seal
 
 # What is kept of people is a few kB each: some MB at most, however long the input is.
 _MOST_KEPT = 1_024
 _MOST_CASTS, _MOST_SAME = 256, 8_192
 _HEAD, _TAIL = b'{"resourceType":"Bundle","type":"transaction","entry":[', b"]}"
-
-
-class Piece(NamedTuple):
-    """One entry as bytes, with its fullUrl, the type of its resource and what it refers to in its Bundle."""
-
-    data: bytes
-    url: str
-    kind: str
-    references: Sequence[Target]
 
 
 class Cast:
@@ -61,7 +61,7 @@ class Writer:
         self._kept: dict[tuple[str, bool], tuple[object, Sequence[Piece]]] = {}
         self._casts: dict[tuple[str, str | None, str | None], Cast] = {}
         self._same: Same = {}
-        self._kept_alike = alike.Kept()
+        self._kept_alike = Kept()
 
     def contact(
         self,
@@ -73,12 +73,17 @@ class Writer:
     ) -> bytes:
         """The bytes of `contact_bundle`; raises NotFit as it does."""
         given = (contact, judgement, around, seals, self.links, self.library, self.now, text)
-        cast = self._cast(contact, around)
+        program = around.program_of(contact.program)
+        cast = self._cast(contact.individual, contact.peer, program, around)
         scene = Scene(*given, known=cast.people)
         kin = self._kept_alike.met(scene) if text is None and not seals and self.links.empty else None
-        if kin is not None and (data := alike.filled(scene, kin)):
-            return data
-        return self._written(scene_parts(scene), cast, lambda: contact_bundle(*given), (scene, kin))
+        if kin is None:
+            return self._written(scene_parts(scene), cast, lambda: contact_bundle(*given))
+        data = self._kept_alike.filled(scene, kin, lambda own: self._beside(own, scene, cast))
+        if data is None:
+            learn = partial(self._kept_alike.learn, scene, kin)
+            data = self._written(scene_parts(scene), cast, lambda: contact_bundle(*given), learn)
+        return data
 
     def plan(self, entries: Sequence[PlanEntry], around: Surroundings, seals: Sequence[Seal] = ()) -> bytes:
         """The bytes of `plan_bundle`; raises NotFit as it does."""
@@ -95,12 +100,18 @@ class Writer:
     ) -> bytes:
         """The bytes of `claim_bundle`; raises NotFit as it does."""
         given = (claim, around, self.links, self.library, self.now, encounters, type_of_bill)
-        parts, people = claim_parts(*given)
-        return self._written(parts, Cast(people), lambda: claim_bundle(*given))
+        cast = self._cast(claim.individual, None, claim.program, around)
+        parts, _ = claim_parts(*given, cast.people)
+        return self._written(parts, cast, lambda: claim_bundle(*given))
 
-    def _cast(self, contact: Contact, around: Surroundings) -> Cast:
-        """Everybody of a contact: those of an earlier one while they are the same."""
-        person, peer, program = contact.individual, contact.peer, around.program_of(contact.program)
+    def _cast(
+        self,
+        person: Individual,
+        peer: StaffFields | None,
+        program: ProgramFields | None,
+        around: Surroundings,
+    ) -> Cast:
+        """Everybody of a contact or claim: those of an earlier one while they are the same."""
         name = person.id, peer.id if peer else None, program.id if program else None
         kept = self._casts.get(name)
         if kept is not None and kept.people.around is around:
@@ -117,7 +128,7 @@ class Writer:
         entries: Iterable[Json | Repeated],
         cast: Cast,
         whole: Callable[[], Json],
-        of: tuple[Scene, alike.Alike | None] | None = None,
+        learn: Callable[[Sequence[Piece], bytes], None] | None = None,
     ) -> bytes:
         fresh: list[str] = []
         if len(self._same) >= _MOST_SAME:
@@ -125,20 +136,31 @@ class Writer:
         pieces = self._pieces(entries, cast, fresh)
         if pieces is not None and not fresh and _together(pieces):
             data = b"".join((_HEAD, b",".join([each.data for each in pieces]), _TAIL))
-            if of is not None and of[1] is not None:
-                alike.learn(of[0], of[1], data, [each.data for each in pieces])
+            if learn is not None:
+                learn(pieces, data)
             return data
         return to_bytes(whole())
 
+    def _beside(self, own: Sequence[Piece], scene: Scene, cast: Cast) -> bytes | None:
+        """The other entries of a contact's Bundle, of which its own are known; None in doubt."""
+        fresh: list[str] = []
+        pieces = self._pieces([*own, *entries_beside(scene)], cast, fresh)
+        if pieces is None or fresh or not _together(pieces):
+            return None
+        return rest_of(pieces[len(own) :])
+
     def _pieces(
-        self, entries: Iterable[Json | Repeated], cast: Cast, fresh: list[str]
+        self, entries: Iterable[Json | Repeated | Piece], cast: Cast, fresh: list[str]
     ) -> Sequence[Piece] | None:
         """The entries and those of the people they refer to, in the order of the Bundle; None in doubt."""
         program = cast.people.program
         part2 = program is not None and bool(program.part2)
         once: dict[str, Piece] = {}
         for each in entries:
-            if isinstance(each, Repeated):
+            pieces: Sequence[Piece] | None
+            if isinstance(each, Piece):
+                pieces = (each,)
+            elif isinstance(each, Repeated):
                 pieces = self._again(each.name, each.source, each.make, part2, fresh)
             else:
                 pieces = _pieces_of((each,), part2, fresh, self._same)

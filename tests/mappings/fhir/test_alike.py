@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.fhir import alike
+from mappings.fhir import forms
 from mappings.fhir.bundle import ChartLinks, NotFit, contact_bundle
 from mappings.fhir.elements import to_bytes
 from mappings.fhir.writing import Writer
@@ -20,7 +20,25 @@ from mappings.findings import Judgement
 from mappings.intake import Alike, read_record
 from mappings.library import load
 from mappings.office import Surroundings
-from mappings.records import Contact, Group, Name, Note, PlanEntry, Program, Record, Signature, Staff
+from mappings.records import (
+    Contact,
+    Coverage,
+    Diagnosis,
+    Engagement,
+    Group,
+    Individual,
+    Location,
+    Name,
+    Note,
+    Part,
+    PlanEntry,
+    Program,
+    Recipient,
+    Record,
+    Service,
+    Signature,
+    Staff,
+)
 from mappings.rules import judge
 from tests.generator import generate
 from tests.intake_makers import NOW
@@ -38,6 +56,14 @@ _SAID = {
         *("purpose", "response", "progress", "outcome", "own_words", "goals", "data_verified", "edited_at"),
     },
     Group: {"session", "attendees", "recipients"},
+    Engagement: {"goal", "goal_on", "history"},
+    Service: {
+        *("type", "code", "format", "place", "modality", "location", "components", "basis", "plan_entry"),
+        *("rationale", "rationale_ref", "accompaniment", "voluntary"),
+    },
+    Location: {"kind", "name"},
+    Recipient: {"role", "name", "relationship", "attachment"},
+    Diagnosis: {"code", "rank", "by"},
     Signature: {"meaning", "by", "category", "licence_from", "licence_to", "at", "version"},
 }
 texts = st.one_of(
@@ -99,13 +125,13 @@ def _both_ways(writer: Writer, one: Contact, judged: Judgement, around: Surround
 @pytest.fixture
 def forms_used(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the contacts that were written into a form."""
-    used, fill = list[str](), alike.Form.filled
+    used, fill = list[str](), forms.Form.filled
 
-    def filled(form: alike.Form, gaps: Sequence[bytes]) -> bytes:
+    def filled(form: forms.Form, gaps: Sequence[bytes]) -> bytes:
         used.append(gaps[0].decode())
         return fill(form, gaps)
 
-    monkeypatch.setattr(alike.Form, "filled", filled)
+    monkeypatch.setattr(forms.Form, "filled", filled)
     return used
 
 
@@ -144,6 +170,47 @@ def test_whatever_is_said_it_is_written_or_refused_as_the_bundle_is(
         assert written == data
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    words=st.tuples(texts, texts, texts, texts),
+    covers=st.lists(st.builds(Coverage, payer=texts, member_id=texts, order=st.integers(0, 3)), max_size=2),
+    has_plan=st.booleans(),
+)
+def test_another_person_who_comes_for_the_same_is_written_as_the_bundle_is(
+    words: tuple[str, str, str, str], covers: list[Coverage], has_plan: bool
+) -> None:
+    around, writer = _around(), Writer(load(), CLOCK)
+    first = next(one for one in _contacts() if one.service and one.service.basis == "ad-hoc")
+    for one in _weekly(first, 2):
+        _both_ways(writer, one, _known()[1][first.id], around)
+    id, system, why, goal = words
+    person = Individual(id=id if id.strip() else "P-2", identifier_system=system, gender="female")
+    assert one.service and one.engagement
+    changes = {
+        "id": "of-another",
+        "individual": person.model_copy(update={"coverages": tuple(covers)}),
+        "service": one.service.model_copy(
+            update={"rationale": why, "plan_entry": "PLAN-2" if has_plan else one.service.plan_entry}
+        ),
+        "engagement": one.engagement.model_copy(update={"goal": goal}),
+    }
+    other = one.model_copy(update=changes)
+    for each in _weekly(other, 3):
+        written, data = _both_ways(writer, each, _known()[1][first.id], around)
+        assert written == data
+
+
+def test_the_contacts_of_another_person_are_written_into_the_same_form(forms_used: list[str]) -> None:
+    around, writer = _around(), Writer(load(), CLOCK)
+    first = next(one for one in _contacts() if one.service and one.service.basis == "ad-hoc")
+    person = Individual(id="P-2", identifier_system="urn:example:mrn", gender="female")
+    for who in (first.individual, person.model_copy(update={"coverages": first.individual.coverages})):
+        one = first.model_copy(update={"individual": who, "id": f"of-{who.id}"})
+        written, data = _both_ways(writer, one, _known()[1][first.id], around)
+        assert written == data
+    assert "of-P-2" in forms_used
+
+
 def test_a_contact_that_ends_before_it_starts_is_refused_beside_others_like_it() -> None:
     around, writer = _around(), Writer(load(), CLOCK)
     first = next(one for one in _contacts() if one.start and one.end)
@@ -177,7 +244,21 @@ def _named_for_a_gap(one: Contact, name: str) -> Contact:
 
 
 @pytest.mark.parametrize(
-    "gap", ["id", "session", "purpose", "reason", "own_words", "start", "data", "digest"]
+    "gap",
+    [
+        "id",
+        "session",
+        "purpose",
+        "reason",
+        "own_words",
+        "start",
+        "data",
+        "digest",
+        "goal",
+        "why",
+        "covers",
+        "rest",
+    ],
 )
 def test_somebody_whose_name_is_a_mark_keeps_the_name(gap: str) -> None:
     around, writer, name = _around(), Writer(load(), CLOCK), f"\ue000{gap}\ue001"
@@ -253,6 +334,6 @@ def test_a_zone_of_the_same_offset_with_another_name_is_called_by_its_own(zone: 
 
 
 @pytest.mark.parametrize("part", _SAID, ids=lambda part: part.__name__)
-def test_each_field_of_a_record_is_thought_of(part: type[Contact]) -> None:
+def test_each_field_of_a_record_is_thought_of(part: type[Part]) -> None:
     # A new field must be put into the key of what is alike, or among what differs, before it stands here.
     assert set(part.model_fields) == _SAID[part]

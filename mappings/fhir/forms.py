@@ -1,0 +1,174 @@
+"""Bundles of contacts cut at all that differs between those that are alike, to be filled by the next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from operator import itemgetter
+from typing import NamedTuple
+
+from mappings.fhir.bundle import goal_of, own_entries
+from mappings.fhir.compiled import Target
+from mappings.fhir.elements import to_bytes
+from mappings.fhir.gaps import CARRIED, addresses, gaps_of, goal_in, lasting_of, texts_of
+from mappings.fhir.part2 import label
+from mappings.fhir.scene import WORDS, Scene
+from mappings.records import Coverage
+
+_HEAD, _TAIL = b'{"resourceType":"Bundle","type":"transaction","entry":[', b"]}"
+# Around the name of each gap: letters that mean nothing to anybody.
+_MARK = "\ue000{}\ue001"
+# Far beyond all care, and at odd moments, so that nothing else says them.
+_ODD_TIME, _ODD_MINUTES, _ODD_SIZE = datetime(2199, 12, 1, 3, 17, 43, 271828, UTC), 918_273_645, 827_364_519
+_ODD_DAY = date(2199, 11, 29)
+
+
+class Piece(NamedTuple):
+    """One entry as bytes, with its fullUrl, the type of its resource and what it refers to in its Bundle."""
+
+    data: bytes
+    url: str
+    kind: str
+    references: Sequence[Target]
+
+
+class Form:
+    """The bytes of a Bundle cut at its gaps, and which gap each of them is."""
+
+    __slots__ = ("_parts", "_pick", "own")
+
+    def __init__(self, parts: list[bytes], gaps: Sequence[int], own: Sequence[Piece]) -> None:
+        self._parts, self._pick = parts, itemgetter(*gaps)
+        # The entries of the contact itself: where their addresses are no gaps, those of the first.
+        self.own = own
+
+    def filled(self, gaps: Sequence[bytes]) -> bytes:
+        """The Bundle with what stands in the gaps."""
+        parts = self._parts.copy()
+        parts[1::2] = self._pick(gaps)
+        return b"".join(parts)
+
+
+def form_of(scene: Scene, pieces: Sequence[Piece], data: bytes) -> Form | None:
+    """The form of a Bundle that has passed the gate, of which the entries are given; None where none can be
+    made."""
+    marked = _marked(scene)
+    own, rest = _own_bytes(marked), _mark("rest").encode()
+    marks = [*gaps_of(marked, texts_of(marked)), *lasting_of(marked, rest)]
+    # Somebody's name may be a mark: it would be taken for a gap.
+    if any(mark and mark in data for mark in marks):
+        return None
+    written = b"".join((_HEAD, b",".join([*own, rest]), _TAIL))
+    if written.count(marks[CARRIED]) != 1:
+        return None
+    form = _cut(written, marks, _numbered(scene, pieces[: len(own)]))
+    lasting = lasting_of(scene, rest_of(pieces[len(own) :]))
+    fits = form is not None and form.filled([*gaps_of(scene, texts_of(scene)), *lasting]) == data
+    return form if fits else None
+
+
+def rest_of(pieces: Sequence[Piece]) -> bytes:
+    """The entries beside a contact's own as they stand in its Bundle."""
+    return b",".join([each.data for each in pieces])
+
+
+def _numbered(scene: Scene, own: Sequence[Piece]) -> Sequence[Piece]:
+    """The contact's own entries with the place among the scene's addresses in the place of each address."""
+    places = {url: str(place) for place, url in reversed([*enumerate(addresses(scene))]) if url}
+    return [
+        Piece(
+            b"",
+            places[each.url],
+            each.kind,
+            [(places.get(url, url), kinds) for url, kinds in each.references],
+        )
+        for each in own
+    ]
+
+
+def own_of(scene: Scene, form: Form) -> Sequence[Piece]:
+    """The contact's own entries as a form knows them, at the scene's addresses."""
+    urls = {str(place): url for place, url in enumerate(addresses(scene)) if url}
+    return [
+        each._replace(
+            url=urls[each.url], references=[(urls.get(url, url), kinds) for url, kinds in each.references]
+        )
+        for each in form.own
+    ]
+
+
+def _mark(name: str) -> str:
+    return _MARK.format(name)
+
+
+def _marked(scene: Scene) -> Scene:
+    """The same scene with marks in place of all that differs."""
+    contact, note, people = scene.contact, scene.note, scene.people
+    words = {name: _mark(name) for name in WORDS}
+    edited = note.edited_at and _ODD_TIME
+    times = [_ODD_TIME + timedelta(days=1 + place) for place in range(len(contact.signatures))]
+    engagement, service, covers = contact.engagement, contact.service, contact.individual.coverages
+    marks = {
+        "id": _mark("id"),
+        "note": note.model_copy(update={**words, "edited_at": edited}),
+        "group": contact.group
+        and contact.group.model_copy(update={"session": contact.group.session and _mark("session")}),
+        "signatures": tuple(
+            [each.model_copy(update={"at": at}) for each, at in zip(contact.signatures, times, strict=True)]
+        ),
+        "engagement": engagement
+        and engagement.model_copy(
+            update={"goal": engagement.goal and _mark("goal"), "goal_on": engagement.goal_on and _ODD_DAY}
+        ),
+        "service": service and service.model_copy(update={"rationale": service.rationale and _mark("why")}),
+        "individual": contact.individual.model_copy(
+            update={"coverages": (Coverage(payer=_mark("covers")),) if covers else ()}
+        ),
+    }
+    who = [contact.peer.id] if contact.peer is not None else []
+    who += [str(each.by) for each in contact.signatures]
+    known = replace(people)
+    known.__dict__.update(
+        _patient={_mark("patient"): ""},
+        _organization={_mark("organization"): ""},
+        _said={each: {_mark(f"staff {place}"): ""} for place, each in enumerate(dict.fromkeys(who))},
+    )
+    minutes = None if scene.judgement.minutes is None else _ODD_MINUTES
+    marked = replace(
+        scene,
+        contact=contact.model_copy(update=marks),
+        judgement=replace(scene.judgement, minutes=minutes),
+        known=known,
+    )
+    marked.__dict__.update(
+        {name: getattr(scene, name) for name in ("text", "unsaid", "state", "straight", "span", "entry")},
+        words_lost=True,
+        reason=scene.reason and _mark("reason"),
+        on=_mark("on"),
+        during={"start": _mark("start"), "end": _mark("end")},
+        attached=(_mark("data"), _ODD_SIZE, _mark("digest")),
+        episode={_mark("episode"): ""},
+        delivers=scene.delivers and {_mark("delivers"): ""},
+        goal=goal_of(scene) and {_mark("pertains"): ""},
+    )
+    return marked
+
+
+def _own_bytes(scene: Scene) -> list[bytes]:
+    entries = list(own_entries(scene, goal_in(scene)))
+    if scene.people.program is not None and scene.people.program.part2:
+        for each in entries:
+            label(each)
+    return [to_bytes(each) for each in entries]
+
+
+def _cut(written: bytes, marks: Sequence[bytes], own: Sequence[Piece]) -> Form | None:
+    """A Bundle of marks cut at each of them."""
+    places = {mark: place for place, mark in reversed([*enumerate(marks)]) if mark}
+    longest = sorted(places, key=len, reverse=True)
+    parts = re.split(b"(" + b"|".join(map(re.escape, longest)) + b")", written)
+    if len(parts) < 4:
+        return None
+    return Form(parts, [places[mark] for mark in parts[1::2]], own)
