@@ -99,14 +99,14 @@ class WordLists:
     ) -> Mapping[str, list[Hit]]:
         """The phrases found in the texts (intake path and text) by the name of their list, in order and
         without overlap. `pieces` are those of at least these texts, where they are known already."""
-        told = [(path, text) for path, text in texts if text]
-        if not told:
-            return {}
-        near = self._near(pieces_of(text for _, text in told) if pieces is None else pieces)
+        if pieces is None:
+            texts = list(texts)
+            pieces = pieces_of([text for _, text in texts if text])
+        near = self._near(pieces)
         if not near:
             return {}
         found: dict[str, list[Hit]] = {}
-        for path, text in told:
+        for path, text in [(path, text) for path, text in texts if text]:
             here = _begun_in(text, near)
             for name, hits in self._in(path, plain(text), here).items() if here else ():
                 found.setdefault(name, []).extend(hits)

@@ -18,7 +18,7 @@ from mappings.library_texts import LibraryTexts
 
 if TYPE_CHECKING:
     from mappings.checks.registry import Outcome
-    from mappings.situation import Coding, Kind
+    from mappings.coding import Coding, Kind
 
 CONFIRMED = "confirmed"
 Asks = Literal["contact", "codes", "codes-and-wording", "peer", "wording"]

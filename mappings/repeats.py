@@ -48,5 +48,10 @@ def sentences(path: str, text: str, wanted: Collection[str]) -> list[Sentence]:
 
 def keys(text: str) -> list[str]:
     """The keys of the sentences of a text that are long enough to be compared."""
-    parts = text.casefold().replace(".", "\n").replace("!", "\n").replace("?", "\n").split("\n")
+    return keys_in(text.casefold())
+
+
+def keys_in(folded: str) -> list[str]:
+    """The same of a text that is casefolded already."""
+    parts = folded.replace(".", "\n").replace("!", "\n").replace("?", "\n").split("\n")
     return [key for part in parts if len(key := part.strip()) >= LEAST]

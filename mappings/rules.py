@@ -8,13 +8,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from mappings.checks.registry import BY_CODES, NOT_APPLICABLE, PASS
+from mappings.coding import CodedContact
 from mappings.explaining import explain, prove
 from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing
 from mappings.library import Asked, Bound, DayPack, Library
 from mappings.office_subjects import Meetings, ProgramSubject, StaffSubject, office_subjects
 from mappings.records import Contact, Individual, PlanEntry, Program, Record, Staff
 from mappings.sharing import ReleasedUnits, Sharing
-from mappings.situation import CodedContact, PlanSituation, Situation, plan_day
+from mappings.situation import PeerOnDay, PlanSituation, Situation, plan_day
 from mappings.surroundings import Surrounding
 
 STATUS_CHECK = "status-known"
@@ -107,9 +108,8 @@ def _judge_one(
 
 
 def _judge_contact(s: Situation) -> Judgement:
-    contact = s.contact
     if s.pack is None:
-        return _no_pack(contact, s.around.library, s.day)
+        return _no_pack(s.contact, s.around.library, s.day)
     asked = s.pack.alike(s.codes) or _asked_of_alike(s, s.pack)
     if s.happened:
         findings, holding = _ask(s, asked)
@@ -118,9 +118,9 @@ def _judge_contact(s: Situation) -> Judgement:
         holding = [finding for finding in findings if finding.blocks]
     claim = _claim_state(s, holding)
     return Judgement(
-        contact.id,
-        contact.kind,
-        contact.version,
+        s.id,
+        s.contact.kind,
+        s.version,
         _signing_state(holding),
         claim,
         s.units if s.counts else 0,
@@ -148,7 +148,6 @@ def _asked_of_alike(s: Situation, pack: DayPack) -> Asked:
 def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], list[Finding]]:
     """All findings in order, and those that block."""
     findings, holding = list(asked.answers), list(asked.holding)
-    known = s.peer_day.findings
     for place, bound, check in asked.of_contact:
         outcome = check(s, bound)
         # Most checks pass without a word, and their answer stands there already.
@@ -160,17 +159,27 @@ def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], list[Finding]
         finding = findings[place] = bound.finding(outcome)
         if outcome.result != "pass" and finding.blocks:
             holding.append(finding)
-    for place, bound in asked.of_peer:
-        if place not in known:
-            known[place] = find(bound, s.peer_day)
-        finding = findings[place] = known[place]
-        if finding.blocks:
+    for place, finding in _ask_peer(s.peer_day, asked.of_peer):
+        findings[place] = finding
+        if finding.severity == "block" and finding.blocks:
             holding.append(finding)
     for place, bound in asked.of_wording if s.wording else ():
         finding = findings[place] = find(bound, s)
         if finding.blocks:
             holding.append(finding)
     return tuple(findings), holding
+
+
+def _ask_peer(day: PeerOnDay, asked: tuple[tuple[int, Bound], ...]) -> list[tuple[int, Finding]]:
+    """What is found of the peer, each with its place; it holds for all that are asked the same that day."""
+    kept = day.told.get(id(asked))
+    # What was asked is held, so that nothing else can come to have its identity.
+    if kept is None or kept[0] is not asked:
+        for place, bound in asked:
+            if place not in day.findings:
+                day.findings[place] = find(bound, day)
+        kept = day.told[id(asked)] = asked, [(place, day.findings[place]) for place, _ in asked]
+    return kept[1]
 
 
 def _ask_status(s: Situation, pack: DayPack) -> tuple[Finding, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from mappings.coding import Coding, coding_of
 from mappings.encounters import awaits_table, rows_for, table_of
 from mappings.engagement import State, state_at
 from mappings.findings import Finding
@@ -25,7 +26,7 @@ from mappings.records import (
     Signature,
     StaffFields,
 )
-from mappings.repeats import compared_parts, keys
+from mappings.repeats import compared_parts, keys, keys_in
 from mappings.units import counted_minutes, units_of, whole_minutes
 
 if TYPE_CHECKING:
@@ -74,79 +75,6 @@ def age_on(birth: date, day: date) -> int:
     return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
 
 
-class Kind(NamedTuple):
-    """What conditions of rules look at; contacts alike in it are asked the same rules."""
-
-    enrolled: bool
-    type: str | None
-    basis: str | None
-    format: str | None
-    place: str | None
-    accompanied: bool
-
-
-class FiledCodes(NamedTuple):
-    """The codes of a claim that was filed elsewhere."""
-
-    code: str | None
-    rate_code: str | None
-    modifiers: tuple[str, ...]
-
-
-class Coding(NamedTuple):
-    """All codes and yes-or-noes of a contact: contacts alike in it get the same answers of the checks that
-    look at nothing else. `roles` are those of the recipients, `states` those of the engagement's history."""
-
-    enrolled: bool
-    type: str | None
-    basis: str | None
-    format: str | None
-    place: str | None
-    accompanied: bool
-    modality: str | None
-    code: str | None
-    components: tuple[str, ...]
-    location: str | None
-    voluntary: bool | None
-    verified: bool | None
-    status: str | None
-    technical_failure: bool | None
-    is_group: bool
-    gender: str | None
-    coverages: tuple[str | None, ...]
-    staff: tuple[str | None, ...]
-    signatures: tuple[tuple[str | None, str | None], ...]
-    credentials: tuple[str | None, ...]
-    relation: str | None
-    roles: tuple[str | None, ...]
-    states: tuple[str | None, ...]
-    time_zone: str | None
-    program_kind: str | None
-    population: str | None
-    risk_seen: bool
-    timed: bool
-    units_filed: bool
-    filed: FiledCodes | None
-
-    @property
-    def kind(self) -> Kind:
-        """What decides which rules apply."""
-        return Kind(self.enrolled, self.type, self.basis, self.format, self.place, self.accompanied)
-
-    @property
-    def no_connection(self) -> bool:
-        """Whether a telehealth contact could not be delivered."""
-        return self.technical_failure is True and self.place == "telehealth"
-
-
-class CodedContact:
-    """The codes of contacts on a day between two changes of the library. It knows nothing else of any of
-    them, so that what is found holds for each contact that is coded alike."""
-
-    def __init__(self, codes: Coding, library: Library, day: date) -> None:
-        self.codes, self.library, self.day = codes, library, day
-
-
 class PeerOnDay:
     """A peer on a day, for one type of service: all that the rules about peers ask for. It knows nothing of
     any contact, so that what they find holds for each of the peer's contacts of that day."""
@@ -155,6 +83,8 @@ class PeerOnDay:
         self.peer, self.day, self.service_type = peer, day, service_type
         self.peer_known = peer is not None and not only_id(peer)
         self.findings: dict[int, Finding] = {}
+        # The same by what was asked, in its order.
+        self.told: dict[int, tuple[object, list[tuple[int, Finding]]]] = {}
 
 
 def counts(contact: Contact) -> bool:
@@ -162,6 +92,24 @@ def counts(contact: Contact) -> bool:
     is silent on addenda, and to count one again would bill, cap and overlap one and the same meeting."""
     added = contact.relates_to is not None and contact.relates_to.how == APPENDS
     return contact.status not in DID_NOT_HAPPEN and not added
+
+
+class Signed(NamedTuple):
+    """A signature as the rules see it: whose it is, what it means, and its moment in UTC."""
+
+    signature: Signature
+    meaning: str | None
+    by: str | None
+    version: int | None
+    category: str | None
+    at: datetime | None
+
+
+def _signed(signature: Signature) -> Signed:
+    told = vars(signature)
+    at = told["at"]
+    at = at.astimezone(UTC) if at is not None else None
+    return Signed(signature, told["meaning"], told["by"], told["version"], told["category"], at)
 
 
 class Situation:
@@ -172,24 +120,37 @@ class Situation:
     def __init__(self, contact: Contact, around: Surrounding, now: datetime, doubled: bool = False) -> None:
         self.contact, self.around, self.now, self.doubled = contact, around, now, doubled
         self.shared: dict[object, Any] = {}
-        self.service = contact.service or _NO_SERVICE
-        self.program: ProgramFields | None = around.program(contact.program, contact.jurisdiction)
-        self.peer: StaffFields | None = around.staff(contact.peer, contact.jurisdiction)
-        start = contact.start
+        # What many checks ask for stands here too: to ask a pydantic model costs ten times as much.
+        told = vars(contact)
+        self.id: str = told["id"]
+        self.person: str = contact.individual.id
+        self.note: Note | None = told["note"]
+        self.jurisdiction: str = told["jurisdiction"]
+        self.version: int = told["version"]
+        peer, group, relation = told["peer"], told["group"], told["relates_to"]
+        self.peer_id: str | None = peer.id if peer is not None else None
+        self.session: str | None = group.session if group is not None else None
+        self.related: str | None = relation.id if relation is not None else None
+        self.service: Service = told["service"] or _NO_SERVICE
+        self.program: ProgramFields | None = around.program(told["program"], self.jurisdiction)
+        self.peer: StaffFields | None = around.staff(peer, self.jurisdiction)
+        self.start: datetime | None = told["start"]
+        self.end: datetime | None = told["end"]
+        start, end = self.start, self.end
         self.zone = zone_of(self.program, start)
         # The calendar day of `start` where the programme is; without a start the day of the clock.
         self.day: date = (start or now).astimezone(self.zone).date()
         # In UTC, the first of all moments where they are missing: to sort contacts by, and to compare moments
         # of one zone, which is many times faster than those of two.
         self.began: datetime = start.astimezone(UTC) if start is not None else _LONG_AGO
-        self.ended: datetime = contact.end.astimezone(UTC) if contact.end is not None else _LONG_AGO
+        self.ended: datetime = end.astimezone(UTC) if end is not None else _LONG_AGO
         # Full minutes from start to end; None while one of them is missing.
         self.gross: int | None = None
-        if start is not None and contact.end is not None:
+        if start is not None and end is not None:
             self.gross = whole_minutes(self.ended - self.began)
         # Whether the contact took place or is taking place; one of unknown status is judged in full.
-        self.happened = contact.status not in DID_NOT_HAPPEN
-        self.counts = counts(contact)
+        self.happened = told["status"] not in DID_NOT_HAPPEN
+        self.counts = self.happened and (relation is None or counts(contact))
 
     @property
     def library(self) -> Library:
@@ -273,7 +234,7 @@ class Situation:
             return found.pop() if len(found) == 1 else None
         return _unit_of(self.pack)
 
-    @property
+    @once
     def pooled(self) -> bool:
         """Whether the minutes of all contacts of a day make units together."""
         return bool(self.pack_value("unit.pooling") == "per-day")
@@ -298,42 +259,51 @@ class Situation:
     def note_words(self) -> str:
         """The words of response, progress and outcome in small letters, a blank between them, to compare
         notes by."""
-        return words_of(self.contact.note)
+        return " ".join(self._folded.split())
+
+    @once
+    def compared(self) -> list[tuple[str, str]]:
+        """The intake path and the text of each part of the note that tells what was so this time."""
+        return compared_parts(self.note)
 
     @once
     def sentence_keys(self) -> frozenset[str]:
         """The sentences of the same parts, to find those that stood in another note."""
-        return frozenset(keys("\n".join([text for _, text in compared_parts(self.contact.note)])))
+        return frozenset(keys_in(self._folded))
+
+    @once
+    def _folded(self) -> str:
+        return "\n".join([text for _, text in self.compared]).casefold()
 
     @once
     def pieces(self) -> Set[str]:
         """What the whole note is made of, to see at once which word lists and names concern it."""
-        own = self.contact.note.own_words if self.contact.note is not None else None
+        own = self.note.own_words if self.note is not None else None
         texts = [text for _, text in self.peer_texts if text]
         return pieces_of([*texts, own] if own else texts)
 
     @once
     def edited(self) -> datetime | None:
         """When the note was last changed, in UTC."""
-        note = self.contact.note
-        return note.edited_at.astimezone(UTC) if note is not None and note.edited_at is not None else None
+        edited = self.note.edited_at if self.note is not None else None
+        return edited.astimezone(UTC) if edited is not None else None
 
     @once
-    def signed(self) -> list[tuple[Signature, datetime | None]]:
-        """The signatures, each with its moment in UTC."""
-        return [(x, x.at.astimezone(UTC) if x.at is not None else None) for x in self.contact.signatures]
+    def signed(self) -> list[Signed]:
+        """The signatures in their order."""
+        return [_signed(each) for each in self.contact.signatures]
 
     @once
     def peer_texts(self) -> list[tuple[str, str | None]]:
         """What the peer wrote: the intake path and the text of each part of the note."""
-        note = self.contact.note
-        if note is None:
+        if self.note is None:
             return []
+        told = vars(self.note)
         return [
-            ("note.purpose", note.purpose),
-            ("note.response", note.response),
-            ("note.progress", note.progress),
-            ("note.outcome", note.outcome),
+            ("note.purpose", told["purpose"]),
+            ("note.response", told["response"]),
+            ("note.progress", told["progress"]),
+            ("note.outcome", told["outcome"]),
             ("service.rationale", self.service.rationale),
         ]
 
@@ -355,65 +325,26 @@ class Situation:
     @once
     def codes(self) -> Coding:
         """The codes and yes-or-noes of the contact."""
-        contact, service, person, program = self.contact, self.service, self.contact.individual, self.program
-        location, relation, filed = service.location, contact.relates_to, contact.claim
-        staff, peer, engagement = contact.staff, self.peer, contact.engagement
-        found = (
-            self.state.enrolled,
-            service.type,
-            service.basis,
-            service.format,
-            service.place,
-            service.accompaniment is not None,
-            service.modality,
-            service.code,
-            service.components,
-            location.kind if location is not None else None,
-            service.voluntary,
-            contact.note.data_verified if contact.note is not None else None,
-            contact.status,
-            contact.technical_failure,
-            self.is_group,
-            person.gender,
-            tuple([coverage.class_ for coverage in person.coverages]),
-            tuple([present.category for present in staff]) if staff else (),
-            tuple([(signature.meaning, signature.category) for signature in contact.signatures]),
-            tuple([credential.code for credential in peer.credentials]) if peer is not None else (),
-            relation.how if relation is not None else None,
-            tuple([recipient.role for recipient in contact.recipients]),
-            tuple([entry.status for entry in engagement.history]) if engagement is not None else (),
-            program.time_zone if program is not None else None,
-            program.program_kind if program is not None else None,
-            program.population if program is not None else None,
-            contact.risk is not None and contact.risk.seen is True,
-            contact.start is not None and contact.end is not None,
-            self.filed,
-            FiledCodes(filed.code, filed.rate_code, filed.modifiers) if filed is not None else None,
-        )
-        return Coding._make(found)
+        return coding_of(self)
 
     @once
     def is_group(self) -> bool:
         """Whether it is, or looks like, a group of people of different records."""
         group = self.contact.group
-        together = group is not None and (len(set(group.recipients)) > 1 or (group.attendees or 0) > 1)
-        return self.service.format == "group" or together
+        if self.service.format == "group" or group is None:
+            return self.service.format == "group"
+        return len(set(group.recipients)) > 1 or (group.attendees or 0) > 1
 
     @once
     def filed(self) -> bool:
         """Whether units were filed elsewhere for this contact."""
         return self.contact.claim is not None and (self.contact.claim.units or 0) > 0
 
-    def signature(self, *meanings: str) -> Signature | None:
-        """The latest signature of a meaning on this version, else the latest of that meaning at all."""
-        return self.latest([s for s in self.contact.signatures if s.meaning in meanings])
-
-    def latest(self, signatures: Iterable[Signature]) -> Signature | None:
+    def latest(self, signed: list[Signed]) -> Signed | None:
         """The latest of these signatures on this version, else the latest of them at all."""
-        found = list(signatures)
-        if len(found) > 1:
-            found.sort(key=lambda s: (s.version == self.contact.version, _instant(s.at)))
-        return found[-1] if found else None
+        if len(signed) > 1:
+            signed = sorted(signed, key=lambda x: (x.version == self.version, _instant(x.at)))
+        return signed[-1] if signed else None
 
     def day_of(self, moment: datetime) -> date:
         """The calendar day of a moment where the programme is."""

@@ -63,22 +63,22 @@ class Notes:
     def __init__(self, in_order: Sequence[Situation], words_of: WordsOf) -> None:
         self._in_order, self._words_of = in_order, words_of
 
-    def of_person(self, id: str, words: str, moment: datetime, most: int) -> Iterable[Situation]:
-        """Those of one individual with these words that began before a moment, the latest first, at most so
-        many."""
-        return _before(self._by_person.get(id, _NO_NOTES).get(words), moment, most)
+    def of_person(self, id: str) -> ByWords:
+        """Those of one individual by their words."""
+        return self._by_person.get(id, _NO_NOTES)
 
     def of_peer(self, id: str, words: str, moment: datetime, most: int) -> Iterable[Situation]:
-        """The same of one peer."""
-        return _before(self._by_peer.get(id, _NO_NOTES).get(words), moment, most)
+        """Those of one peer with these words that began before a moment, the latest first, at most so
+        many."""
+        return before(self._by_peer.get(id, _NO_NOTES).get(words, ()), moment, most)
 
     @once
     def _by_person(self) -> Mapping[str, ByWords]:
-        return self._by_words(lambda s: s.contact.individual.id)
+        return self._by_words(attrgetter("person"))
 
     @once
     def _by_peer(self) -> Mapping[str, ByWords]:
-        return self._by_words(lambda s: s.contact.peer.id if s.contact.peer is not None else None)
+        return self._by_words(attrgetter("peer_id"))
 
     def _by_words(self, whose: Callable[[Situation], str | None]) -> Mapping[str, ByWords]:
         found: dict[str, dict[str, list[Situation]]] = defaultdict(dict)
@@ -95,9 +95,10 @@ class Notes:
         return found
 
 
-def _before(own: Sequence[Situation] | None, moment: datetime, most: int) -> Iterable[Situation]:
+def before(own: Sequence[Situation], moment: datetime, most: int) -> Iterable[Situation]:
+    """Of contacts in order of start those that began before a moment, the latest first, at most so many."""
     # Most words stand in this one note alone.
-    if own is None or own[0].began >= moment:
+    if not own or own[0].began >= moment:
         return ()
     last = bisect_left(own, moment, key=_began)
     return own[max(0, last - most) : last][::-1]
@@ -126,7 +127,7 @@ class Surrounding:
         self._staff: dict[str, StaffFields] = {}
         self._programs: dict[str, ProgramFields] = {}
         self._authorizations: dict[str, AuthorizationFields] = {}
-        self._staff_asked: dict[tuple[str | None, str], StaffFields | None] = {}
+        self._holding: dict[tuple[str | None, str, tuple[str, ...]], bool] = {}
         self._told_staff: dict[tuple[int, str], tuple[StaffFields, StaffFields]] = {}
         self._told_programs: dict[tuple[int, str], tuple[ProgramFields, ProgramFields]] = {}
         self._earlier: dict[tuple[str, str], list[AuthorizationFields]] = defaultdict(list)
@@ -164,10 +165,16 @@ class Surrounding:
 
     def staff_by_id(self, id: str | None, jurisdiction: str) -> StaffFields | None:
         """The staff record of an id, that of the same jurisdiction first."""
-        key = id, jurisdiction
-        if key not in self._staff_asked:
-            self._staff_asked[key] = self._staff.get(f"{jurisdiction}|{id}") or self._staff.get(id or "")
-        return self._staff_asked[key]
+        return self._staff.get(f"{jurisdiction}|{id}") or self._staff.get(id or "")
+
+    def holds_any(self, id: str | None, jurisdiction: str, codes: tuple[str, ...]) -> bool:
+        """Whether the staff record of an id names a credential of these codes, in force or not."""
+        key = id, jurisdiction, codes
+        if key not in self._holding:
+            member = self.staff_by_id(id, jurisdiction)
+            held = member.credentials if member is not None else ()
+            self._holding[key] = any(credential.code in codes for credential in held)
+        return self._holding[key]
 
     def peer_on(
         self, peer: StaffFields | None, day: date, service_type: str | None, pack: DayPack | None
@@ -216,13 +223,12 @@ class Surrounding:
             if not situation.counts:
                 continue
             self._placed.append(situation)
-            self._by_person[situation.contact.individual.id].append(situation)
-            self._by_day[situation.contact.individual.id, situation.day].append(situation)
-            group = situation.contact.group
-            if group is not None and group.session:
-                self._by_session[group.session].append(situation)
-            if situation.contact.peer is not None and (situation.gross or 0) > 0:
-                by_peer[situation.contact.peer.id].append(situation)
+            self._by_person[situation.person].append(situation)
+            self._by_day[situation.person, situation.day].append(situation)
+            if situation.session:
+                self._by_session[situation.session].append(situation)
+            if situation.peer_id is not None and (situation.gross or 0) > 0:
+                by_peer[situation.peer_id].append(situation)
         for own in by_peer.values():
             self._note_overlaps(own)
 
@@ -306,15 +312,15 @@ class Surrounding:
     def _starts(self) -> Mapping[tuple[str, str], Sequence[datetime]]:
         found: dict[tuple[str, str], list[datetime]] = defaultdict(list)
         for s in self._placed:
-            if s.contact.peer is not None and s.contact.start is not None:
-                found[s.contact.individual.id, s.contact.peer.id].append(s.began)
+            if s.peer_id is not None and s.start is not None:
+                found[s.person, s.peer_id].append(s.began)
         return {key: sorted(own) for key, own in found.items()}
 
     @once
     def _by_start(self) -> Mapping[str, tuple[Sequence[datetime], Sequence[Situation]]]:
         found: dict[str, list[Situation]] = defaultdict(list)
-        for s in sorted((s for s in self._placed if s.contact.start is not None), key=_began):
-            found[s.contact.individual.id].append(s)
+        for s in sorted([s for s in self._placed if s.start is not None], key=_began):
+            found[s.person].append(s)
         return {id: ([s.began for s in own], own) for id, own in found.items()}
 
     @once
@@ -359,8 +365,8 @@ class Surrounding:
     def _by_peer(self) -> Mapping[str, Sequence[Situation]]:
         found: dict[str, list[Situation]] = defaultdict(list)
         for s in self._placed:
-            if s.contact.peer is not None:
-                found[s.contact.peer.id].append(s)
+            if s.peer_id is not None:
+                found[s.peer_id].append(s)
         return found
 
     @once
@@ -378,8 +384,7 @@ class Surrounding:
 
     @once
     def _in_order(self) -> Sequence[Situation]:
-        started = [s for s in self._placed if s.contact.start is not None]
-        return sorted(started, key=lambda s: (s.began, s.contact.id))
+        return sorted([s for s in self._placed if s.start is not None], key=attrgetter("began", "id"))
 
     def _note_overlaps(self, own: list[Situation]) -> None:
         own.sort(key=_began)

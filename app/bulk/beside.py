@@ -223,7 +223,10 @@ class PeopleOf:
         """Those one of whose names, in any form, may stand in a text of such pieces."""
         if self._forms is not nicknames:
             self._index(nicknames)
-        parts = {part for key in self._beginnings.among(pieces) for part in self._by_key[key]}
+        found = self._beginnings.among(pieces)
+        if not found:
+            return []
+        parts = {part for key in found for part in self._by_key[key]}
         ids = {id for part in parts for id in self._of(part)}
         return [self._person(id) for id in sorted(ids)]
 

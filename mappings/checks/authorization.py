@@ -18,10 +18,11 @@ from mappings.checks.registry import (
     passes,
 )
 from mappings.checks.texts import blank, listed
+from mappings.coding import Coding
 from mappings.findings import Severity
 from mappings.library import Bound, DayPack
 from mappings.records import AuthorizationFields, Credential
-from mappings.situation import Coding, Situation, covers, only_id
+from mappings.situation import Situation, covers, only_id
 
 APPROVED = "approved"
 FORM_FIELDS = {

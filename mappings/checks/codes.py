@@ -16,9 +16,10 @@ from mappings.checks.registry import (
     passes,
 )
 from mappings.checks.texts import blank, listed
+from mappings.coding import CodedContact, Coding
 from mappings.library import Bound
 from mappings.records import Coverage, Diagnosis
-from mappings.situation import CodedContact, Coding, Situation, covers
+from mappings.situation import Situation, covers
 
 _ICD10CM = re.compile(r"[A-TV-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?")
 
@@ -120,7 +121,7 @@ def coverage_active(s: Situation, b: Bound) -> Outcome:
     active = [(n, c) for n, c in enumerate(coverages) if covers(c.from_, c.to, day)]
     if not active:
         return _inactive(s, coverages)
-    of_class = [(n, c) for n, c in active if c.class_ in classes]
+    of_class = [each for each in active if each[1].class_ in classes]
     place, coverage = (of_class or active)[0]
     at = f"individual.coverages[{place}]"
     if not (coverage.payer or "").strip():
@@ -201,10 +202,7 @@ def _problem(s: Situation, b: Bound, diagnosis: Diagnosis, at: str) -> Outcome |
 
 def by_a_peer(s: Situation, b: Bound, diagnosis: Diagnosis) -> bool:
     """Whether a diagnosis comes from this contact's peer or from a staff member with a peer's credential."""
-    if s.contact.peer is not None and diagnosis.by == s.contact.peer.id:
+    by = diagnosis.by
+    if s.peer_id is not None and by == s.peer_id:
         return True
-    author = s.around.staff_by_id(diagnosis.by, s.contact.jurisdiction)
-    if author is None or not author.credentials:
-        return False
-    peers = b["credentials.peers"]
-    return any(c.code in peers for c in author.credentials)
+    return s.around.holds_any(by, s.jurisdiction, b["credentials.peers"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mappings.checks.registry import condition
-from mappings.situation import Kind
+from mappings.coding import Kind
 
 
 @condition("pre-admission")

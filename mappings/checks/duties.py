@@ -6,8 +6,9 @@ from bisect import bisect_left, bisect_right
 from datetime import timedelta
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, by_codes, check, fails, missing
+from mappings.coding import Coding
 from mappings.library import Bound
-from mappings.situation import Coding, Situation
+from mappings.situation import Situation
 
 
 @check("filed-in-time", "claim.filing_days", "claim.filing_warn_days")
@@ -60,13 +61,12 @@ def collaboration_shown(s: Situation, b: Bound) -> Outcome:
 @check("peer-in-team", "team.after_contacts")
 def peer_in_team(s: Situation, b: Bound) -> Outcome:
     """After some contacts the peer stands in the plan or in the team's meetings of the person (R117)."""
-    peer = s.contact.peer
-    if peer is None or s.contact.start is None:
+    peer, person = s.peer_id, s.person
+    if peer is None or s.start is None:
         return NOT_APPLICABLE
-    person = s.contact.individual.id
-    if peer.id in s.around.team_of(person).members:
+    if peer in s.around.team_of(person).members:
         return PASS
-    count = bisect_right(s.around.starts(person, peer.id), s.began)
+    count = bisect_right(s.around.starts(person, peer), s.began)
     if count < b["team.after_contacts"]:
         return NOT_APPLICABLE
     return fails(

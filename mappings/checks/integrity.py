@@ -7,9 +7,10 @@ from datetime import datetime, tzinfo
 
 from mappings.checks.registry import PASS, Outcome, check, coded_check, fails, missing
 from mappings.checks.texts import listed
+from mappings.coding import CodedContact, Coding
 from mappings.engagement import STATES
 from mappings.library import Bound
-from mappings.situation import DID_NOT_HAPPEN, STATUSES, CodedContact, Coding, Situation, zone_named
+from mappings.situation import DID_NOT_HAPPEN, STATUSES, Situation, zone_named
 from mappings.surroundings import Neighbour
 
 FORMATS, ROLES = ("individual", "group"), ("individual", "family", "collateral")
@@ -36,9 +37,9 @@ def status_known(s: CodedContact, b: Bound) -> Outcome:
 @check("no-overlap-of-peer")
 def no_overlap_of_peer(s: Situation, b: Bound) -> Outcome:
     """A peer cannot be in two different contacts at once, a group session apart (D-1, AMB-34)."""
-    if s.contact.peer is None:
+    if s.peer_id is None:
         return missing("the peer", "peer")
-    other = s.around.overlaps.get(s.contact.id)
+    other = s.around.overlaps.get(s.id)
     if other is None:
         return PASS
     return fails(
@@ -61,11 +62,11 @@ def _to_the_minute(at: datetime, zone: tzinfo) -> str:
 @check("not-in-the-future")
 def not_in_the_future(s: Situation, b: Bound) -> Outcome:
     """A contact that took place does not lie in the future (D-5)."""
-    if s.contact.start is None:
+    if s.start is None:
         return missing("the start of the contact", "start")
     if s.began > s.now:
         return fails("The contact starts in the future.", "start")
-    if s.contact.end is not None and s.ended > s.now:
+    if s.end is not None and s.ended > s.now:
         return fails("The contact ends in the future.", "end")
     return PASS
 

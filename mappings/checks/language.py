@@ -15,9 +15,10 @@ from mappings.checks.registry import (
     wording_check,
 )
 from mappings.checks.texts import listed
+from mappings.coding import CodedContact
 from mappings.language import Hit
 from mappings.library import Bound
-from mappings.situation import CodedContact, Situation
+from mappings.situation import Situation
 
 MOST_SHOWN = 3
 _PARTS = {

@@ -17,14 +17,15 @@ _PARAMETERS = ("common_words", "always_capital", "places", "company", "titles", 
 @check("no-names-of-others", *(f"names.{each}" for each in _PARAMETERS))
 def no_names_of_others(s: Situation, b: Bound) -> Outcome:
     """Names of other members of the group, and of others the peer knows, stand in nobody's note (D-7)."""
-    own = s.contact.individual.id
-    people = [(each, here) for each, here in _known(s) if _others(each.known, own)]
-    if not people or not s.pieces:
-        return NOT_APPLICABLE
-    forms = forms_of_names(b["names.nicknames"])
+    own, forms = s.person, forms_of_names(b["names.nicknames"])
     near: dict[str, tuple[Known, bool]] = {}
-    for each, here in people:
-        near |= {known.id: (known, here) for known in each.near(s.pieces, forms) if known.id != own}
+    anybody = False
+    for each, here in _known(s):
+        if _others(each.known, own):
+            anybody = True
+            near.update({known.id: (known, here) for known in each.near(s.pieces, forms) if known.id != own})
+    if not anybody or not s.pieces:
+        return NOT_APPLICABLE
     if not near:
         return PASS
     hits = list(_hits(s, _words(b), list(near.values())))
@@ -34,14 +35,14 @@ def no_names_of_others(s: Situation, b: Bound) -> Outcome:
 
 
 def _others(known: Collection[str], own: str) -> bool:
-    return len(known) > 1 or (len(known) == 1 and own not in known)
+    count = len(known)
+    return count > 1 or (count == 1 and own not in known)
 
 
 def _known(s: Situation) -> list[tuple[Acquaintances, bool]]:
     """Whom the peer knows, the group's roster last: what is known of it counts."""
-    peer, group = s.contact.peer, s.contact.group
-    found = [(s.around.known_to(peer.id), False)] if peer is not None else []
-    return [*found, (s.around.roster_of(group.session), True)] if group and group.session else found
+    found = [(s.around.known_to(s.peer_id), False)] if s.peer_id is not None else []
+    return [*found, (s.around.roster_of(s.session), True)] if s.session else found
 
 
 def _hits(s: Situation, words: Words, near: list[tuple[Known, bool]]) -> Iterator[Hit]:

@@ -18,19 +18,20 @@ from mappings.checks.registry import (
 )
 from mappings.checks.signatures import author_standing
 from mappings.checks.texts import listed, most_words, says_something
+from mappings.coding import CodedContact
 from mappings.library import Bound
 from mappings.records import Note
-from mappings.situation import CodedContact, Situation
+from mappings.situation import Situation
 
 _NO_NOTE = Note()
 
 
 def _absent_and_blank(s: Situation, b: Bound, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    note = s.contact.note or _NO_NOTE
+    told = vars(s.note or _NO_NOTE)
     absent, blank, empty_words = [], [], b["note.empty_words"]
     most = most_words(empty_words)
     for name in names:
-        text = s.service.type if name == "type" else getattr(note, name, None)
+        text = s.service.type if name == "type" else told.get(name)
         if text is None:
             absent.append(name)
         elif len(text.split(None, most)) <= most and not says_something(text, empty_words):
@@ -93,9 +94,9 @@ def component_of_type(s: CodedContact, b: Bound) -> Outcome:
 @check("written-in-time", "note.due_hours")
 def written_in_time(s: Situation, b: Bound) -> Outcome:
     """The author signed within the hours that the site allows after the end (R055, AMB-27)."""
-    if s.contact.end is None:
+    if s.end is None:
         return missing("the end of the contact", "end")
-    signed = [at for signature, at in s.signed if signature.meaning == "author" and at is not None]
+    signed = [each.at for each in s.signed if each.meaning == "author" and each.at is not None]
     late = (min(signed) if signed else s.now) - s.ended
     if late <= _hours(b["note.due_hours"]):
         return PASS
@@ -129,8 +130,8 @@ def data_verified(s: CodedContact, b: Bound) -> Outcome:
 @check("own-words", "note.empty_words")
 def own_words(s: Situation, b: Bound) -> Outcome:
     """The person's own view of progress (R057)."""
-    note = s.contact.note or _NO_NOTE
-    if note.own_words is not None and says_something(note.own_words, b["note.empty_words"]):
+    own = s.note.own_words if s.note is not None else None
+    if own is not None and says_something(own, b["note.empty_words"]):
         return PASS
     return advises("How the person sees the progress could stand here in own words.", "note.own_words")
 
@@ -138,14 +139,13 @@ def own_words(s: Situation, b: Bound) -> Outcome:
 @check("start-and-end")
 def start_and_end(s: Situation, b: Bound) -> Outcome:
     """Start and end are recorded and make sense together (R059)."""
-    contact = s.contact
-    if contact.start is None:
+    if s.start is None:
         return missing("the start of the contact", "start")
-    if contact.end is None:
+    if s.end is None:
         return missing("the end of the contact", "end")
     if s.ended < s.began:
         return fails("The contact ends before it starts.", "end", "start")
-    excluded, travel = contact.excluded_minutes, s.travel
+    excluded, travel = s.contact.excluded_minutes, s.travel
     if excluded < 0 or travel < 0:
         return fails("Excluded or travel minutes are below zero.", "excluded_minutes")
     if s.gross is not None and excluded + travel > s.gross:

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, coded_check, fails, missing
 from mappings.checks.texts import blank, says_something
+from mappings.coding import CodedContact
 from mappings.library import Bound
 from mappings.records import PlanEntry, Signature
-from mappings.situation import CodedContact, Situation, covers
+from mappings.situation import Situation, covers
 
 
 @coded_check("basis-declared", "plan.bases")
@@ -110,12 +111,12 @@ def rationale(s: Situation, b: Bound) -> Outcome:
 @check("ad-hoc-singular", "adhoc.max", "adhoc.window_days")
 def ad_hoc_singular(s: Situation, b: Bound) -> Outcome:
     """Repeated ad hoc contacts in a window suggest a place in the plan (R050)."""
-    if s.contact.start is None:
+    if s.start is None:
         return NOT_APPLICABLE
-    if len(s.around.of_person(s.contact.individual.id)) <= b["adhoc.max"]:
+    if len(s.around.of_person(s.person)) <= b["adhoc.max"]:
         return PASS
     first = s.day - timedelta(days=b["adhoc.window_days"] - 1)
-    count = s.around.ad_hoc_since(s.contact.individual.id, first, s.began)
+    count = s.around.ad_hoc_since(s.person, first, s.began)
     if count <= b["adhoc.max"]:
         return PASS
     return fails(

@@ -10,8 +10,9 @@ from mappings.findings import Result, Severity
 from mappings.language import Hit
 
 if TYPE_CHECKING:
+    from mappings.coding import Coding, Kind
     from mappings.library import Bound
-    from mappings.situation import Coding, Kind, Situation
+    from mappings.situation import Situation
 
 
 class Outcome(NamedTuple):

@@ -18,7 +18,7 @@ from mappings.checks.registry import (
 from mappings.checks.texts import blank, listed
 from mappings.library import Bound
 from mappings.once import by_identity
-from mappings.records import Credential
+from mappings.records import Credential, StaffFields
 from mappings.situation import PeerOnDay, age_on, covers, plus_months
 
 CREDENTIAL_LISTS = ("credentials.adult", "credentials.family", "credentials.youth")
@@ -36,22 +36,28 @@ def unknown_peer(s: PeerOnDay) -> Outcome | None:
 def held_on_day(s: PeerOnDay, b: Bound, accepted: Collection[str]) -> tuple[Credential | None, str, str]:
     """The first accepted credential in force on the day; else the reason and, if one, the missing datum."""
     reason, datum = "", ""
-    for place, credential in enumerate(s.peer.credentials if s.peer else ()):
-        if credential.code not in accepted:
+    for place, code, credential in _coded(s.peer) if s.peer else ():
+        if code not in accepted:
             continue
-        issuers = b["credentials.issuers"].get(credential.code)
+        issuers = b["credentials.issuers"].get(code)
         in_force = covers(credential.from_, credential.to, s.day)
         if in_force is None:
             datum = f"peer.credentials[{place}].from"
         elif not in_force:
-            reason = f"{credential.code} was not in force on {s.day} ({_period(credential)})"
+            reason = f"{code} was not in force on {s.day} ({_period(credential)})"
         elif blank(credential.issuer):
             datum = f"peer.credentials[{place}].issuer"
         elif issuers is not None and credential.issuer not in issuers:
-            reason = f"{credential.code} comes from {credential.issuer!r}, not from {listed(issuers, 'or')}"
+            reason = f"{code} comes from {credential.issuer!r}, not from {listed(issuers, 'or')}"
         else:
             return credential, "", ""
     return None, reason, datum
+
+
+@by_identity
+def _coded(peer: StaffFields) -> list[tuple[int, str | None, Credential]]:
+    """Place and code of each credential, with itself."""
+    return [(place, credential.code, credential) for place, credential in enumerate(peer.credentials)]
 
 
 def grace(s: PeerOnDay, b: Bound) -> Literal["", "within", "over", "no-hire-date"]:

@@ -19,9 +19,10 @@ from mappings.checks.registry import (
     points_out,
 )
 from mappings.checks.texts import blank
+from mappings.coding import CodedContact, Coding
 from mappings.language import Hit
 from mappings.library import Bound
-from mappings.situation import CodedContact, Coding, Situation
+from mappings.situation import Situation
 
 
 @check("no-diagnosis-by-peer", "credentials.peers", "lint.diagnosing")

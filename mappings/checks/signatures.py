@@ -6,56 +6,55 @@ from collections.abc import Sequence
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, by_codes, check, fails, missing, shared
 from mappings.checks.texts import blank, listed
+from mappings.coding import Coding
 from mappings.library import Bound
-from mappings.records import Signature
-from mappings.situation import Coding, Situation, covers
+from mappings.situation import Signed, Situation, covers
 
 COSIGNERS = ("cosigner", "second-cosigner")
 
 
-def _place(s: Situation, signature: Signature) -> str:
-    return f"signatures[{s.contact.signatures.index(signature)}]"
+def _place(s: Situation, signed: Signed) -> str:
+    return f"signatures[{s.signed.index(signed)}]"
 
 
-def _standing(s: Situation, signature: Signature, who: str) -> Outcome:
+def _standing(s: Situation, signed: Signed, who: str) -> Outcome:
     """Whether a signature counts for this version: version, day, not before the last edit or the end."""
-    if signature.version is None:
-        return missing(f"the version that {who} signed", f"{_place(s, signature)}.version")
-    if signature.version != s.contact.version:
+    version, at = signed.version, signed.at
+    if version is None:
+        return missing(f"the version that {who} signed", f"{_place(s, signed)}.version")
+    if version != s.version:
         return fails(
-            f"{who[0].upper()}{who[1:]} signed version {signature.version}; "
-            f"version {s.contact.version} is unsigned.",
+            f"{who[0].upper()}{who[1:]} signed version {version}; version {s.version} is unsigned.",
             "signatures",
         )
-    at = next((at for each, at in s.signed if each is signature), None)
     if at is None:
-        return missing(f"when {who} signed", f"{_place(s, signature)}.at")
+        return missing(f"when {who} signed", f"{_place(s, signed)}.at")
     if at > s.now:
-        return fails(f"The signature of {who} is dated in the future.", f"{_place(s, signature)}.at")
+        return fails(f"The signature of {who} is dated in the future.", f"{_place(s, signed)}.at")
     if s.edited is not None and at < s.edited:
         return fails(f"The note was changed after {who} signed.", "signatures", "note.edited_at")
-    if s.contact.end is not None and at < s.ended:
+    if s.end is not None and at < s.ended:
         words = f"The signature of {who} is older than the end of the contact."
-        return fails(words, f"{_place(s, signature)}.at", "end")
+        return fails(words, f"{_place(s, signed)}.at", "end")
     return PASS
 
 
 @shared
 def author_standing(s: Situation) -> Outcome:
     """Whether the rendering peer's own signature stands on this version."""
-    if s.contact.peer is None:
+    peer = s.peer_id
+    if peer is None:
         return missing("the peer", "peer")
     # Somebody else's signature beside it takes nothing from that of the peer.
-    peer = s.contact.peer.id
-    own = [x for x in s.contact.signatures if x.meaning == "author" and x.by == peer]
-    signature = (own[0] if len(own) == 1 else s.latest(own)) or s.signature("author")
-    if signature is None:
+    authors = [x for x in s.signed if x.meaning == "author"]
+    signed = s.latest([x for x in authors if x.by == peer]) or s.latest(authors)
+    if signed is None:
         return fails("The note is not signed by the peer.", "signatures")
-    if blank(signature.by):
-        return missing("who signed as author", f"{_place(s, signature)}.by")
-    if signature.by != peer:
-        return fails(f"Signed by {signature.by}; the peer who gave the service is {peer}.", "signatures")
-    return _standing(s, signature, "the peer")
+    if blank(signed.by):
+        return missing("who signed as author", f"{_place(s, signed)}.by")
+    if signed.by != peer:
+        return fails(f"Signed by {signed.by}; the peer who gave the service is {peer}.", "signatures")
+    return _standing(s, signed, "the peer")
 
 
 def cosigner_standing(s: Situation, b: Bound) -> Outcome:
@@ -66,44 +65,43 @@ def cosigner_standing(s: Situation, b: Bound) -> Outcome:
     return _cosignature_standing(s, b, signature)
 
 
-def _best_cosignature(s: Situation, b: Bound) -> Signature | None:
+def _best_cosignature(s: Situation, b: Bound) -> Signed | None:
     """A co-signature that counts where there is one, since one is enough; else the latest."""
-    found = [x for x in s.contact.signatures if x.meaning in COSIGNERS]
+    found = [x for x in s.signed if x.meaning in COSIGNERS]
     if len(found) < 2:
         return found[0] if found else None
-    author = s.contact.peer.id if s.contact.peer is not None else None
-    good = [x for x in found if x.by != author and _cosignature_standing(s, b, x) is PASS]
+    good = [x for x in found if x.by != s.peer_id and _cosignature_standing(s, b, x) is PASS]
     return s.latest(good or found)
 
 
-def _cosignature_standing(s: Situation, b: Bound, signature: Signature) -> Outcome:
-    if blank(signature.by):
-        return missing("who co-signed", f"{_place(s, signature)}.by")
-    role = lpha_role(s, b, signature)
-    return role if role is not PASS else _standing(s, signature, "the co-signer")
+def _cosignature_standing(s: Situation, b: Bound, signed: Signed) -> Outcome:
+    if blank(signed.by):
+        return missing("who co-signed", f"{_place(s, signed)}.by")
+    role = lpha_role(s, b, signed)
+    return role if role is not PASS else _standing(s, signed, "the co-signer")
 
 
-def lpha_role(s: Situation, b: Bound, signature: Signature) -> Outcome:
+def lpha_role(s: Situation, b: Bound, signed: Signed) -> Outcome:
     """Whether a co-signer is an LPHA whose licence was in force on the day of signing."""
-    at = _place(s, signature)
-    if signature.category is None:
-        return missing("the co-signer's category", f"{at}.category")
-    if signature.category not in b["lpha.categories"]:
+    if signed.category is None:
+        return missing("the co-signer's category", f"{_place(s, signed)}.category")
+    if signed.category not in b["lpha.categories"]:
         return fails(
-            f"The co-signer is {signature.category!r}, not an LPHA: "
+            f"The co-signer is {signed.category!r}, not an LPHA: "
             f"{listed(b['lpha.categories'])}{b.standing('lpha.categories')}.",
-            f"{at}.category",
+            f"{_place(s, signed)}.category",
             "signatures",
         )
-    if signature.at is None:
-        return missing("when the co-signer signed", f"{at}.at")
-    day = s.day_of(signature.at)
-    in_force = covers(signature.licence_from, signature.licence_to, day)
+    if signed.at is None:
+        return missing("when the co-signer signed", f"{_place(s, signed)}.at")
+    day = s.day_of(signed.at)
+    in_force = covers(signed.signature.licence_from, signed.signature.licence_to, day)
+    if in_force:
+        return PASS
+    at = _place(s, signed)
     if in_force is None:
         return missing("the period of the co-signer's licence", f"{at}.licence_from", f"{at}.licence_to")
-    if not in_force:
-        return fails(f"The co-signer's licence was not in force on {day}.", "signatures", f"{at}.licence_to")
-    return PASS
+    return fails(f"The co-signer's licence was not in force on {day}.", "signatures", f"{at}.licence_to")
 
 
 def cosign_needed(s: Situation, asked: Sequence[str]) -> bool:
@@ -168,17 +166,16 @@ def _no_cosignature_asked(codes: Coding, b: Bound) -> Outcome | None:
 @check("nothing-changed-after-signing")
 def nothing_changed_after_signing(s: Situation, b: Bound) -> Outcome:
     """A note changed after a signature has lost it (D-2)."""
-    version = s.contact.version
-    own = [each for each in s.signed if each[0].version == version]
+    own = [each for each in s.signed if each.version == s.version]
     if not own:
         return NOT_APPLICABLE
     edited = s.edited
     if edited is None:
         return missing("when the note was last changed", "note.edited_at")
-    for signature, at in own:
-        if at is None:
-            return missing("when the note was signed", f"{_place(s, signature)}.at")
-        if at < edited:
+    for each in own:
+        if each.at is None:
+            return missing("when the note was signed", f"{_place(s, each)}.at")
+        if each.at < edited:
             return fails("The note was changed after it was signed.", "signatures", "note.edited_at")
     return PASS
 
@@ -186,10 +183,10 @@ def nothing_changed_after_signing(s: Situation, b: Bound) -> Outcome:
 @check("one-signed-version")
 def one_signed_version(s: Situation, b: Bound) -> Outcome:
     """A claim line points to exactly one signed version of one note (D-3)."""
-    version, signed = s.contact.version, False
+    version, signed = s.version, False
     if s.doubled:
         return fails("Another record of the input has this id and version but says something else.", "id")
-    for place, signature in enumerate(s.contact.signatures):
+    for place, signature in enumerate(s.signed):
         if signature.version is None:
             return missing("the version that was signed", f"signatures[{place}].version")
         if blank(signature.by):
@@ -206,13 +203,13 @@ def one_signed_version(s: Situation, b: Bound) -> Outcome:
 @check("two-people-signed")
 def two_people_signed(s: Situation, b: Bound) -> Outcome:
     """The author and the co-signers are different people (D-4)."""
-    own = [x for x in s.contact.signatures if x.version == s.contact.version]
+    own = [x for x in s.signed if x.version == s.version]
     cosigners = [x for x in own if x.meaning in COSIGNERS]
     if not cosigners:
         return NOT_APPLICABLE
     authors = {x.by for x in own if x.meaning == "author"}
-    if s.contact.peer is not None:
-        authors.add(s.contact.peer.id)
+    if s.peer_id is not None:
+        authors.add(s.peer_id)
     for unnamed in [x for x in cosigners if blank(x.by)]:
         return missing("who co-signed", f"{_place(s, unnamed)}.by")
     names = [x.by for x in cosigners]

@@ -12,20 +12,19 @@ from mappings.checks.registry import (
     fails,
     missing,
     passes,
-    shared,
 )
 from mappings.checks.texts import blank
+from mappings.coding import Coding
 from mappings.library import Bound
-from mappings.situation import Coding, Situation
+from mappings.situation import Situation
 from mappings.units import units_sentence
 
 
-@shared
 def times_missing(s: Situation) -> Outcome | None:
     """What to answer when the minutes cannot be known, or None when they can."""
-    if s.contact.start is None:
+    if s.start is None:
         return missing("the start of the contact", "start")
-    if s.contact.end is None:
+    if s.end is None:
         return missing("the end of the contact", "end")
     return None
 
@@ -33,13 +32,13 @@ def times_missing(s: Situation) -> Outcome | None:
 @check("at-least-one-unit", "unit.minutes", "unit.rounding")
 def at_least_one_unit(s: Situation, b: Bound) -> Outcome:
     """The minutes that count make at least one unit (R063)."""
+    if s.units > 0:
+        return PASS
     unknown = times_missing(s)
     if unknown is not None:
         return unknown
     if s.no_connection:
         return NOT_APPLICABLE
-    if s.units > 0:
-        return PASS
     if s.pooled and any(s.around.pool_of(s).values()):
         return passes("Its minutes count together with those of the day's other contacts.")
     words = units_sentence(s.minutes or 0, b["unit.minutes"], b["unit.rounding"])

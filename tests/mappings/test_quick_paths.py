@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.checks.registry import BY_CODES, Outcome
+from mappings.coding import Coding
 from mappings.intake import Refused, read_record
 from mappings.language import WordLists
 from mappings.library import Bound, load
@@ -21,7 +22,7 @@ from mappings.plain import KEY, Beginnings, keys_of, pieces_of, plain
 from mappings.records import Contact, Record
 from mappings.repeats import LEAST, keys
 from mappings.rules import find, judge
-from mappings.situation import Coding, Situation
+from mappings.situation import Situation
 from mappings.surroundings import Surrounding
 from tests.generator import generate
 from tests.intake_makers import NOW, Json, as_line, contact, seeded

@@ -1,0 +1,135 @@
+"""All codes of a contact: what decides which rules apply to it, and what many checks look at alone."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
+
+from mappings.once import by_identity
+from mappings.records import ProgramFields, StaffFields
+
+if TYPE_CHECKING:
+    from mappings.library import Library
+    from mappings.situation import Situation
+
+
+class Kind(NamedTuple):
+    """What conditions of rules look at; contacts alike in it are asked the same rules."""
+
+    enrolled: bool
+    type: str | None
+    basis: str | None
+    format: str | None
+    place: str | None
+    accompanied: bool
+
+
+class FiledCodes(NamedTuple):
+    """The codes of a claim that was filed elsewhere."""
+
+    code: str | None
+    rate_code: str | None
+    modifiers: tuple[str, ...]
+
+
+class Coding(NamedTuple):
+    """All codes and yes-or-noes of a contact: contacts alike in it get the same answers of the checks that
+    look at nothing else. `roles` are those of the recipients, `states` those of the engagement's history."""
+
+    enrolled: bool
+    type: str | None
+    basis: str | None
+    format: str | None
+    place: str | None
+    accompanied: bool
+    modality: str | None
+    code: str | None
+    components: tuple[str, ...]
+    location: str | None
+    voluntary: bool | None
+    verified: bool | None
+    status: str | None
+    technical_failure: bool | None
+    is_group: bool
+    gender: str | None
+    coverages: tuple[str | None, ...]
+    staff: tuple[str | None, ...]
+    signatures: tuple[tuple[str | None, str | None], ...]
+    credentials: tuple[str | None, ...]
+    relation: str | None
+    roles: tuple[str | None, ...]
+    states: tuple[str | None, ...]
+    time_zone: str | None
+    program_kind: str | None
+    population: str | None
+    risk_seen: bool
+    timed: bool
+    units_filed: bool
+    filed: FiledCodes | None
+
+    @property
+    def kind(self) -> Kind:
+        """What decides which rules apply."""
+        return Kind(self.enrolled, self.type, self.basis, self.format, self.place, self.accompanied)
+
+    @property
+    def no_connection(self) -> bool:
+        """Whether a telehealth contact could not be delivered."""
+        return self.technical_failure is True and self.place == "telehealth"
+
+
+class CodedContact:
+    """The codes of contacts on a day between two changes of the library. It knows nothing else of any of
+    them, so that what is found holds for each contact that is coded alike."""
+
+    def __init__(self, codes: Coding, library: Library, day: date) -> None:
+        self.codes, self.library, self.day = codes, library, day
+
+
+def coding_of(s: Situation) -> Coding:
+    """The codes and yes-or-noes of a contact."""
+    contact, service, program = vars(s.contact), vars(s.service), s.program
+    location, relation, filed = service["location"], contact["relates_to"], contact["claim"]
+    person, staff = contact["individual"], contact["staff"]
+    engagement, risk = contact["engagement"], contact["risk"]
+    found = (
+        s.state.enrolled,
+        service["type"],
+        service["basis"],
+        service["format"],
+        service["place"],
+        service["accompaniment"] is not None,
+        service["modality"],
+        service["code"],
+        service["components"],
+        location.kind if location is not None else None,
+        service["voluntary"],
+        s.note.data_verified if s.note is not None else None,
+        contact["status"],
+        contact["technical_failure"],
+        s.is_group,
+        person.gender,
+        tuple([coverage.class_ for coverage in person.coverages]),
+        tuple([present.category for present in staff]) if staff else (),
+        tuple([(each.meaning, each.category) for each in s.signed]),
+        _credentials_of(s.peer) if s.peer is not None else (),
+        relation.how if relation is not None else None,
+        tuple([recipient.role for recipient in contact["recipients"]]),
+        tuple([entry.status for entry in engagement.history]) if engagement is not None else (),
+        *(_coded_of_program(program) if program is not None else (None, None, None)),
+        risk is not None and risk.seen is True,
+        s.gross is not None,
+        s.filed,
+        FiledCodes(filed.code, filed.rate_code, filed.modifiers) if filed is not None else None,
+    )
+    return Coding._make(found)
+
+
+@by_identity
+def _credentials_of(peer: StaffFields) -> tuple[str | None, ...]:
+    return tuple([credential.code for credential in peer.credentials])
+
+
+@by_identity
+def _coded_of_program(program: ProgramFields) -> tuple[str | None, str | None, str | None]:
+    return program.time_zone, program.program_kind, program.population
