@@ -17,7 +17,7 @@ from operator import itemgetter
 
 from mappings.fhir.beyond import history_lost, signatures_lost
 from mappings.fhir.forms import Form, Piece, form_of, own_of, rest_of
-from mappings.fhir.gaps import gaps_of, lasting_of, person_stands, referred, stand, texts_of
+from mappings.fhir.gaps import covers_of, gaps_of, lasting_of, person_stands, referred, stand, texts_of
 from mappings.fhir.people import GENDERS
 from mappings.fhir.scene import Scene
 from mappings.note_text import Sheet
@@ -47,7 +47,9 @@ class Alike:
 
     def __init__(self, held: object, sheet: Sheet, manner: object, often: bool) -> None:
         # What is held keeps its identity, by which others are found to be alike.
-        self.held, self.sheet, self.manner = held, sheet, manner
+        self.held, self.sheet = held, sheet
+        # Where it is like nobody else's its forms are its own, and whoever keeps them holds what it holds.
+        self.manner = self if manner is None else manner
         # Whether others like them are to be expected: to make a form costs as much as a Bundle.
         self.often = often
         self.lasting: Sequence[bytes] | None = None
@@ -72,8 +74,8 @@ class Kept:
             if len(self._known) >= _MOST_KEPT:
                 self._known.clear()
             sheet = Sheet(scene.contact, scene.around, scene.library)
-            held, manner = (scene.contact, scene.people, scene.span), _manner(scene)
-            alike = self._known[key] = Alike(held, sheet, manner or key, not _has_rare(scene))
+            held = scene.contact, scene.people, scene.span
+            alike = self._known[key] = Alike(held, sheet, _manner(scene), not _has_rare(scene))
         else:
             alike.often = True
         # Before anybody asks for the text.
@@ -211,7 +213,7 @@ def _manner(scene: Scene) -> object:
         (engagement.goal is None, engagement.goal == "", engagement.goal_on is None, not engagement.history),
         tuple([_received(each.__dict__) for each in contact.recipients]),
         tuple([_diagnosed(each.__dict__) for each in contact.diagnoses]),
-        not contact.individual.coverages,
+        not covers_of(scene),
         (note.goals, note.data_verified, note.edited_at is None),
         # What the record's extension carries of people.
         tuple(signed),

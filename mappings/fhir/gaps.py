@@ -109,7 +109,8 @@ def _person_texts(scene: Scene) -> list[str]:
     return [scene.service.rationale or "", (engagement.goal if engagement is not None else None) or ""]
 
 
-def _covers(scene: Scene) -> list[Json]:
+def covers_of(scene: Scene) -> list[Json]:
+    """The parts of the record's extension that carry the person's coverages: those that say something."""
     found: list[Json] = []
     CONTACT["individual-coverages"].add(found, scene.contact.individual.coverages)
     return found
@@ -122,7 +123,7 @@ def person_stands(scene: Scene) -> bool:
     passed = stand(_person_texts(scene)) and all(
         [
             *[gate.passes_part(each, "Reference", met) for each in references],
-            *[gate.passes_part(each, "Extension", met) for each in _covers(scene)],
+            *[gate.passes_part(each, "Extension", met) for each in covers_of(scene)],
         ]
     )
     return passed and not met.fresh
@@ -139,7 +140,7 @@ def lasting_of(scene: Scene, rest: bytes) -> list[bytes]:
     return [
         *[each.encode() for each in texts],
         *[to_bytes(each) if each is not None else b"" for each in referred(scene)],
-        b",".join(map(to_bytes, _covers(scene))),
+        b",".join(map(to_bytes, covers_of(scene))),
         rest,
     ]
 

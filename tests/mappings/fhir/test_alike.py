@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from weakref import ref
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.fhir import forms
+from mappings.fhir import alike, forms, writing
 from mappings.fhir.bundle import ChartLinks, NotFit, contact_bundle
 from mappings.fhir.elements import to_bytes
+from mappings.fhir.people import People
 from mappings.fhir.writing import Writer
 from mappings.findings import Judgement
 from mappings.intake import Alike, read_record
@@ -209,6 +212,42 @@ def test_the_contacts_of_another_person_are_written_into_the_same_form(forms_use
         written, data = _both_ways(writer, one, _known()[1][first.id], around)
         assert written == data
     assert "of-P-2" in forms_used
+
+
+@pytest.mark.parametrize(
+    "covers", [(), (Coverage(),), (Coverage(payer=" "),), (Coverage(), Coverage(order=1))]
+)
+def test_another_person_whose_coverage_says_nothing_is_written_as_the_bundle_is(
+    covers: tuple[Coverage, ...],
+) -> None:
+    around, writer = _around(), Writer(load(), CLOCK)
+    first = next(one for one in _contacts() if one.individual.coverages)
+    for one in _weekly(first, 3):
+        _both_ways(writer, one, _known()[1][first.id], around)
+    person = Individual(id="P-2", gender="female", coverages=covers)
+    for each in _weekly(one.model_copy(update={"individual": person}), 3):
+        written, data = _both_ways(writer, each, _known()[1][first.id], around)
+        assert written == data
+
+
+def test_whose_form_is_kept_is_kept_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Forms of contacts like nobody else's are found by identity: another person must not come to have it.
+    monkeypatch.setattr(alike, "_MOST_KEPT", 1)
+    monkeypatch.setattr(writing, "_MOST_CASTS", 1)
+    around, writer = _around(), Writer(load(), CLOCK)
+    first = _contacts()[0].model_copy(deep=True, update={"individual": Individual(id="P-2")})
+    for one in _weekly(first, 3):
+        _both_ways(writer, one, _known()[1][first.id], around)
+    people = ref(_people(writer))
+    for one in _contacts()[1:4]:
+        _both_ways(writer, one, _known()[1][one.id], around)
+    gc.collect()
+    assert people() is not None
+
+
+def _people(writer: Writer) -> People:
+    (cast,) = writer._casts.values()
+    return cast.people
 
 
 def test_a_contact_that_ends_before_it_starts_is_refused_beside_others_like_it() -> None:
