@@ -221,7 +221,8 @@ def test_another_person_whose_coverage_says_nothing_is_written_as_the_bundle_is(
     covers: tuple[Coverage, ...],
 ) -> None:
     around, writer = _around(), Writer(load(), CLOCK)
-    first = next(one for one in _contacts() if one.individual.coverages)
+    first = next(one for one in _contacts() if one.service and one.service.basis == "ad-hoc")
+    assert first.individual.coverages
     for one in _weekly(first, 3):
         _both_ways(writer, one, _known()[1][first.id], around)
     person = Individual(id="P-2", gender="female", coverages=covers)
