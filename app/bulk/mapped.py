@@ -10,6 +10,7 @@ from typing import Any, cast
 from app.bulk.beside import Looked, Reader
 from app.bulk.leaving import LEAVES, Departure, Reason, claim_reasons, departure
 from app.bulk.outcomes import CLAIMS, OUT, REPORT, Order, Piece, at, json_bytes
+from app.printable import printable
 from mappings.claim_forms import unready
 from mappings.claims import ClaimDraft, draft_claims, filed_elsewhere
 from mappings.fhir.bundle import NotFit, contact_bundle, plan_bundle
@@ -45,6 +46,11 @@ class Line:
             "outcome": self.outcome,
             "reasons": [reason.to_json() for reason in self.reasons],
         }
+
+    def in_words(self) -> bytes:
+        """The line for people, with a line below for each reason."""
+        lines = [f"{self.outcome}: {self.kind} {self.id}", *[f"  {_words(one)}" for one in self.reasons]]
+        return "".join([f"{printable(each)}\n" for each in lines]).encode()
 
 
 class Mapper:
@@ -123,7 +129,8 @@ class _Mapped:
         for piece, line in told:
             counts[line.outcome] += 1
             if self.order.dry or line.outcome != "leaves":
-                yield piece._replace(data=json_bytes(line.to_json()))
+                written = json_bytes(line.to_json()) if self.order.as_json else line.in_words()
+                yield piece._replace(data=written)
 
     def _held(self) -> Iterator[tuple[Piece, Line]]:
         """What the rules hold, what is filed elsewhere, and what no claim form is configured for."""
@@ -205,6 +212,11 @@ class _Mapped:
             ours = known if isinstance(known, Program) else None
             self._arounds[id] = Surroundings(self._staff, ours, self._entries, self._granted)
         return self._arounds[id]
+
+
+def _words(reason: Reason) -> str:
+    rule = f"{reason.rule}:" if reason.rule else ""
+    return " ".join(filter(None, [rule, reason.message, reason.fix]))
 
 
 def xml_line(bundle: Written) -> bytes:

@@ -34,8 +34,8 @@ class Order:
     """What is asked of every group: check or map, how, and by which rules; `source` say where lines stand.
 
     `digest` is that of the library, so that a worker elsewhere with other rules is found out. A dry run tells
-    of everything and keeps no Bundle. `us_core` is the version of US Core whose form is asked for, None where
-    a Bundle is to be right for all of them.
+    of everything and keeps no Bundle. The report is for people, or JSON. `us_core` is the version of US Core
+    whose form is asked for, None where a Bundle is to be right for all of them.
     """
 
     sources: tuple[Source, ...]
@@ -46,6 +46,7 @@ class Order:
     form: str = "json"
     everything: bool = False
     dry: bool = False
+    as_json: bool = False
     us_core: str | None = None
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.commands.installation import data_option, opened, operator, settings_of, utc_now
-from app.commands.options import HELD, WELL, finish, json_line, json_option, load_library, printable, say
+from app.commands.options import HELD, WELL, finish, json_line, json_option, load_library, say
+from app.printable import printable
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from app.commands.installation import opened, operator, settings_of, utc_now
-from app.commands.options import HELD, WELL, finish, json_line, printable, say
+from app.commands.options import HELD, WELL, finish, json_line, say
+from app.printable import printable
 
 if TYPE_CHECKING:
     from app.settings import Settings

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from app.commands.installation import Installation, data_option, opened, settings_of, utc_now
-from app.commands.options import HELD, WELL, finish, json_line, json_option, printable
+from app.commands.options import HELD, WELL, finish, json_line, json_option
+from app.printable import printable
 
 if TYPE_CHECKING:
     from app.delivery.work import Report, Worker

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 from app.commands.installation import settings_of, utc_now
-from app.commands.options import json_line, library_at, printable, say
+from app.commands.options import json_line, library_at, say
+from app.printable import printable
 
 if TYPE_CHECKING:
     from app.settings import Settings

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from app.commands.installation import opened, operator, settings_of, utc_now
-from app.commands.options import json_line, library_at, printable
+from app.commands.options import json_line, library_at
+from app.printable import printable
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -23,10 +23,10 @@ from app.commands.options import (
     json_option,
     load_library,
     now_option,
-    printable,
     say,
     site_option,
 )
+from app.printable import printable
 
 if TYPE_CHECKING:
     from app.commands.import_gathered import Gathered

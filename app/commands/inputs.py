@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.commands.options import json_line, printable, say
+from app.commands.options import json_line, say
+from app.printable import printable
 
 if TYPE_CHECKING:
     from app.bulk.lines import Source

@@ -13,7 +13,8 @@ import click
 
 from app.commands.installation import Installation, data_option, opened, operator, settings_of, utc_now
 from app.commands.issuer_sends import also, forms, known_issuer, us_core
-from app.commands.options import HELD, REFUSED, WELL, finish, json_line, json_option, printable, say
+from app.commands.options import HELD, REFUSED, WELL, finish, json_line, json_option, say
+from app.printable import printable
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from importlib import import_module
@@ -36,10 +35,10 @@ from app.commands.options import (
     json_option,
     load_library,
     now_option,
-    printable,
     say,
     site_option,
 )
+from app.printable import printable
 
 if TYPE_CHECKING:
     from app.bulk.journal import Journal
@@ -118,11 +117,19 @@ def map_records(
     known = known_records(data)
     with ExitStack() as stack:
         sources = stack.enter_context(sources_of(files, table))
-        options = {"digest": library.digest, "form": form, "us_core": version}
+        options = {"digest": library.digest, "form": form, "us_core": version, "json": as_json}
         now, asked = _asked(files, sources, known, out, resume, now, **options)
         dry = dry_run and not old
         order = Order(
-            tuple(sources), site_in_force(site), library.digest, now, True, form, dry=dry, us_core=version
+            tuple(sources),
+            site_in_force(site),
+            library.digest,
+            now,
+            True,
+            form,
+            as_json=as_json,
+            dry=dry,
+            us_core=version,
         )
         journal = stack.enter_context(_journal(out, _again(files, out), asked, resume))
         if jobs > 1:
@@ -135,9 +142,9 @@ def map_records(
         if old:
             _differences(journal, old, as_json)
         elif dry_run:
-            _report(journal, STDOUT, as_json)
+            _report(journal, STDOUT)
         else:
-            _write(journal, out or STDOUT, claims, report, as_json)
+            _write(journal, out or STDOUT, claims, report)
         counts = journal.counts()
     if dry_run and not as_json:
         told = f"{counts['leaves']} would leave, {counts['held']} be held, {counts['left-out']} be left out"
@@ -233,7 +240,7 @@ def _beside(out: Path, asked: Mapping[str, Any], resume: bool) -> AbstractContex
         raise click.UsageError(f"{str(out)!r} cannot be written: {error.strerror}") from error
 
 
-def _write(journal: Journal, out: str, claims: str | None, report: str | None, as_json: bool) -> None:
+def _write(journal: Journal, out: str, claims: str | None, report: str | None) -> None:
     from app.bulk.outcomes import CLAIMS, OUT
 
     with written_whole(out) as stream:
@@ -241,35 +248,19 @@ def _write(journal: Journal, out: str, claims: str | None, report: str | None, a
     if claims is not None:
         with written_whole(claims) as stream:
             stream.writelines(journal.pieces(CLAIMS))
-    _report(journal, report, as_json)
+    _report(journal, report)
 
 
-def _report(journal: Journal, name: str | None, as_json: bool) -> None:
+def _report(journal: Journal, name: str | None) -> None:
     from app.bulk.outcomes import REPORT
 
-    lines = _told(journal.pieces(REPORT), as_json)
+    lines = journal.pieces(REPORT)
     if name is None:
         for line in lines:
-            click.echo(line, err=True)
+            click.echo(line.decode(), err=True, nl=False)
         return
     with written_whole(name) as stream:
-        stream.writelines(f"{line}\n".encode() for line in lines)
-
-
-def _told(lines: Iterable[bytes], as_json: bool) -> Iterator[str]:
-    for line in lines:
-        text = line.decode().rstrip("\n")
-        yield text if as_json else _in_words(json.loads(text))
-
-
-def _in_words(line: Mapping[str, Any]) -> str:
-    head = f"{line['outcome']}: {line['kind']} {line['id']}"
-    return "\n".join(printable(each) for each in [head, *(f"  {_words(one)}" for one in line["reasons"])])
-
-
-def _words(reason: Mapping[str, Any]) -> str:
-    rule = f"{reason['rule']}:" if reason["rule"] else ""
-    return " ".join(filter(None, [rule, reason["message"], reason["fix"]]))
+        stream.writelines(lines)
 
 
 def _differences(journal: Journal, old: Sequence[str], as_json: bool) -> None:

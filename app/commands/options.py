@@ -101,13 +101,6 @@ def say(text: str = "") -> None:
     click.echo(text, err=True)
 
 
-def printable(text: str) -> str:
-    """The text with control characters spelled out, so that a file's content cannot move the cursor."""
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-
-
 def on_terminal() -> bool:
     """True when standard output is a terminal; colours and cut columns are for terminals only."""
     return sys.stdout.isatty()

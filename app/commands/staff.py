@@ -14,10 +14,10 @@ from app.commands.options import (
     json_line,
     json_option,
     load_library,
-    printable,
     say,
 )
 from app.commands.staff_fhir import export_fhir, import_fhir
+from app.printable import printable
 
 IMPORT_EXAMPLE = """\b
 Example:

@@ -10,7 +10,8 @@ import click
 
 from app.commands.files import STDOUT, written_whole
 from app.commands.installation import Installation, data_option, opened, operator, settings_of, utc_now
-from app.commands.options import REFUSED, WELL, finish, json_line, json_option, load_library, printable, say
+from app.commands.options import REFUSED, WELL, finish, json_line, json_option, load_library, say
+from app.printable import printable
 
 if TYPE_CHECKING:
     from app.staff_fhir import Preview, Source, Taken

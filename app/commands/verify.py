@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.commands.options import HELD, WELL, finish, json_line, json_option, printable, say
+from app.commands.options import HELD, WELL, finish, json_line, json_option, say
+from app.printable import printable
 
 if TYPE_CHECKING:
     from mappings.fhir.seal_keys import SealKeys
