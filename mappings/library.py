@@ -259,11 +259,11 @@ class Bound:
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
     """What contacts of one kind, or coded alike, are asked: `answers` holds, in the order of the rules, what
-    is known without asking, `holding` those of them that block; the rest replaces its place in `answers` once
-    it is asked. What is asked of codes is known for contacts that are coded alike."""
+    is known without asking, `holding` those of them that block, by their place; the rest replaces its place
+    in `answers` once it is asked. What is asked of codes is known for contacts that are coded alike."""
 
     answers: tuple[Finding, ...]
-    holding: tuple[Finding, ...]
+    holding: Mapping[int, Finding]
     of_codes: tuple[tuple[int, Bound], ...]
     of_contact: tuple[tuple[int, Bound, Callable[..., Outcome]], ...]
     of_peer: tuple[tuple[int, Bound], ...]
@@ -320,7 +320,7 @@ class DayPack:
         asked = [(n, b) for n, b in applying if b.asks is not None]
         return Asked(
             tuple(answers),
-            (),
+            {},
             tuple((n, b) for n, b in asked if b.asks in ("codes", "codes-and-wording")),
             tuple((n, b, b.check) for n, b in asked if b.asks == "contact"),
             tuple((n, b) for n, b in asked if b.asks == "peer"),

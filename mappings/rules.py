@@ -115,7 +115,7 @@ def _judge_contact(s: Situation) -> Judgement:
         findings, holding = _ask(s, asked)
     else:
         findings = _ask_status(s, s.pack) if s.filed else ()
-        holding = [finding for finding in findings if finding.blocks]
+        holding = tuple([finding for finding in findings if finding.blocks])
     claim = _claim_state(s, holding)
     return Judgement(
         s.id,
@@ -128,6 +128,7 @@ def _judge_contact(s: Situation) -> Judgement:
         findings,
         s.minutes,
         s.state.status,
+        _blocking=[holding],
     )
 
 
@@ -141,13 +142,13 @@ def _asked_of_alike(s: Situation, pack: DayPack) -> Asked:
             told[place] = bound.finding(answer)
     rest = tuple([each for each in asked.of_contact if each[0] not in told])
     answers = tuple([told.get(place, known) for place, known in enumerate(asked.answers)])
-    holding = tuple([finding for finding in told.values() if finding.blocks])
+    holding = {place: finding for place, finding in told.items() if finding.blocks}
     return pack.keep_alike(s.codes, replace(asked, answers=answers, holding=holding, of_contact=rest))
 
 
-def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], list[Finding]]:
-    """All findings in order, and those that block."""
-    findings, holding = list(asked.answers), list(asked.holding)
+def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """All findings, and those that block, both in the order of the rules."""
+    findings, holding = list(asked.answers), dict(asked.holding)
     for place, bound, check in asked.of_contact:
         outcome = check(s, bound)
         # Most checks pass without a word, and their answer stands there already.
@@ -158,28 +159,34 @@ def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], list[Finding]
             continue
         finding = findings[place] = bound.finding(outcome)
         if outcome.result != "pass" and finding.blocks:
-            holding.append(finding)
-    for place, finding in _ask_peer(s.peer_day, asked.of_peer):
+            holding[place] = finding
+    of_peer, blocking = _ask_peer(s.peer_day, asked.of_peer)
+    for place, finding in of_peer:
         findings[place] = finding
-        if finding.severity == "block" and finding.blocks:
-            holding.append(finding)
+    holding.update(blocking)
     for place, bound in asked.of_wording if s.wording else ():
         finding = findings[place] = find(bound, s)
+        holding.pop(place, None)
         if finding.blocks:
-            holding.append(finding)
-    return tuple(findings), holding
+            holding[place] = finding
+    return tuple(findings), tuple([holding[place] for place in sorted(holding)])
 
 
-def _ask_peer(day: PeerOnDay, asked: tuple[tuple[int, Bound], ...]) -> list[tuple[int, Finding]]:
-    """What is found of the peer, each with its place; it holds for all that are asked the same that day."""
+def _ask_peer(
+    day: PeerOnDay, asked: tuple[tuple[int, Bound], ...]
+) -> tuple[list[tuple[int, Finding]], dict[int, Finding]]:
+    """What is found of the peer, each with its place, and what of it blocks; it holds for all that are asked
+    the same that day."""
     kept = day.told.get(id(asked))
     # What was asked is held, so that nothing else can come to have its identity.
     if kept is None or kept[0] is not asked:
         for place, bound in asked:
             if place not in day.findings:
                 day.findings[place] = find(bound, day)
-        kept = day.told[id(asked)] = asked, [(place, day.findings[place]) for place, _ in asked]
-    return kept[1]
+        found = [(place, day.findings[place]) for place, _ in asked]
+        blocking = {place: finding for place, finding in found if finding.blocks}
+        kept = day.told[id(asked)] = asked, found, blocking
+    return kept[1], kept[2]
 
 
 def _ask_status(s: Situation, pack: DayPack) -> tuple[Finding, ...]:
@@ -206,7 +213,7 @@ def find(bound: Bound, s: Any) -> Finding:
 
 
 def _signing_state(holding: Sequence[Finding]) -> Signing:
-    return "held" if any(finding.stage == "signing" for finding in holding) else "ready"
+    return "held" if any([finding.stage == "signing" for finding in holding]) else "ready"
 
 
 def _claim_state(s: Situation, holding: Sequence[Finding]) -> ClaimState:
@@ -217,7 +224,7 @@ def _claim_state(s: Situation, holding: Sequence[Finding]) -> ClaimState:
     note_only = s.pack_value("payer.note_only_classes")
     if note_only and s.coverage is not None and s.coverage.class_ in note_only:
         return "none"
-    return "held" if any(finding.stage in ("signing", "claim") for finding in holding) else "ready"
+    return "held" if any([finding.stage in ("signing", "claim") for finding in holding]) else "ready"
 
 
 def _no_pack(record: Contact | PlanEntry, library: Library, day: date) -> Judgement:

@@ -251,7 +251,7 @@ def _failed(finding: Finding, bound: Bound, message: str) -> Finding:
 
 def _with(judgement: Judgement, place: int, finding: Finding) -> Judgement:
     findings = (*judgement.findings[:place], finding, *judgement.findings[place + 1 :])
-    return replace(judgement, findings=findings, _by_rule={})
+    return replace(judgement, findings=findings, _by_rule={}, _blocking=[])
 
 
 def _units_are(number: int) -> str:

@@ -37,7 +37,8 @@ HAPPENED = ("finished", "in-progress")
 DID_NOT_HAPPEN = ("planned", "cancelled", "no-show", "entered-in-error")
 STATUSES = (*HAPPENED, *DID_NOT_HAPPEN)
 APPENDS = "appends"
-_NO_SERVICE, _ID_ALONE = Service(), frozenset({"id"})
+# Made without its model, which is built when a record of it is first read.
+_NO_SERVICE, _ID_ALONE = Service.model_construct(), frozenset({"id"})
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -83,8 +84,8 @@ class PeerOnDay:
         self.peer, self.day, self.service_type = peer, day, service_type
         self.peer_known = peer is not None and not only_id(peer)
         self.findings: dict[int, Finding] = {}
-        # The same by what was asked, in its order.
-        self.told: dict[int, tuple[object, list[tuple[int, Finding]]]] = {}
+        # The same by what was asked, in its order, and what of it blocks.
+        self.told: dict[int, tuple[object, list[tuple[int, Finding]], dict[int, Finding]]] = {}
 
 
 def counts(contact: Contact) -> bool:

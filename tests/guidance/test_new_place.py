@@ -240,6 +240,8 @@ def test_limits_of_week_month_and_year_hold_what_would_pass_them(
     finding = judged[0].finding("GEN.UNIT.PAYER_LIMIT")
     assert finding is not None
     assert (judged[0].claim, words in finding.message) == (claim, True), finding.message
+    # What was asked before the limits were looked at, to pool the day, is no answer afterwards.
+    assert (finding in judged[0].holding("claim")) == (claim == "held")
 
 
 def test_day_of_the_pack_is_cut_at_its_own_cap() -> None:
