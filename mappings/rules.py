@@ -213,7 +213,7 @@ def find(bound: Bound, s: Any) -> Finding:
 
 
 def _signing_state(holding: Sequence[Finding]) -> Signing:
-    return "held" if any([finding.stage == "signing" for finding in holding]) else "ready"
+    return "held" if "signing" in {finding.stage for finding in holding} else "ready"
 
 
 def _claim_state(s: Situation, holding: Sequence[Finding]) -> ClaimState:
@@ -224,7 +224,7 @@ def _claim_state(s: Situation, holding: Sequence[Finding]) -> ClaimState:
     note_only = s.pack_value("payer.note_only_classes")
     if note_only and s.coverage is not None and s.coverage.class_ in note_only:
         return "none"
-    return "held" if any([finding.stage in ("signing", "claim") for finding in holding]) else "ready"
+    return "held" if {"signing", "claim"} & {finding.stage for finding in holding} else "ready"
 
 
 def _no_pack(record: Contact | PlanEntry, library: Library, day: date) -> Judgement:
