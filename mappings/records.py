@@ -57,7 +57,7 @@ def _day(value: object) -> object:
 def _moment(value: object) -> object:
     if value is None:
         return value
-    if isinstance(value, str) and len(value) > 10 and value[10] == "T":
+    if isinstance(value, str) and value[10:11] == "T":
         try:
             value = datetime.fromisoformat(value)
         except ValueError:

@@ -22,6 +22,11 @@ def compared_parts(note: Note | None) -> list[tuple[str, str]]:
     return [(path, text) for path, text in told if text]
 
 
+def folded_of(note: Note | None) -> str:
+    """The same parts in small letters, to compare notes by."""
+    return "\n".join([text for _, text in compared_parts(note)]).casefold()
+
+
 class Sentence(NamedTuple):
     """One sentence: its part of the note, its place in it, itself, its key and how many words it has."""
 

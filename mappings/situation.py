@@ -26,7 +26,7 @@ from mappings.records import (
     Signature,
     StaffFields,
 )
-from mappings.repeats import compared_parts, keys, keys_in
+from mappings.repeats import compared_parts, keys_in
 from mappings.units import counted_minutes, units_of, whole_minutes
 
 if TYPE_CHECKING:
@@ -356,16 +356,6 @@ class Situation:
 def _unit_of(pack: DayPack) -> tuple[int, str] | None:
     per_unit = pack.value("unit.minutes")
     return (per_unit, pack.value("unit.rounding") or "floor") if per_unit else None
-
-
-def words_of(note: Note | None) -> str:
-    """The words of what a note tells of this time in small letters, a blank between them."""
-    return " ".join(" ".join([text for _, text in compared_parts(note)]).casefold().split())
-
-
-def sentences_of(note: Note | None) -> frozenset[str]:
-    """The sentences of what a note tells of this time that are long enough to be compared."""
-    return frozenset([key for _, text in compared_parts(note) for key in keys(text)])
 
 
 def coverage_of(contact: Contact, pack: DayPack | None, day: date) -> Coverage | None:

@@ -136,6 +136,11 @@ class Beside(Surrounding):
         for id, other, start, end in rows:
             self.overlaps[id] = _Overlap(other, _moment(start), _moment(end))
 
+    def forget(self) -> None:
+        """Let go of all contacts. They refer to what stands around them and it to them, so that without this
+        a group would be in memory until somebody looks for such garbage."""
+        vars(self).clear()
+
     def of_session(self, session: str | None) -> Sequence[Situation]:
         """Each individual of one group session once, with the last name said there."""
         key = session or ""
@@ -162,20 +167,21 @@ class Beside(Surrounding):
     def copied(self) -> Set[int]:
         """The words and sentences of the group's notes that their peers wrote more than once, as `hashed`."""
         rows = self._reader.db.execute(
-            "SELECT DISTINCT hash FROM copy JOIN record USING (number) WHERE record.chunk = ?", (self._chunk,)
+            "SELECT DISTINCT hash FROM record JOIN copy USING (number) WHERE record.chunk = ? AND counts",
+            (self._chunk,),
         )
         return frozenset(each for (each,) in rows)
 
     def _notes(self, kind: str, words_of: WordsOf) -> Notes:
         return _Beyond(kind, self, self._in_order, words_of)
 
-    def copies(self, peer: str, hash: int, moment: datetime, most: int) -> Iterator[Situation]:
-        """The peer's contacts before a moment with the same words, the latest first."""
+    def copies(self, hash: int, moment: datetime, most: int) -> Iterator[Situation]:
+        """The contacts before a moment with the same words of the same peer, the latest first."""
         rows = self._reader.db.execute(
             "SELECT number, record.id, jurisdiction, person, program, zone, start, session, relates "
-            "FROM copy JOIN record USING (number) WHERE copy.peer = ? AND copy.hash = ? AND copy.began < ? "
+            "FROM copy JOIN record USING (number) WHERE copy.hash = ? AND copy.began < ? AND counts "
             "ORDER BY copy.began DESC, record.id DESC LIMIT ?",
-            (peer, hash, micros(moment), most),
+            (hash, micros(moment), most),
         ).fetchall()
         return (self._situation(moment, *row) for row in rows)
 
@@ -205,8 +211,8 @@ class _Beyond(Notes):
 
     def of_peer(self, id: str, words: str, moment: datetime, most: int) -> Iterable[Situation]:
         """Those of one peer that began before a moment, the latest first, at most so many."""
-        hash = hashed(self._kind, words)
-        return self._beside.copies(id, hash, moment, most) if hash in self._beside.copied else ()
+        hash = hashed(self._kind, words, id)
+        return self._beside.copies(hash, moment, most) if hash in self._beside.copied else ()
 
 
 class PeopleOf:

@@ -6,10 +6,10 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from app.bulk.rows import COLUMNS, Rows, as_far_as_known, name_of
 from mappings.names import names_of
@@ -22,8 +22,8 @@ SETTLE_SECONDS = 1.0
 CHUNK = 400
 _SCHEMA = f"""
 CREATE TABLE state (key TEXT PRIMARY KEY, value INTEGER);
-CREATE TABLE record ({COLUMNS.replace("number", "number INTEGER PRIMARY KEY")}, counts DEFAULT 0, chunk);
-CREATE TABLE note (peer, hash INTEGER, began INTEGER, number INTEGER);
+CREATE TABLE record ({COLUMNS.replace("number", "number INTEGER PRIMARY KEY")}, counts DEFAULT 1, chunk);
+CREATE TABLE note (number INTEGER PRIMARY KEY, began INTEGER, hashes);
 CREATE TABLE meeting (number INTEGER, person, day, reference, came);
 CREATE TABLE office (number INTEGER PRIMARY KEY, kind, line BLOB);
 CREATE TABLE known (kind, key, number INTEGER, PRIMARY KEY (kind, key)) WITHOUT ROWID;
@@ -32,9 +32,10 @@ CREATE TABLE refused (number INTEGER PRIMARY KEY, file, line INTEGER, field, pro
 """
 # The highest version counts; of two records of one id and version the first.
 _COUNTS = """
-UPDATE record SET counts = 1 WHERE number IN (SELECT number FROM (
-  SELECT number, row_number() OVER (PARTITION BY kind, id ORDER BY version DESC, number) AS place FROM record
-) WHERE place = 1)
+UPDATE record SET counts = 0
+  WHERE (kind, id) IN (SELECT kind, id FROM record GROUP BY kind, id HAVING count(*) > 1)
+  AND number <> (SELECT number FROM record AS one WHERE one.kind = record.kind AND one.id = record.id
+    ORDER BY version DESC, number LIMIT 1)
 """
 _TOGETHER = """
 SELECT key, person FROM (
@@ -47,13 +48,16 @@ _PEOPLE = """
 CREATE TABLE person (person TEXT PRIMARY KEY, head, size INTEGER, peer, first INTEGER, chunk) WITHOUT ROWID;
 INSERT INTO person SELECT person, person, count(*), max(peer), min(number), 0 FROM record GROUP BY person;
 """
+# What stands in several notes of one peer, and in which. Lists take less to fill in than rows.
 _COPIES = """
-CREATE TABLE copy AS SELECT note.* FROM note
-  JOIN (SELECT peer, hash FROM note GROUP BY peer, hash HAVING count(*) > 1) USING (peer, hash)
-  JOIN record USING (number) WHERE record.counts;
+CREATE TABLE several (hash INTEGER PRIMARY KEY);
+INSERT INTO several SELECT value FROM note, json_each(note.hashes) GROUP BY value HAVING count(*) > 1;
+CREATE TABLE copy (number INTEGER, hash INTEGER, began INTEGER, PRIMARY KEY (number, hash)) WITHOUT ROWID;
+INSERT INTO copy SELECT note.number, value, note.began FROM note, json_each(note.hashes)
+  WHERE value IN several;
+DROP TABLE several;
 DROP TABLE note;
-CREATE INDEX copy_of ON copy (peer, hash, began);
-CREATE INDEX copy_in ON copy (number);
+CREATE INDEX copy_of ON copy (hash, began);
 """
 _LOOKUPS = """
 CREATE INDEX record_chunk ON record (chunk, number);
@@ -148,7 +152,7 @@ class Index:
         if self.state("planned"):
             return
         with self.transaction():
-            self.db.execute("CREATE INDEX record_id ON record (kind, id, version DESC, number)")
+            self.db.execute("CREATE INDEX record_id ON record (kind, id, version DESC, number, person)")
             self.db.execute(_COUNTS)
             self._gather()
             self._overlaps()
@@ -188,8 +192,7 @@ class Index:
             "SELECT peer, number, began, ended, session, person FROM record "
             "WHERE counts AND happened AND lasts AND peer IS NOT NULL ORDER BY peer, began, number"
         )
-        found = (pair for one, other in _lying_together(rows) for pair in ((one, other), (other, one)))
-        self.db.executemany("INSERT OR IGNORE INTO overlap VALUES (?, ?)", found)
+        self.db.executemany("INSERT INTO overlap VALUES (?, ?)", _lying_together(rows))
 
     def _acquaintances(self) -> None:
         """Whom each peer knows by name: the last name said of each person counts."""
@@ -253,8 +256,7 @@ class _Transaction:
         self.db.execute("ROLLBACK" if kind is not None else "COMMIT")
 
 
-@dataclass(frozen=True, slots=True)
-class _Lying:
+class _Lying(NamedTuple):
     """A contact at its time, as far as overlaps ask for it; the times are microseconds."""
 
     number: int
@@ -322,7 +324,7 @@ def _chunked(heads: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
 def _lying_together(
     rows: Iterable[tuple[str, int, int, int, str | None, str]],
 ) -> Iterator[tuple[int, int]]:
-    """Pairs of contacts of one peer at the same time, as numbers."""
+    """Contacts of one peer at the same time, as numbers: each once, with the first that lies beside it."""
     for _, own in groupby(rows, key=itemgetter(0)):
         run: list[tuple[str, int, int, int, str | None, str]] = []
         until = 0
@@ -338,9 +340,12 @@ def _lying_together(
         yield from _pairs(run)
 
 
-def _pairs(run: Iterable[tuple[str, int, int, int, str | None, str]]) -> Iterator[tuple[int, int]]:
-    lying = [_Lying(*row[1:]) for row in run]
-    return ((one.number, other.number) for one, other in overlapping(lying, _together))
+def _pairs(run: Iterable[tuple[str, int, int, int, str | None, str]]) -> Iterable[tuple[int, int]]:
+    lying, first = [_Lying(*row[1:]) for row in run], dict[int, int]()
+    for one, other in overlapping(lying, _together):
+        first.setdefault(one.number, other.number)
+        first.setdefault(other.number, one.number)
+    return first.items()
 
 
 def _together(one: _Lying, other: _Lying) -> bool:

@@ -29,6 +29,8 @@ INSERT INTO spool VALUES (0);
 
 # What takes a second is sooner done anew than put on the disk piece by piece.
 SMALL = 1_000_000
+# A folder of another form is not gone on with: raise it with each change of what is kept or of its meaning.
+FORM = 2
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 _TALLY = "INSERT INTO tally VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
@@ -63,7 +65,7 @@ class Journal:
         self._kept: list[tuple[int, list[_Place], Counter[str]]] = []
         self.index_path = folder / "index.sqlite"
         whole = folder / "asked.part"
-        whole.write_text(json.dumps({"boot": None if durable else _boot(), "asked": asked}))
+        whole.write_text(json.dumps({"form": FORM, "boot": None if durable else _boot(), "asked": asked}))
         whole.replace(folder / "asked.json")
         self.index = Index(self.index_path, durable, clock)
         self.db = sqlite3.connect(folder / "done.sqlite", isolation_level=None)
@@ -161,10 +163,10 @@ def asked_of(out: Path) -> dict[str, Any] | None:
     """What the unfinished run of an output was asked; None where there is none that can be gone on with."""
     try:
         found = json.loads((unfinished(out) / "asked.json").read_text())
-        boot, asked = found["boot"], found["asked"]
+        form, boot, asked = found["form"], found["boot"], found["asked"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return asked if isinstance(asked, dict) and boot in (None, _boot()) else None
+    return asked if isinstance(asked, dict) and form == FORM and boot in (None, _boot()) else None
 
 
 def _is_long(asked: Mapping[str, Any]) -> bool:

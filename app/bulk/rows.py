@@ -23,7 +23,8 @@ from mappings.records import (
     Record,
     Staff,
 )
-from mappings.situation import DID_NOT_HAPPEN, counts, only_id, sentences_of, words_of
+from mappings.repeats import folded_of, keys_in
+from mappings.situation import DID_NOT_HAPPEN, counts, only_id
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND, _MINUTE = timedelta(microseconds=1), 60_000_000
@@ -60,8 +61,8 @@ class Rows:
                 _contact(number, record) if record.kind == "contact" else _entry(number, record)
             )
             self.meetings += [(number, record.individual.id, *_meeting(one)) for one in record.collaboration]
-            if record.kind == "contact":
-                self.notes += _notes(number, record)
+            if record.kind == "contact" and (note := _note(number, record)) is not None:
+                self.notes.append(note)
             return
         self.office.append((number, record.kind, text))
         self.known += [(*key, number) for key in _keys(record)]
@@ -87,10 +88,14 @@ def key_of(*parts: str) -> str:
     return _json(parts)
 
 
+def hashed(kind: str, text: str, peer: str) -> int:
+    """64 bits that stand for the words of a peer's note, or for one of its sentences."""
+    return _hashed(kind, text) ^ _hashed("p", peer)
+
+
 # A sentence of one note stands in others, and is asked for by each of them.
 @lru_cache(maxsize=8192)
-def hashed(kind: str, text: str) -> int:
-    """64 bits that stand for the words of a note, or for one of its sentences."""
+def _hashed(kind: str, text: str) -> int:
     digest = hashlib.blake2b(f"{kind}{text}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
@@ -120,22 +125,26 @@ def as_far_as_known(kind: type[Some], **fields: Any) -> Some:
 
 
 def _contact(number: int, one: Contact) -> Row:
-    service, program, peer = one.service, one.program, one.peer
+    # To ask a pydantic model costs ten times as much as to look at what it holds.
+    told = vars(one)
+    service, program, peer, start = told["service"], told["program"], told["peer"], told["start"]
+    authorization, group, relation = told["authorization"], told["group"], told["relates_to"]
+    individual = vars(told["individual"])
     whole = program is not None and not only_id(program)
     carried = peer.name if peer is not None and not only_id(peer) else None
-    began, ended = micros(one.start), micros(one.end)
-    lasts = one.start is not None and ended - began >= _MINUTE
+    began, ended = micros(start), micros(told["end"])
+    lasts = start is not None and ended - began >= _MINUTE
     return (
-        number, "contact", one.id, one.version, one.jurisdiction, one.individual.id,
+        number, "contact", told["id"], told["version"], told["jurisdiction"], individual["id"],
         peer.id if peer is not None else None,
-        one.authorization.id if one.authorization is not None else None,
-        (one.group.session or None) if one.group is not None else None,
+        authorization.id if authorization is not None else None,
+        (group.session or None) if group is not None else None,
         service.plan_entry if service is not None else None,
         program.id if program is not None else None,
         (program.time_zone or "") if program is not None and whole else None,
-        began, ended, _text(one.start), _text(one.end),
-        counts(one), lasts, name_of(one.individual.name), name_of(carried),
-        one.relates_to.id if one.relates_to is not None else None,
+        began, ended, _text(start), _text(told["end"]),
+        counts(one), lasts, name_of(individual["name"]), name_of(carried),
+        relation.id if relation is not None else None,
     )  # fmt: skip
 
 
@@ -144,13 +153,15 @@ def _entry(number: int, one: PlanEntry) -> Row:
     return (*head, *[None] * 10, False, False, None, None, None)
 
 
-def _notes(number: int, one: Contact) -> list[Row]:
-    if one.peer is None or one.start is None or one.status in DID_NOT_HAPPEN:
-        return []
-    words, peer, began = words_of(one.note), one.peer.id, micros(one.start)
-    found = [hashed("w", words)] if words else []
-    found += [hashed("s", key) for key in sentences_of(one.note)]
-    return [(peer, each, began, number) for each in found]
+def _note(number: int, one: Contact) -> Row | None:
+    told = vars(one)
+    if told["peer"] is None or told["start"] is None or told["status"] in DID_NOT_HAPPEN:
+        return None
+    folded, peer = folded_of(told["note"]), told["peer"].id
+    found = {hashed("s", key, peer) for key in keys_in(folded)}
+    if words := " ".join(folded.split()):
+        found.add(hashed("w", words, peer))
+    return (number, micros(told["start"]), _json([*found])) if found else None
 
 
 def _keys(record: Staff | Program | Authorization) -> Iterable[tuple[str, str]]:

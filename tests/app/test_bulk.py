@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import signal
@@ -19,11 +20,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.bulk import index, journal, lines
+from app.bulk.beside import Beside
 from app.cli import cli
 from mappings.intake import Refused, read_record
 from mappings.library import load
 from mappings.records import Record
 from mappings.rules import judge, judge_office
+from mappings.situation import Situation
 from tests.app.all_together import Together
 from tests.app.tangled import tangled
 from tests.generator import generate
@@ -55,6 +58,19 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def dumped(found: list[Any]) -> list[Any]:
     return [json.loads(json.dumps(each)) for each in found]
+
+
+def test_nothing_of_a_group_waits_in_memory_to_be_found(tmp_path: Path) -> None:
+    many = tangled(7, 60)
+    (tmp_path / "many").write_bytes(b"\n".join(many))
+    gc.collect()
+    gc.disable()
+    try:
+        done = peerchart("map", str(tmp_path / "many"), "--out", str(tmp_path / "out"))
+        waiting = [each for each in gc.get_objects() if isinstance(each, Situation | Beside)]
+    finally:
+        gc.enable()
+    assert (done.exit_code, waiting) == (1, [])
 
 
 @pytest.mark.usefixtures("small")
@@ -146,6 +162,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_output(
 # Small groups, so that there is much to be stopped between.
 _IN_SMALL_GROUPS = """
 from app.bulk import index, journal, lines
+from app.bulk.beside import Beside
 index.CHUNK, lines.BLOCK, journal.SMALL = 25, 50_000, {small}
 index.SETTLE_SECONDS = journal.SETTLE_SECONDS = {settle}
 from app.cli import main
@@ -211,6 +228,19 @@ def test_where_the_machine_does_not_say_when_it_was_started_every_run_is_put_on_
     monkeypatch.setattr("app.bulk.run.judged", _out_of_order)
     peerchart("map", str(source), "--out", str(out))
     assert json.loads((journal.unfinished(out) / "asked.json").read_text())["boot"] is None
+
+
+def test_what_an_earlier_program_left_is_done_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, out = tmp_path / "in.ndjson", tmp_path / "out"
+    source.write_bytes(b"\n".join(tangled(2, 10)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.bulk.run.judged", _out_of_order)
+        peerchart("map", str(source), "--out", str(out))
+    assert journal.asked_of(out) is not None
+    monkeypatch.setattr(journal, "FORM", journal.FORM + 1)
+    assert journal.asked_of(out) is None
+    assert peerchart("map", str(source), "--out", str(out), "--resume").exit_code == 1
+    assert out.exists()
 
 
 def _out_of_order(*_: object) -> None:
