@@ -7,6 +7,7 @@ import contextlib
 import gc
 import hashlib
 import importlib
+import itertools
 import os
 import signal
 import tempfile
@@ -14,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -27,11 +28,14 @@ if TYPE_CHECKING:
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 _AHEAD = 2
-# Records make few cycles: to look for them as often as Python does costs a tenth of a run.
-_NEW_OBJECTS = 10_000
-# What stands around a group refers to itself, and is memory in use until all is looked through.
-_YOUNG = 4
+# What stands around a group refers to itself, and is memory in use until somebody looks for it. That is done
+# when a group is answered and nearly all of it is gone; in the middle of one, with hundreds of thousands of
+# objects in use, it took a tenth of a run. So many new objects in one group are more than any makes.
+_NEW_OBJECTS = 2_000_000
+# What is kept from group to group is looked through with every so manieth.
+_ALL_AFTER = 64
 _one_at_a_time = threading.Lock()
+_answers = itertools.count(1)
 
 
 class NoCluster(RuntimeError):
@@ -51,7 +55,7 @@ class Pool:
 
     def ask(self, answer: Callable[[Asked], Answer], asked: Iterable[Asked]) -> Iterator[Answer]:
         """The answer to each question, in order."""
-        return map(answer, asked)
+        return map(partial(_answered, answer), asked)
 
     def groups(self, order: Order, index: Path, chunks: Iterable[int]) -> Iterator[Outcome]:
         """The outcome of each group, in order."""
@@ -66,7 +70,7 @@ class Processes(Pool):
 
     def ask(self, answer: Callable[[Asked], Answer], asked: Iterable[Asked]) -> Iterator[Answer]:
         """The answer to each question, in order; only some are asked ahead, so that few are in memory."""
-        return _ahead(lambda each: self._executor.submit(answer, each), asked, self._jobs * _AHEAD)
+        return _ahead(lambda each: self._executor.submit(_answered, answer, each), asked, self._jobs * _AHEAD)
 
 
 class Cluster(Pool):
@@ -106,10 +110,10 @@ def pool(jobs: int) -> Iterator[Pool]:
 @contextlib.contextmanager
 def collecting_seldom() -> Iterator[None]:
     """What stands in memory by now (rules, modules) is not looked through for garbage any more, nor copied
-    into the processes for it; and what comes, in larger portions."""
+    into the processes for it; and what comes, between two answers."""
     usual = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(_NEW_OBJECTS, _YOUNG, _YOUNG)
+    gc.set_threshold(_NEW_OBJECTS, *usual[1:])
     try:
         yield
     finally:
@@ -162,6 +166,14 @@ class _Group:
 
     def __call__(self, chunk: int) -> Outcome:
         return worker_of(self._order, self._index).group(chunk)
+
+
+def _answered(answer: Callable[[Asked], Answer], asked: Asked) -> Answer:
+    """The answer, and what it left behind looked for."""
+    try:
+        return answer(asked)
+    finally:
+        gc.collect(2 if next(_answers) % _ALL_AFTER == 0 else 1)
 
 
 def _ahead(submit: Callable[[Any], _Future], asked: Iterable[Any], most: int) -> Iterator[Any]:

@@ -62,6 +62,7 @@ class Worker:
                 at(OUT, n, json_bytes(each.to_json(all=self.order.everything)))
                 for n, each in zip(numbers, judged, strict=True)
             ]
+        beside.forget()
         return outcome
 
     def office(self) -> Iterator[bytes]:

@@ -60,17 +60,20 @@ def dumped(found: list[Any]) -> list[Any]:
     return [json.loads(json.dumps(each)) for each in found]
 
 
-def test_nothing_of_a_group_waits_in_memory_to_be_found(tmp_path: Path) -> None:
-    many = tangled(7, 60)
-    (tmp_path / "many").write_bytes(b"\n".join(many))
+def test_nothing_of_a_group_waits_in_memory_to_be_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "many").write_bytes(b"\n".join(tangled(7, 60)))
     gc.collect()
     gc.disable()
+    monkeypatch.setattr(gc, "collect", lambda *_: 0)
     try:
         done = peerchart("map", str(tmp_path / "many"), "--out", str(tmp_path / "out"))
         waiting = [each for each in gc.get_objects() if isinstance(each, Situation | Beside)]
     finally:
         gc.enable()
-    assert (done.exit_code, waiting) == (1, [])
+    assert (tmp_path / "out").stat().st_size > 0, done.output
+    assert waiting == []
 
 
 @pytest.mark.usefixtures("small")
