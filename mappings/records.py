@@ -28,11 +28,8 @@ DAY_OR_MOMENT_FORM = f"{DAY_FORM} or {MOMENT_FORM}"
 NUMBER_FORM = "a number such as 2 or 1.5"
 # The topic of the education ledger that means hours specific to peer support.
 PEER_SUPPORT = "peer-support"
-
-
-def _in_our_time(value: date) -> bool:
-    # Beyond these years a shift of time zone overflows, and no record of care can lie there.
-    return 1900 <= value.year <= 2199
+# Beyond these years a shift of time zone overflows, and no record of care can lie there.
+_FIRST, _LAST = 1900, 2199
 
 
 # The days of one input are few.
@@ -49,7 +46,7 @@ def _day(value: object) -> object:
         return value
     if isinstance(value, str) and len(value) == 10:
         value = _written_day(value)
-    if isinstance(value, date) and not isinstance(value, datetime) and _in_our_time(value):
+    if isinstance(value, date) and not isinstance(value, datetime) and _FIRST <= value.year <= _LAST:
         return value
     raise ValueError(f"expected {DAY_FORM}")
 
@@ -62,7 +59,7 @@ def _moment(value: object) -> object:
             value = datetime.fromisoformat(value)
         except ValueError:
             raise ValueError(f"expected {MOMENT_FORM}") from None
-    if isinstance(value, datetime) and value.tzinfo is not None and _in_our_time(value):
+    if isinstance(value, datetime) and value.tzinfo is not None and _FIRST <= value.year <= _LAST:
         return value
     raise ValueError(f"expected {MOMENT_FORM}")
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -27,7 +27,7 @@ from mappings.repeats import folded_of, keys_in
 from mappings.situation import DID_NOT_HAPPEN, counts, only_id
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND, _MINUTE = timedelta(microseconds=1), 60_000_000
+_MINUTE = 60_000_000
 # To make an encoder takes longer than to write a name with it.
 _json = json.JSONEncoder(ensure_ascii=False).encode
 # To copy one that stands there costs a tenth of making one.
@@ -102,7 +102,8 @@ def _hashed(kind: str, text: str) -> int:
 
 def micros(moment: datetime | None) -> int:
     """A moment in UTC as microseconds, to sort by; the first of all moments where it is missing."""
-    return ((moment or _LONG_AGO) - EPOCH) // _MICROSECOND
+    since = (moment or _LONG_AGO) - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def name_of(name: Name | None) -> str | None:
@@ -161,7 +162,8 @@ def _note(number: int, one: Contact) -> Row | None:
     found = {hashed("s", key, peer) for key in keys_in(folded)}
     if words := " ".join(folded.split()):
         found.add(hashed("w", words, peer))
-    return (number, micros(told["start"]), _json([*found])) if found else None
+    # The hashes as a JSON array.
+    return (number, micros(told["start"]), str([*found])) if found else None
 
 
 def _keys(record: Staff | Program | Authorization) -> Iterable[tuple[str, str]]:

@@ -13,6 +13,8 @@ from typing import BinaryIO
 import click
 
 STDOUT = "-"
+# A Bundle has more bytes than a stream usually gathers before it writes.
+_GATHERED = 1024 * 1024
 
 
 @contextlib.contextmanager
@@ -30,7 +32,7 @@ def written_whole(name: str, *, private: bool = False) -> Iterator[BinaryIO]:
     except OSError as error:
         raise click.UsageError(f"{name!r} cannot be written: {error.strerror}") from error
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with os.fdopen(handle, "wb", _GATHERED) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
