@@ -6,16 +6,18 @@ The digest of a signature is over the UTF-8 bytes of this text: the same contact
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from sys import intern
+from typing import Any
 
 from mappings import terms
 from mappings.disclosure import NOTICE
 from mappings.engagement import state_at
 from mappings.findings import Judgement
 from mappings.library import Library
+from mappings.moments import CLOCK, day_written, offset_written
 from mappings.office import Surroundings
 from mappings.once import by_identities, once
 from mappings.records import (
@@ -37,10 +39,11 @@ _TITLES = (
     "Notice",
 )  # fmt: skip
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-# Where day, time and offset stand in a moment such as 2026-03-04 10:00-05:00.
-_DAY, _CLOCK, _OFFSET = slice(10), slice(11, 16), slice(16, 22)
-# The parts of a note, by the attribute that has them.
-_SAID = tuple(zip(("purpose", "response", "progress", "outcome", "own_words"), _TITLES, strict=False))
+# An offset in hours and minutes, such as -05:00.
+_MINUTES = slice(6)
+# The parts of a note, by the attribute that has them, and the line that stands over each.
+_NAMES = ("purpose", "response", "progress", "outcome", "own_words")
+_SAID = tuple([(name, title.upper()) for name, title in zip(_NAMES, _TITLES, strict=False)])
 # The line that stands over each part of the text, and the heading that it is.
 HEADINGS = {title.upper(): title for title in _TITLES}
 PART2_NOTICE = NOTICE
@@ -90,13 +93,27 @@ class Sheet:
 
     def text(self, contact: Contact, judged: Judgement) -> str:
         """The note of one version of a contact, ending with a line break."""
-        facts = [*self._who, *self._when(contact, judged), *self._what]
-        head = "\n".join(["PEER SUPPORT NOTE", f"{contact.id}, version {contact.version}", "", *facts])
-        note, blocks = contact.note, [head]
-        if note is not None:
-            said = note.__dict__
-            blocks += [part for name, title in _SAID if (part := _section(title, said[name]))]
-        return "\n\n".join([*blocks, *self._rest]) + "\n"
+        start, end, zone = contact.start, contact.end, self.zone
+        begun = start.astimezone(zone) if start is not None else None
+        until = end.astimezone(zone) if end is not None else None
+        return self.text_at(contact, judged, begun, until)
+
+    def text_at(
+        self, contact: Contact, judged: Judgement, begun: datetime | None, until: datetime | None
+    ) -> str:
+        """As `text`, of a contact whose times are known in the zone of its notes."""
+        said = contact.__dict__
+        when = self._when(said, judged, begun, until)
+        title = f"PEER SUPPORT NOTE\n{said['id']}, version {said['version']}\n"
+        parts = ["\n".join([title, *self._who, *when, *self._what])]
+        if said["note"] is not None:
+            note = said["note"].__dict__
+            for name, heading in _SAID:
+                words = note[name]
+                if words and (part := _under(heading, words)):
+                    parts.append(part)
+        parts += self._rest
+        return "\n\n".join(parts) + "\n"
 
     @once
     def _rest(self) -> Sequence[str]:
@@ -122,19 +139,18 @@ class Sheet:
         others = [self._name(one.id) for one in self.contact.staff if one.id and one.id.strip()]
         return (*lines, *_row("Also present", ", ".join(others)))
 
-    def _when(self, contact: Contact, judged: Judgement) -> list[str]:
-        start, end, minutes = contact.start, contact.end, judged.minutes
-        lines: list[str] = []
-        if start is not None:
-            begun, until = start.astimezone(self.zone), end.astimezone(self.zone) if end else None
-            lines += _row("Date", f"{_DAYS[begun.weekday()]}, {begun.date().isoformat()}")
+    def _when(
+        self, said: Mapping[str, Any], judged: Judgement, begun: datetime | None, until: datetime | None
+    ) -> list[str]:
+        minutes, lines = judged.minutes, list[str]()
+        if begun is not None:
+            lines.append(_date(begun.date()))
             lines += _short_row("Time", _times(begun, until))
         if minutes is not None:
-            lines += _row("Minutes", _minutes(minutes, contact.excluded_minutes))
-            if start is not None:
-                lines += _row("Units", _units(judged.units, minutes, self._unit))
-        if contact.status != "finished":
-            lines += _row("Status", contact.status)
+            units = None if begun is None else judged.units
+            lines += _lasted(minutes, said["excluded_minutes"], units, self._unit)
+        if said["status"] != "finished":
+            lines += _row("Status", said["status"])
         return lines
 
     @once
@@ -281,13 +297,36 @@ def _short_row(label: str, value: str) -> tuple[str, ...]:
     return (f"{label + ':':<{_LABEL}}{value}",) if len(value) <= WIDTH - _LABEL else _row(label, value)
 
 
+# Of most days there are many notes.
+@lru_cache(maxsize=4096)
+def _date(day: date) -> str:
+    return f"{'Date:':<{_LABEL}}{_DAYS[day.weekday()]}, {day.isoformat()}"
+
+
+@lru_cache(maxsize=4096)
+def _lasted(minutes: int, left_out: int, units: int | None, each: int | None) -> Sequence[str]:
+    """How long a contact took, and how many units (None: not known without a start) of so many minutes."""
+    rows = [("Minutes", _minutes(minutes, left_out))]
+    if units is not None:
+        rows.append(("Units", _units(units, minutes, each)))
+    return _laid_out(rows)
+
+
 def _section(heading: str, text: str | None) -> str:
-    if not text or not text.strip():
+    return _under(heading.upper(), text) if text else ""
+
+
+def _under(heading: str, text: str) -> str:
+    """A text under the line that is its heading; nothing where it says nothing."""
+    if not text.strip():
         return ""
-    if len(text) <= WIDTH and "\n" not in text and "\r" not in text:
-        return f"{heading.upper()}\n{text}"
-    lines = [line for part in _lines(text) for line in _wrapped(part, "", _hanging(part))]
-    return "\n".join([heading.upper(), *lines])
+    if "\n" in text or "\r" in text:
+        lines = [line for part in _lines(text) for line in _wrapped(part, "", _hanging(part))]
+    elif len(text) > WIDTH:
+        lines = _wrapped(text, "", _hanging(text))
+    else:
+        return f"{heading}\n{text}"
+    return "\n".join([heading, *lines])
 
 
 @lru_cache(maxsize=1)
@@ -345,7 +384,6 @@ def _minutes(minutes: int, left_out: int) -> str:
     return f"{minutes} ({left_out} minutes of the time are not counted)" if left_out > 0 else f"{minutes}"
 
 
-@lru_cache(maxsize=1024)
 def _units(units: int, minutes: int, each: int | None) -> str:
     said = f"{units} unit{'' if units == 1 else 's'}"
     return said if each is None else f"{said} (a unit for every {each} full minutes of {minutes})"
@@ -354,17 +392,22 @@ def _units(units: int, minutes: int, each: int | None) -> str:
 def _times(start: datetime, end: datetime | None) -> str:
     if end is None:
         return f"from {_moment(start)}"
-    begun, ended = start.isoformat(" ", "minutes"), end.isoformat(" ", "minutes")
-    until = ended[_CLOCK] if ended[_DAY] == begun[_DAY] else f"{ended[_DAY]} {ended[_CLOCK]}"
-    zone = (start.tzname() or "").strip()
-    if not zone.startswith("UTC"):
-        zone = f"{zone}, UTC{begun[_OFFSET]}"
-    return f"{begun[_CLOCK]} to {until} ({zone})"
+    until, ended = CLOCK[end.hour * 60 + end.minute], end.date()
+    if ended != start.date():
+        until = f"{day_written(ended)} {until}"
+    zone = _zone(start.tzname(), start.utcoffset() or timedelta())
+    return f"{CLOCK[start.hour * 60 + start.minute]} to {until} ({zone})"
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str | None, offset: timedelta) -> str:
+    zone = (name or "").strip()
+    return zone if zone.startswith("UTC") else f"{zone}, UTC{offset_written(offset)[_MINUTES]}"
 
 
 def _moment(at: datetime) -> str:
-    written = at.isoformat(" ", "minutes")
-    return f"{written[_DAY]} {written[_CLOCK]} (UTC{written[_OFFSET]})"
+    offset = offset_written(at.utcoffset() or timedelta())[_MINUTES]
+    return f"{day_written(at.date())} {CLOCK[at.hour * 60 + at.minute]} (UTC{offset})"
 
 
 def _person(who: Individual) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from mappings.once import by_identity
@@ -55,37 +56,46 @@ def departure(record: Contact | PlanEntry, judgement: Judgement, library: Librar
         return Departure("left-out", (Reason("a higher version of this record stands in the input", ""),))
     if record.kind == "contact" and record.status in _NOTHING_TO_SEND:
         return Departure("left-out", (Reason(_NOTHING_TO_SEND[str(record.status)], ""),))
-    reasons = tuple(_reasons(record, judgement, library))
-    return Departure("held", reasons) if reasons else LEAVES
+    reasons = _reasons(record, judgement, library)
+    return Departure("held", tuple(reasons)) if reasons else LEAVES
 
 
 def claim_reasons(judgement: Judgement) -> tuple[Reason, ...]:
     """What holds the claim of a contact; empty when nothing does."""
     if judgement.claim != "held":
         return ()
-    return tuple(_of(finding) for finding in judgement.holding("signing", "claim"))
+    return tuple([_of(each) for each in judgement.holding() if each.stage in ("signing", "claim")])
 
 
-def _reasons(record: Contact | PlanEntry, judgement: Judgement, library: Library) -> Iterator[Reason]:
-    yield from (_of(finding) for finding in judgement.holding("signing"))
+def _reasons(record: Contact | PlanEntry, judgement: Judgement, library: Library) -> list[Reason]:
+    holding = judgement.holding()
+    found = [_of(finding) for finding in holding if finding.stage == "signing"]
     if record.kind != "contact":
-        return
+        return found
     if record.status != "finished":
-        yield Reason(
-            f"the contact's status is {record.status or 'not stated'}",
-            'Send it once it took place and its status is "finished".',
+        found.append(
+            Reason(
+                f"the contact's status is {record.status or 'not stated'}",
+                'Send it once it took place and its status is "finished".',
+            )
         )
-    unsigned = [finding for finding in judgement.holding("claim") if _about_signatures(finding, library)]
-    yield from (_of(finding) for finding in unsigned)
+    unsigned = [one for one in holding if one.stage == "claim" and _about_signatures(one, library)]
     if not unsigned and not _author_signed(record):
-        yield Reason(
-            f"the author's signature on version {record.version} is missing",
-            "Have the peer who delivered the contact sign this version.",
+        found.append(
+            Reason(
+                f"the author's signature on version {record.version} is missing",
+                "Have the peer who delivered the contact sign this version.",
+            )
         )
+    return [*found, *map(_of, unsigned)]
 
 
 def _about_signatures(finding: Finding, library: Library) -> bool:
-    fields = finding.fields or _fields_of(finding.rule, library)
+    return _name_signatures(tuple(finding.fields or _fields_of(finding.rule, library)))
+
+
+@lru_cache(maxsize=256)
+def _name_signatures(fields: Sequence[str]) -> bool:
     return any(field.partition("[")[0].split(".")[0] == "signatures" for field in fields)
 
 
@@ -96,10 +106,10 @@ def _fields_of(rule: str, library: Library) -> Sequence[str]:
 
 def _author_signed(contact: Contact) -> bool:
     peer = contact.peer.id if contact.peer else None
-    return any(
-        one.meaning == "author" and one.version == contact.version and one.by == peer
-        for one in contact.signatures
-    )
+    for one in contact.signatures:
+        if one.meaning == "author" and one.version == contact.version and one.by == peer:
+            return True
+    return False
 
 
 # A finding that many records have is one and the same object.

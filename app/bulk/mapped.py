@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from app.bulk.beside import Looked, Reader
 from app.bulk.leaving import LEAVES, Departure, Reason, claim_reasons, departure
@@ -21,16 +20,19 @@ from mappings.fhir.writing import Writer
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.office import Surroundings, known_individuals, named
+from mappings.once import by_identity
 from mappings.records import AuthorizationFields, Contact, PlanEntry, Program, ProgramFields, StaffFields
 
 Written = dict[str, Any]
 Judged = Contact | PlanEntry
 # The report tells of records in input order, then of claims that make no valid FHIR, then of those held.
 _RECORDS, _CLAIMED, _UNFIT, _HELD, _ELSEWHERE, _WITHOUT_FORM = range(6)
+# Where a claim stands among claims: programme, individual, day and code. Of records it is their number.
+Place = tuple[str, str, str, str]
+_NOWHERE: Place = ("", "", "", "")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line of the report: a record or claim, how it went, and why where it did not leave."""
 
     id: str
@@ -49,8 +51,12 @@ class Line:
 
     def in_words(self) -> bytes:
         """The line for people, with a line below for each reason."""
-        lines = [f"{self.outcome}: {self.kind} {self.id}", *[f"  {_words(one)}" for one in self.reasons]]
-        return "".join([f"{printable(each)}\n" for each in lines]).encode()
+        head = printable(f"{self.outcome}: {self.kind} {self.id}")
+        return "\n".join([head, *map(_words, self.reasons), ""]).encode()
+
+
+# The section of the report, the place there, and what it says.
+Told = tuple[int, Place, int, Line]
 
 
 class Mapper:
@@ -102,7 +108,7 @@ class _Mapped:
 
     def pieces(self, counts: Counter[str]) -> Iterator[Piece]:
         """Bundles, Claims and lines of the report."""
-        told: list[tuple[Piece, Line]] = []
+        told: list[Told] = []
         for number, record, judgement in zip(self.numbers, self.records, self.judged, strict=True):
             standing: Departure | bytes = departure(record, judgement, self.library)
             if standing is LEAVES:
@@ -114,43 +120,41 @@ class _Mapped:
             if isinstance(standing, bytes):
                 standing = LEAVES
             line = Line(record.id, record.kind, standing.outcome, standing.reasons)
-            told.append((at(REPORT, number, b"", _RECORDS), line))
+            told.append((_RECORDS, _NOWHERE, number, line))
         for place, number_of_claim, made_claim in self._claims():
             if isinstance(made_claim, bytes):
                 counts["claims"] += 1
                 if self.order.dry:
-                    line = Line(number_of_claim, "claim", "claimed")
-                    told.append((Piece(REPORT, _CLAIMED, *place, 0, b""), line))
+                    told.append((_CLAIMED, place, 0, Line(number_of_claim, "claim", "claimed")))
                 else:
                     yield Piece(CLAIMS, 0, *place, 0, made_claim)
             else:
-                told.append((Piece(REPORT, _UNFIT, *place, 0, b""), made_claim))
+                told.append((_UNFIT, place, 0, made_claim))
         told += self._held()
-        for piece, line in told:
+        for section, place, number, line in told:
             counts[line.outcome] += 1
             if self.order.dry or line.outcome != "leaves":
                 written = json_bytes(line.to_json()) if self.order.as_json else line.in_words()
-                yield piece._replace(data=written)
+                yield Piece(REPORT, section, *place, number, written)
 
-    def _held(self) -> Iterator[tuple[Piece, Line]]:
+    def _held(self) -> Iterator[Told]:
         """What the rules hold, what is filed elsewhere, and what no claim form is configured for."""
         for number, record, judgement in zip(self.numbers, self.records, self.judged, strict=True):
             if not judgement.counts:
                 continue
             if reasons := claim_reasons(judgement):
-                line = Line(judgement.id, judgement.kind, "claim held", reasons)
-                yield at(REPORT, number, b"", _HELD), line
+                yield _HELD, _NOWHERE, number, Line(judgement.id, judgement.kind, "claim held", reasons)
             if not isinstance(record, Contact) or judgement.claim != "ready":
                 continue
             if filed_elsewhere(record):
                 reason = Reason("its claim is filed elsewhere", "")
-                yield at(REPORT, number, b"", _ELSEWHERE), Line(record.id, "claim", "left-out", (reason,))
+                yield _ELSEWHERE, _NOWHERE, number, Line(record.id, "claim", "left-out", (reason,))
             elif judgement.billed_units > 0:
                 around = self.around(record.program)
                 why = unready(record, around.day_of(record), around, self.library)
                 if why is not None:
                     line = Line(record.id, "claim", "held", (Reason(*why),))
-                    yield at(REPORT, number, b"", _WITHOUT_FORM), line
+                    yield _WITHOUT_FORM, _NOWHERE, number, line
 
     def _bundle(self, record: Judged, judgement: Judgement) -> bytes | Departure:
         around = self.around(record.program)
@@ -177,7 +181,7 @@ class _Mapped:
             bundle = fitted(bundle, self.order.us_core, self.library)
         return to_bytes(bundle) + b"\n" if self.order.form == "json" else xml_line(bundle)
 
-    def _claims(self) -> Iterator[tuple[tuple[str, str, str, str], str, bytes | Line]]:
+    def _claims(self) -> Iterator[tuple[Place, str, bytes | Line]]:
         """Each claim's place among all claims, its control number, and its Bundle or why there is none."""
         for program, draft in self._drafts():
             place = program, draft.individual.id, draft.day.isoformat(), _code(draft)
@@ -214,9 +218,12 @@ class _Mapped:
         return self._arounds[id]
 
 
+# What holds many records is one and the same object.
+@by_identity
 def _words(reason: Reason) -> str:
     rule = f"{reason.rule}:" if reason.rule else ""
-    return " ".join(filter(None, [rule, reason.message, reason.fix]))
+    said = " ".join(filter(None, [rule, reason.message, reason.fix]))
+    return printable(f"  {said}")
 
 
 def xml_line(bundle: Written) -> bytes:

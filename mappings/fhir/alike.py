@@ -14,29 +14,32 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from operator import itemgetter
+from typing import NamedTuple
 
+from mappings.engagement import day_of
 from mappings.fhir.beyond import history_lost, signatures_lost
-from mappings.fhir.forms import Form, Piece, form_of, own_of, rest_of
-from mappings.fhir.gaps import covers_of, gaps_of, lasting_of, person_stands, referred, stand, texts_of
+from mappings.fhir.forms import Form, Piece, entries_of, form_of, rest_of
+from mappings.fhir.gaps import Own, covers_of, gaps_of, lasting_of, own_of, person_stands, referred
 from mappings.fhir.people import GENDERS
 from mappings.fhir.scene import Scene
+from mappings.findings import Judgement
 from mappings.note_text import Sheet
-from mappings.records import PlanEntry
+from mappings.office import Surroundings
+from mappings.records import Contact
 
-# What a contact has in common with those of its person that are alike: as values, as one and the same object,
-# and as lists of the same objects. Who is in it, the people of its scene say. What few contacts have is
-# compared as it reads, and not written into the forms of other persons.
+# What a contact has in common with those of its course: as values, and as one and the same object. What few
+# contacts have is compared as it reads, and not written into the forms of other persons.
 _values = itemgetter("kind", "version", "jurisdiction", "status", "excluded_minutes", "technical_failure")
-_objects = itemgetter("engagement", "service")
-_lists = itemgetter("recipients", "diagnoses")
+_objects = itemgetter("individual", "program", "peer", "engagement", "service")
 _rare = itemgetter("staff", "risk", "consents", "clinical_input", "collaboration", "authorization", "claim")
+_noted = itemgetter("goals", "data_verified")
 _signed_as = itemgetter("meaning", "by", "category", "licence_from", "licence_to")
 _service = itemgetter("type", "code", "format", "place", "modality", "components", "basis", "voluntary")
 _place = itemgetter("kind", "name")
 _received = itemgetter("role", "relationship", "attachment")
 _diagnosed = itemgetter("code", "rank", "by")
 _SIGNERS = (["author"], ["author", "cosigner"])
-_MOST_KEPT, _MOST_FORMS = 512, 512
+_MOST_KEPT, _MOST_STRETCHES, _MOST_FORMS = 512, 32, 512
 
 
 class Alike:
@@ -45,130 +48,222 @@ class Alike:
 
     __slots__ = ("forms", "held", "lasting", "manner", "often", "sheet")
 
-    def __init__(self, held: object, sheet: Sheet, manner: object, often: bool) -> None:
+    def __init__(self, scene: Scene) -> None:
         # What is held keeps its identity, by which others are found to be alike.
-        self.held, self.sheet = held, sheet
+        self.held = scene.contact, scene.people, scene.span
+        self.sheet = Sheet(scene.contact, scene.around, scene.library)
         # Where it is like nobody else's its forms are its own, and whoever keeps them holds what it holds.
-        self.manner = self if manner is None else manner
+        self.manner = _manner(scene) or self
         # Whether others like them are to be expected: to make a form costs as much as a Bundle.
-        self.often = often
+        self.often = not _has_rare(scene)
         self.lasting: Sequence[bytes] | None = None
         self.forms: dict[object, Form] = {}
+
+
+class Course:
+    """The contacts of one person with one peer for one service: alike but for what their days bring about.
+
+    `turns` are the days (as ordinals) with which something may begin to be otherwise: the rules, the plan or
+    the engagement; `near` those that are alone between two turns, since it may begin in their midst.
+    """
+
+    __slots__ = ("alike", "ends", "held", "near", "settled", "turns")
+
+    def __init__(self, scene: Scene) -> None:
+        self.held, self.ends = (scene.contact, scene.around), _ends(scene)
+        engagement = scene.contact.engagement
+        history = engagement.history if engagement is not None else ()
+        changes = [day_of(each, scene.zone).toordinal() for each in history if each.at is not None]
+        # Where clocks are put back at midnight a day comes back for a while.
+        self.near = {day + beside for day in changes for beside in (-1, 0, 1)}
+        after = [day + 1 for day in (*self.near, *[each.toordinal() for each in self.ends])]
+        self.turns = sorted({*self.near, *after, *[each.toordinal() for each in scene.library.breaks]})
+        self.alike: dict[object, Alike] = {}
+        # Those of the stretches from turn to turn.
+        self.settled: dict[int, Alike] = {}
+
+    def on(self, day: date) -> Alike | None:
+        """Those that contacts of a day are alike, as far as the day alone tells."""
+        return self.settled.get(bisect_right(self.turns, day.toordinal()))
+
+    def settle(self, day: date, alike: Alike) -> None:
+        """Contacts of a day, and of the stretch that it is in, are alike those."""
+        if day.toordinal() not in self.near:
+            self.settled[bisect_right(self.turns, day.toordinal())] = alike
+
+
+class Met(NamedTuple):
+    """A contact beside those that it is alike, and what is of it alone; None where that does not stand."""
+
+    alike: Alike
+    own: Own | None
 
 
 class Kept:
     """What one writer knows of contacts that are alike."""
 
     def __init__(self) -> None:
-        self._known: dict[object, Alike] = {}
+        self._courses: dict[object, Course] = {}
         # None for what no form can be made of.
         self._forms: dict[object, Form | None] = {}
 
-    def met(self, scene: Scene) -> Alike | None:
-        """Those that the contact is alike; None where it is of no kind that has a form."""
-        key = _key(scene)
-        if key is None:
+    def at_once(self, contact: Contact, judged: Judgement, around: Surroundings) -> bytes | None:
+        """The Bundle of a contact by the form of those before it; None where all of it must be looked at."""
+        kind = _kind(contact, judged, around)
+        course = self._courses.get(kind.key) if kind is not None else None
+        if kind is None or course is None:
             return None
-        alike = self._known.get(key)
+        alike = course.on(kind.begun.date())
+        if alike is None or alike.lasting is None:
+            return None
+        own = own_of(
+            contact, judged, kind.begun, alike.sheet.text_at(contact, judged, kind.begun, kind.until)
+        )
+        form = alike.forms.get(own.shape) if own is not None else None
+        if own is None or form is None:
+            return None
+        return form.filled([*gaps_of(own), *alike.lasting])
+
+    def met(self, scene: Scene) -> Met | None:
+        """Those that the contact is alike; None where it is of no kind that has a form."""
+        contact, judged = scene.contact, scene.judgement
+        kind = _kind(contact, judged, scene.around)
+        if kind is None or not scene.span or not _in_order(contact):
+            return None
+        course = self._courses.get(kind.key)
+        if course is None:
+            if len(self._courses) >= _MOST_KEPT:
+                self._courses.clear()
+            course = self._courses[kind.key] = Course(scene)
+        alike = self._alike(scene, course)
+        text = alike.sheet.text_at(contact, judged, kind.begun, kind.until)
+        # Before anybody asks for the text.
+        scene.__dict__["text"] = text
+        return Met(alike, own_of(contact, judged, kind.begun, text))
+
+    def _alike(self, scene: Scene, course: Course) -> Alike:
+        breaks, day = scene.library.breaks, scene.day
+        # What the day and the time of the contact bring about.
+        key = bisect_right(breaks, day), bisect_left(course.ends, day), scene.state, id(scene.span)
+        alike = course.alike.get(key)
         if alike is None:
-            if len(self._known) >= _MOST_KEPT:
-                self._known.clear()
-            sheet = Sheet(scene.contact, scene.around, scene.library)
-            held = scene.contact, scene.people, scene.span
-            alike = self._known[key] = Alike(held, sheet, _manner(scene), not _has_rare(scene))
+            if len(course.alike) >= _MOST_STRETCHES:
+                course.alike.clear()
+                course.settled.clear()
+            alike = course.alike[key] = Alike(scene)
         else:
             alike.often = True
-        # Before anybody asks for the text.
-        scene.__dict__["text"] = alike.sheet.text(scene.contact, scene.judgement)
+        course.settle(day, alike)
         return alike
 
     def filled(
-        self, scene: Scene, alike: Alike, beside: Callable[[Sequence[Piece]], bytes | None]
+        self, scene: Scene, met: Met, beside: Callable[[Sequence[Piece]], bytes | None]
     ) -> bytes | None:
         """The Bundle of a contact by the form of those that are alike; None where there is none, or in doubt.
 
         `beside` makes the other entries of a Bundle of which the contact's own are given.
         """
-        name = _shape_of(scene)
-        form = alike.forms.get(name)
+        alike, own = met
+        if own is None:
+            return None
+        form = alike.forms.get(own.shape)
         if form is None:
-            form = self._forms.get((alike.manner, name))
+            form = self._forms.get((alike.manner, own.shape))
             if form is None:
                 return None
-            alike.forms[name] = form
-        texts = texts_of(scene)
-        if not stand(texts):
-            return None
+            alike.forms[own.shape] = form
         if alike.lasting is None:
-            rest = beside(own_of(scene, form)) if person_stands(scene) else None
-            if rest is None:
-                return None
-            alike.lasting = lasting_of(scene, rest)
-        return form.filled([*gaps_of(scene, texts), *alike.lasting])
+            rest = beside(entries_of(scene, own, form)) if person_stands(scene) else None
+            alike.lasting = lasting_of(scene, rest) if rest is not None else None
+        return form.filled([*gaps_of(own), *alike.lasting]) if alike.lasting is not None else None
 
-    def learn(self, scene: Scene, alike: Alike, pieces: Sequence[Piece], data: bytes) -> None:
+    def learn(self, scene: Scene, met: Met, pieces: Sequence[Piece], data: bytes) -> None:
         """Make a form of a Bundle that has passed the gate."""
-        key = alike.manner, _shape_of(scene)
-        if not alike.often or key in self._forms or not stand(texts_of(scene)):
+        alike, own = met
+        if own is None or not alike.often or (alike.manner, own.shape) in self._forms:
             return
         if len(self._forms) >= _MOST_FORMS:
             self._forms.clear()
-        form = self._forms[key] = form_of(scene, pieces, data)
+        form = self._forms[alike.manner, own.shape] = form_of(scene, own, pieces, data)
         if form is not None:
             alike.lasting = lasting_of(scene, rest_of(pieces[len(form.own) :]))
 
 
-def _key(scene: Scene) -> object:
-    """All that a Bundle depends on beside what `gaps_of` lists; None where that is not all of it."""
-    contact, people = scene.contact.__dict__, scene.people
-    start, end, signatures, ehr = contact["start"], contact["end"], contact["signatures"], contact["ehr"]
-    if start is None or end is None or contact["note"] is None or contact["relates_to"]:
+class Kind(NamedTuple):
+    """Of which course a contact is, and its times where the programme is."""
+
+    key: object
+    begun: datetime
+    until: datetime
+
+
+def _kind(contact: Contact, judged: Judgement, around: Surroundings) -> Kind | None:
+    """All that a Bundle depends on beside what `Own` has and what the day brings about; None where that is
+    not all of it."""
+    said = contact.__dict__
+    start, end, note, group, ehr = said["start"], said["end"], said["note"], said["group"], said["ehr"]
+    if start is None or end is None or note is None or said["relates_to"]:
         return None
-    if (ehr is not None and ehr.encounter is not None) or not scene.span or _before(end, start):
+    if ehr is not None and ehr.encounter is not None:
         return None
-    if not _in_order(scene):
+    zone = around.zone_of(said["program"], start) or UTC
+    begun, until = start.astimezone(zone), end.astimezone(zone)
+    if _earlier(until, begun):
         return None
-    note, group, day = contact["note"].__dict__, contact["group"], scene.day
     session = group.session if group is not None else None
     if session is not None and (session != session.strip() or not session):
         return None
-    return (
-        id(people),
-        id(scene.span),
-        *_values(contact),
-        *map(id, _objects(contact)),
-        *[tuple(map(id, each)) for each in _lists(contact)],
-        (note["goals"], note["data_verified"], note["edited_at"] is None),
-        tuple([_signed_as(each.__dict__) for each in signatures]),
+    signed = _signed(contact)
+    if signed is None:
+        return None
+    recipients, diagnoses, rare = said["recipients"], said["diagnoses"], _rare(said)
+    key = (
+        id(around),
+        *map(id, _objects(said)),
+        *_values(said),
+        tuple(map(id, recipients)) if recipients else (),
+        tuple(map(id, diagnoses)) if diagnoses else (),
+        _noted(note.__dict__),
+        note.edited_at is None,
+        signed,
         group and (group.attendees, session is None),
-        repr(rare) if any(rare := _rare(contact)) else None,
-        scene.judgement.minutes is None,
-        # What the day and the time of the contact bring about.
-        bisect_right(scene.library.breaks, day),
-        bisect_left(_ends(scene), day),
-        scene.state,
-        scene.zone,
+        repr(rare) if any(rare) else None,
+        judged.minutes is None,
+        zone,
         # Equal zones may be called by other names, and the text says the name.
-        str(scene.zone),
+        str(zone),
     )
+    return Kind(key, begun, until)
+
+
+def _signed(contact: Contact) -> object | None:
+    """How the version is signed; None unless by its author, and after that by one co-signer at most."""
+    said = contact.__dict__
+    found, before, version = [], None, said["version"]
+    for each in said["signatures"]:
+        one = each.__dict__
+        at = one["at"]
+        if at is None or not one["by"] or one["version"] != version:
+            return None
+        if before is not None and not (before < at and _before(before, at)):
+            return None
+        found.append(_signed_as(one))
+        before = at
+    return tuple(found)
+
+
+def _in_order(contact: Contact) -> bool:
+    return [each.meaning for each in contact.signatures] in _SIGNERS
 
 
 def _has_rare(scene: Scene) -> bool:
     return any(_rare(scene.contact.__dict__))
 
 
-def _in_order(scene: Scene) -> bool:
-    """Whether the version is signed by its author, and after that by one co-signer at most."""
-    own = scene.contact.signatures
-    if [each.meaning for each in own] not in _SIGNERS:
-        return False
-    for each in own:
-        if each.version != scene.contact.version or not each.by or each.at is None:
-            return False
-    if len(own) == 1:
-        return True
-    first, second = own[0].at, own[1].at
-    return first < second and _before(first, second)  # type: ignore[operator, arg-type]  # both are there
+def _earlier(one: datetime, other: datetime) -> bool:
+    """Whether a moment is before another of the same time zone."""
+    # What a clock shows tells unless it shows it twice, where summer ends.
+    return one < other if one.fold == other.fold else _before(one, other)
 
 
 def _before(one: datetime, other: datetime) -> bool:
@@ -179,16 +274,10 @@ def _before(one: datetime, other: datetime) -> bool:
 
 def _ends(scene: Scene) -> Sequence[date]:
     """The last days of the services of the plan that the contact delivers."""
-    entry, kept = scene.entry, scene.people.kept
-    if entry is None:
+    if scene.entry is None:
         return ()
-    # The entry is held, so that no other can come to have its identity.
-    found: tuple[PlanEntry, Sequence[date]] | None = kept.get(("ends", id(entry)))
-    if found is None:
-        plans = [each.plan for each in scene.around.plan_of(entry)]
-        found = entry, sorted([each.to for each in plans if each and each.to])
-        kept["ends", id(entry)] = found
-    return found[1]
+    plans = [each.plan for each in scene.around.plan_of(scene.entry)]
+    return sorted([each.to for each in plans if each and each.to])
 
 
 def _manner(scene: Scene) -> object:
@@ -228,8 +317,3 @@ def _manner(scene: Scene) -> object:
         bisect_right(scene.library.breaks, scene.day),
         (scene.entry is None, scene.state.status),
     )
-
-
-def _shape_of(scene: Scene) -> object:
-    """What of the words of a note decides which parts its Bundle has, beside the words themselves."""
-    return scene.reason is None, tuple(scene.unsaid)

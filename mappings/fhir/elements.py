@@ -15,6 +15,7 @@ from urllib.parse import quote
 import orjson
 
 from mappings.fhir import local_codes
+from mappings.moments import written
 
 if TYPE_CHECKING:
     from mappings.library import Library
@@ -200,8 +201,10 @@ def stamp(at: date | datetime | None) -> str | None:
     """A day as YYYY-MM-DD, an aware time as ISO 8601 with its own offset; one without offset is refused."""
     if at is None:
         return None
-    text = at.isoformat()
-    if not isinstance(at, datetime) or len(text) in _WITH_MINUTES:
+    if not isinstance(at, datetime):
+        return at.isoformat()
+    text = written(at)
+    if len(text) in _WITH_MINUTES:
         return text
     if at.tzinfo is None:
         raise NotFit([("", f"the time {at} has no offset")])
@@ -275,18 +278,30 @@ def full_url(kind: str, key: str) -> str:
     return _urn(_FULL_URLS, f"{kind}|{key}")
 
 
-# A bundle names each of its entries several times.
-@lru_cache(maxsize=4096)
-def _urn(namespace: bytes, name: str) -> str:
+def own_url(kind: str, key: str) -> str:
+    """As `full_url`, of what is asked for once: nothing is kept."""
+    return _named(_FULL_URLS, f"{kind}|{key}")
+
+
+def _named(namespace: bytes, name: str) -> str:
     """A name-based UUID (RFC 9562, version 5) as a URN; uuid.uuid5 takes several times as long."""
-    digest = hashlib.sha1(namespace + name.encode("utf-8"), usedforsecurity=False).hexdigest()
-    tail = f"{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
-    return f"urn:uuid:{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{tail}"
+    told = hashlib.sha1(namespace + name.encode("utf-8"), usedforsecurity=False).hexdigest()
+    variant = _VARIANT[told[16]]
+    return f"urn:uuid:{told[:8]}-{told[8:12]}-5{told[13:16]}-{variant}{told[17:20]}-{told[20:32]}"
+
+
+# A bundle names each of its entries several times.
+_urn = lru_cache(maxsize=4096)(_named)
 
 
 def master_identifier(key: str) -> Json:
     """A globally unique document id, different from any fullUrl."""
-    return {"system": "urn:ietf:rfc:3986", "value": _urn(_MASTER_IDS, key)}
+    return {"system": "urn:ietf:rfc:3986", "value": master_name(key)}
+
+
+def master_name(key: str) -> str:
+    """The value of a document's `master_identifier`."""
+    return _named(_MASTER_IDS, key)
 
 
 def if_none_exist(identifier: Mapping[str, str]) -> str:

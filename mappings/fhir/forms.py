@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from mappings.fhir.bundle import goal_of, own_entries
 from mappings.fhir.compiled import Target
-from mappings.fhir.elements import to_bytes
-from mappings.fhir.gaps import CARRIED, addresses, gaps_of, goal_in, lasting_of, texts_of
+from mappings.fhir.elements import stamp, to_bytes
+from mappings.fhir.gaps import CARRIED, PARTS, Own, addresses, gaps_of, goal_in, lasting_of, signatures_of
 from mappings.fhir.part2 import label
-from mappings.fhir.scene import WORDS, Scene
+from mappings.fhir.scene import WORDS, Scene, note_key
 from mappings.records import Coverage
 
 _HEAD, _TAIL = b'{"resourceType":"Bundle","type":"transaction","entry":[', b"]}"
@@ -51,21 +51,24 @@ class Form:
         return b"".join(parts)
 
 
-def form_of(scene: Scene, pieces: Sequence[Piece], data: bytes) -> Form | None:
+def form_of(scene: Scene, own: Own, pieces: Sequence[Piece], data: bytes) -> Form | None:
     """The form of a Bundle that has passed the gate, of which the entries are given; None where none can be
     made."""
-    marked = _marked(scene)
-    own, rest = _own_bytes(marked), _mark("rest").encode()
-    marks = [*gaps_of(marked, texts_of(marked)), *lasting_of(marked, rest)]
+    marked = _marked_own(scene, own)
+    like = _marked(scene, marked)
+    entries, rest = _own_bytes(like), _mark("rest").encode()
+    lasting, marks_lasting = lasting_of(scene, rest_of(pieces[len(entries) :])), lasting_of(like, rest)
+    if lasting is None or marks_lasting is None:
+        return None
+    marks = [*gaps_of(marked), *marks_lasting]
     # Somebody's name may be a mark: it would be taken for a gap.
     if any(mark and mark in data for mark in marks):
         return None
-    written = b"".join((_HEAD, b",".join([*own, rest]), _TAIL))
+    written = b"".join((_HEAD, b",".join([*entries, rest]), _TAIL))
     if written.count(marks[CARRIED]) != 1:
         return None
-    form = _cut(written, marks, _numbered(scene, pieces[: len(own)]))
-    lasting = lasting_of(scene, rest_of(pieces[len(own) :]))
-    fits = form is not None and form.filled([*gaps_of(scene, texts_of(scene)), *lasting]) == data
+    form = _cut(written, marks, _numbered(scene, own, pieces[: len(entries)]))
+    fits = form is not None and form.filled([*gaps_of(own), *lasting]) == data
     return form if fits else None
 
 
@@ -74,9 +77,9 @@ def rest_of(pieces: Sequence[Piece]) -> bytes:
     return b",".join([each.data for each in pieces])
 
 
-def _numbered(scene: Scene, own: Sequence[Piece]) -> Sequence[Piece]:
+def _numbered(scene: Scene, own: Own, entries: Sequence[Piece]) -> Sequence[Piece]:
     """The contact's own entries with the place among the scene's addresses in the place of each address."""
-    places = {url: str(place) for place, url in reversed([*enumerate(addresses(scene))]) if url}
+    places = {url: str(place) for place, url in reversed([*enumerate(addresses(scene, own))]) if url}
     return [
         Piece(
             b"",
@@ -84,13 +87,13 @@ def _numbered(scene: Scene, own: Sequence[Piece]) -> Sequence[Piece]:
             each.kind,
             [(places.get(url, url), kinds) for url, kinds in each.references],
         )
-        for each in own
+        for each in entries
     ]
 
 
-def own_of(scene: Scene, form: Form) -> Sequence[Piece]:
+def entries_of(scene: Scene, own: Own, form: Form) -> Sequence[Piece]:
     """The contact's own entries as a form knows them, at the scene's addresses."""
-    urls = {str(place): url for place, url in enumerate(addresses(scene)) if url}
+    urls = {str(place): url for place, url in enumerate(addresses(scene, own)) if url}
     return [
         each._replace(
             url=urls[each.url], references=[(urls.get(url, url), kinds) for url, kinds in each.references]
@@ -103,21 +106,46 @@ def _mark(name: str) -> str:
     return _MARK.format(name)
 
 
-def _marked(scene: Scene) -> Scene:
-    """The same scene with marks in place of all that differs."""
+def _marked_own(scene: Scene, own: Own) -> Own:
+    """Marks in place of all that is of the contact alone."""
+    id, contact = _mark("id"), scene.contact
+    group, note, reason = contact.group, contact.note, scene.reason
+    times = [_ODD_TIME + timedelta(days=1 + place) for place in range(len(contact.signatures))]
+    signed = [each.model_copy(update={"at": at}) for each, at in zip(contact.signatures, times, strict=True)]
+    texts = [id, _mark("session") if group and group.session else "", _mark("reason") if reason else ""]
+    return Own(
+        id,
+        note_key(contact.model_copy(update={"id": id})),
+        [*texts, *map(_mark, WORDS)],
+        PARTS,
+        True,
+        own.unsaid,
+        _mark("on"),
+        _mark("start"),
+        _mark("end"),
+        "" if scene.judgement.minutes is None else str(_ODD_MINUTES),
+        (note and note.edited_at and stamp(_ODD_TIME)) or "",
+        (_mark("data").encode(), _ODD_SIZE, _mark("digest").encode()),
+        signatures_of(signed),
+    )
+
+
+def _marked(scene: Scene, own: Own) -> Scene:
+    """The same scene with marks in place of all that differs, those of the contact alone among them."""
     contact, note, people = scene.contact, scene.note, scene.people
     words = {name: _mark(name) for name in WORDS}
-    edited = note.edited_at and _ODD_TIME
-    times = [_ODD_TIME + timedelta(days=1 + place) for place in range(len(contact.signatures))]
+    id, session, reason, *_ = own.texts
+    data, size, digest = own.attached
     engagement, service, covers = contact.engagement, contact.service, contact.individual.coverages
+    signed = [
+        each.model_copy(update={"at": datetime.fromisoformat(when)})
+        for each, (_, _, when, _) in zip(contact.signatures, own.signed, strict=True)
+    ]
     marks = {
-        "id": _mark("id"),
-        "note": note.model_copy(update={**words, "edited_at": edited}),
-        "group": contact.group
-        and contact.group.model_copy(update={"session": contact.group.session and _mark("session")}),
-        "signatures": tuple(
-            [each.model_copy(update={"at": at}) for each, at in zip(contact.signatures, times, strict=True)]
-        ),
+        "id": id,
+        "note": note.model_copy(update={**words, "edited_at": note.edited_at and _ODD_TIME}),
+        "group": contact.group and contact.group.model_copy(update={"session": session or None}),
+        "signatures": tuple(signed),
         "engagement": engagement
         and engagement.model_copy(
             update={"goal": engagement.goal and _mark("goal"), "goal_on": engagement.goal_on and _ODD_DAY}
@@ -145,10 +173,10 @@ def _marked(scene: Scene) -> Scene:
     marked.__dict__.update(
         {name: getattr(scene, name) for name in ("text", "unsaid", "state", "straight", "span", "entry")},
         words_lost=True,
-        reason=scene.reason and _mark("reason"),
-        on=_mark("on"),
-        during={"start": _mark("start"), "end": _mark("end")},
-        attached=(_mark("data"), _ODD_SIZE, _mark("digest")),
+        reason=reason or None,
+        on=own.on,
+        during={"start": own.start, "end": own.end},
+        attached=(data.decode(), size, digest.decode()),
         episode={_mark("episode"): ""},
         delivers=scene.delivers and {_mark("delivers"): ""},
         goal=goal_of(scene) and {_mark("pertains"): ""},

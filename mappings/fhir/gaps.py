@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from operator import itemgetter
+from typing import NamedTuple
 
 import orjson
 
@@ -11,82 +13,140 @@ from mappings.fhir import gate
 from mappings.fhir.bundle import goal_of
 from mappings.fhir.carried import CONTACT
 from mappings.fhir.compiled import Met
-from mappings.fhir.elements import Json, full_url, master_identifier, quoted, stamp, to_bytes, xml_can_hold
-from mappings.fhir.scene import WORDS, Scene
+from mappings.fhir.elements import Json, master_name, own_url, quoted, stamp, to_bytes, xml_can_hold
+from mappings.fhir.scene import WORDS, Scene, attached_bytes, in_utc, note_key, reason_of, told_apart
+from mappings.findings import Judgement
+from mappings.moments import day_written
+from mappings.records import Contact, Signature
 
 _words = itemgetter(*WORDS)
-_PARTS = tuple(f"note-{name.replace('_', '-')}" for name in WORDS)
-# Where among what differs the words are that the record's extension carries.
-CARRIED = 3
+PARTS = tuple(f"note-{name.replace('_', '-')}" for name in WORDS)
+# Where among what differs the reason is, and the words that the record's extension carries.
+_REASON, CARRIED = 2, 3
 
 
-def texts_of(scene: Scene) -> list[str]:
-    """The texts of people among what differs."""
-    group, words = scene.contact.group, _words(scene.note.__dict__)
-    session = group.session if group is not None else None
-    return [scene.contact.id, session or "", scene.reason or "", *[each for each in words if each]]
+class Own(NamedTuple):
+    """What is of one contact alone in its Bundle; what is not there is empty.
+
+    `key` is that of its note. `texts` are id, session, reason and words as they stand between the quotation
+    marks of JSON, `parts` the names of the words, which are `lost` in the note's text or not. `on` is the day
+    of service; other times are as FHIR writes them. `attached` is the text as bytes of base64, its size and
+    its digest. Of each signature there are meaning, signer, time and time in UTC.
+    """
+
+    id: str
+    key: str
+    texts: Sequence[str]
+    parts: Sequence[str]
+    lost: bool
+    unsaid: Sequence[str]
+    on: str
+    start: str
+    end: str
+    minutes: str
+    edited: str
+    attached: tuple[bytes, int, bytes]
+    signed: Sequence[tuple[str, str, str, str]]
+
+    @property
+    def shape(self) -> object:
+        """What of the words of a note decides which parts its Bundle has, beside the words themselves."""
+        return not self.texts[_REASON], tuple(self.unsaid)
 
 
-def stand(texts: Sequence[str]) -> bool:
-    """Whether the gate would pass each of the texts; what is empty is not written."""
-    if "".join(texts).isprintable() and all(map(str.strip, filter(None, texts))):
-        return True
-    return not any(each and not (each.strip() and xml_can_hold(each)) for each in texts)
+def own_of(contact: Contact, judged: Judgement, begun: datetime, text: str) -> Own | None:
+    """What is of a contact alone; None where the gate would not pass one of its texts.
+
+    `begun` is its start where the programme is, `text` its note. It must have start, end, note and signatures
+    with their times.
+    """
+    said = contact.__dict__
+    note, group, minutes = said["note"], said["group"], judged.minutes
+    words = _words(note.__dict__)
+    session, reason = group.session if group is not None else None, reason_of(note)
+    texts = _as_written([said["id"], session or "", reason or "", *filter(None, words)])
+    if texts is None:
+        return None
+    return Own(
+        said["id"],
+        note_key(contact),
+        texts,
+        PARTS if all(words) else [name for name, each in zip(PARTS, words, strict=True) if each],
+        *told_apart(note, text),
+        day_written(begun.date()),
+        stamp(said["start"]) or "",
+        stamp(said["end"]) or "",
+        "" if minutes is None else str(minutes),
+        stamp(note.edited_at) or "",
+        attached_bytes(text),
+        signatures_of(said["signatures"]),
+    )
 
 
-def gaps_of(scene: Scene, texts: Sequence[str]) -> list[bytes]:
+def signatures_of(signatures: Sequence[Signature]) -> Sequence[tuple[str, str, str, str]]:
+    """What `Own` has of signatures, which have their signers and times."""
+    found = []
+    for each in signatures:
+        said = each.__dict__
+        found.append((said["meaning"], said["by"], stamp(said["at"]) or "", in_utc(said["at"])))
+    return found
+
+
+def gaps_of(own: Own) -> list[bytes]:
     """What differs from contact to contact, as it is written; what is not there is empty.
 
     The times, the numbers and what is computed of them are of a form that needs no check.
     """
-    name, key, during = scene.contact.id, scene.note_key, scene.during
-    edited, (data, size, digest) = scene.note.edited_at, scene.attached
-    id, session, reason, *words = _escaped(texts)
+    data, size, digest = own.attached
+    id, session, reason, *words = own.texts
     found = [
         id,
         session,
         reason,
-        _carried(scene, words) if scene.words_lost else "",
-        quoted(name),
-        *_own_addresses(scene),
-        master_identifier(key)["value"],
-        scene.on,
-        during["start"],
-        during["end"],
-        "" if scene.judgement.minutes is None else str(scene.judgement.minutes),
-        stamp(edited) or "",
-        data,
+        _carried(own.parts, words) if own.lost else "",
+        quoted(own.id),
+        own.on,
+        own.start,
+        own.end,
+        own.minutes,
+        own.edited,
         str(size),
-        digest,
-        *[one.when for one in scene.signed],
+        master_name(own.key),
+        *own_addresses(own),
+        *[when for _, _, when, _ in own.signed],
     ]
-    return "\0".join(found).encode().split(b"\0")
+    # This sign is in no text that the gate passes.
+    return [*"\0".join(found).encode().split(b"\0"), data, digest]
 
 
-def _carried(scene: Scene, words: Sequence[str]) -> str:
+def _as_written(texts: Sequence[str]) -> Sequence[str] | None:
+    """Texts as they stand between the quotation marks of JSON; None where the gate would not pass one of
+    them. What is empty is not written."""
+    said = "".join(texts)
+    plain = said.isprintable()
+    for each in texts:
+        if each and not (each.strip() and (plain or xml_can_hold(each))):
+            return None
+    if plain and '"' not in said and "\\" not in said:
+        return texts
+    return [orjson.dumps(each)[1:-1].decode() for each in texts]
+
+
+def _carried(names: Sequence[str], words: Sequence[str]) -> str:
     """The parts of the record's extension that carry the words of a note; there are others before them."""
-    names = [name for name, each in zip(_PARTS, _words(scene.note.__dict__), strict=True) if each]
     return "".join(
         [f',{{"url":"{name}","valueString":"{each}"}}' for name, each in zip(names, words, strict=True)]
     )
 
 
-def _escaped(texts: Sequence[str]) -> Sequence[str]:
-    """Texts as they stand between the quotation marks of JSON."""
-    said = "".join(texts)
-    if said.isprintable() and '"' not in said and "\\" not in said:
-        return texts
-    return [orjson.dumps(each)[1:-1].decode() for each in texts]
-
-
-def _own_addresses(scene: Scene) -> list[str]:
+def own_addresses(own: Own) -> list[str]:
     """The addresses of the contact's own entries."""
-    key = scene.note_key
-    found = [full_url("encounter", scene.contact.id), full_url("note", key)]
-    for one in scene.signed:
-        found.append(full_url("provenance", scene.signature_key(one)))
-        if one.meaning != "author":
-            found.append(full_url("task", f"{key}/{one.meaning}"))
+    key = own.key
+    found = [own_url("encounter", own.id), own_url("note", key)]
+    for meaning, by, _, utc in own.signed:
+        found.append(own_url("provenance", f"{key}|{meaning}|{by}|{utc}"))
+        if meaning != "author":
+            found.append(own_url("task", f"{key}/{meaning}"))
     return found
 
 
@@ -120,7 +180,7 @@ def person_stands(scene: Scene) -> bool:
     """Whether the gate would pass what is of the person in the contact's own entries."""
     met = Met()
     references = [each for each in referred(scene) if each is not None]
-    passed = stand(_person_texts(scene)) and all(
+    passed = _as_written(_person_texts(scene)) is not None and all(
         [
             *[gate.passes_part(each, "Reference", met) for each in references],
             *[gate.passes_part(each, "Extension", met) for each in covers_of(scene)],
@@ -129,24 +189,23 @@ def person_stands(scene: Scene) -> bool:
     return passed and not met.fresh
 
 
-def lasting_of(scene: Scene, rest: bytes) -> list[bytes]:
-    """What differs from person to person, as it is written; what is not there is empty. `rest` are the
-    entries beside the contact's own."""
-    engagement = scene.contact.engagement
-    texts = [
-        *_escaped(_person_texts(scene)),
-        stamp(engagement.goal_on if engagement is not None else None) or "",
-    ]
+def lasting_of(scene: Scene, rest: bytes) -> list[bytes] | None:
+    """What differs from person to person, as it is written; what is not there is empty. None where the gate
+    would not pass one of the texts. `rest` are the entries beside the contact's own."""
+    engagement, texts = scene.contact.engagement, _as_written(_person_texts(scene))
+    if texts is None:
+        return None
+    goal_on = stamp(engagement.goal_on if engagement is not None else None) or ""
     return [
-        *[each.encode() for each in texts],
+        *[each.encode() for each in (*texts, goal_on)],
         *[to_bytes(each) if each is not None else b"" for each in referred(scene)],
         b",".join(map(to_bytes, covers_of(scene))),
         rest,
     ]
 
 
-def addresses(scene: Scene) -> list[str | None]:
+def addresses(scene: Scene, own: Own) -> list[str | None]:
     """The addresses of the contact's own entries, and of whom and what of the person they refer to; None for
     what has none."""
     people = [each.get("reference") if each is not None else None for each in referred(scene)]
-    return [*_own_addresses(scene), *people]
+    return [*own_addresses(own), *people]

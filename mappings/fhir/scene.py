@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import textwrap
+from binascii import b2a_base64
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, date, datetime, tzinfo
@@ -30,6 +30,7 @@ from mappings.fhir.episode import Span, episode_key, span_at, spans
 from mappings.fhir.people import ChartLinks, People
 from mappings.findings import Judgement
 from mappings.library import Library
+from mappings.moments import written
 from mappings.note_text import note_text
 from mappings.office import Surroundings
 from mappings.once import once
@@ -60,7 +61,7 @@ class Signed:
     @once
     def in_utc(self) -> str:
         """The time in UTC, which is part of what makes a signature one of a kind."""
-        return self.at.astimezone(UTC).isoformat()
+        return in_utc(self.at)
 
     @once
     def when(self) -> str:
@@ -120,24 +121,21 @@ class Scene:
     def words_lost(self) -> bool:
         """Whether the text was wrapped, or cannot be told apart again: the words are then carried as they
         are."""
-        note, text = self.note.__dict__, self.text
-        for name, block in BLOCKS:
-            words = note[name]
-            if words and ("\n" in words or not _stands(f"{block}{words}\n", text)):
-                return True
-        return False
+        return self._apart[0]
 
     @once
     def unsaid(self) -> Sequence[str]:
         """The parts of the note that it does not have, though their headings stand in its text."""
-        note = self.note.__dict__
-        return [name for name, block in BLOCKS if not note[name] and block in self.text]
+        return self._apart[1]
+
+    @once
+    def _apart(self) -> tuple[bool, Sequence[str]]:
+        return told_apart(self.note, self.text)
 
     @once
     def reason(self) -> str | None:
         """The purpose of the contact, in short."""
-        purpose = filled(self.note.purpose)
-        return filled(_short(purpose)) if purpose else None
+        return reason_of(self.note)
 
     @once
     def zone(self) -> tzinfo:
@@ -319,10 +317,41 @@ class Scene:
 
 def as_attached(text: str) -> tuple[str, int, str]:
     """The bytes of a text, how many, and their digest, as an Attachment has them."""
+    data, size, digest = attached_bytes(text)
+    return data.decode("ascii"), size, digest.decode("ascii")
+
+
+def attached_bytes(text: str) -> tuple[bytes, int, bytes]:
+    """As `as_attached`, with bytes and digest in the bytes of JSON."""
     data = text.encode("utf-8")
     # R4 says SHA-1 for Attachment.hash; what proves the text is the SHA-256 in the seal.
     digest = hashlib.sha1(data, usedforsecurity=False).digest()
-    return base64.b64encode(data).decode("ascii"), len(data), base64.b64encode(digest).decode("ascii")
+    return b2a_base64(data, newline=False), len(data), b2a_base64(digest, newline=False)
+
+
+def in_utc(at: datetime) -> str:
+    """A time in UTC."""
+    return written(at.astimezone(UTC))
+
+
+def told_apart(note: Note, text: str) -> tuple[bool, Sequence[str]]:
+    """Whether the words of a note are lost in its text, and which parts it does not have whose headings stand
+    there; see `Scene.words_lost` and `Scene.unsaid`."""
+    said, lost, unsaid = note.__dict__, False, list[str]()
+    for name, block in BLOCKS:
+        words = said[name]
+        if not words:
+            if block in text:
+                unsaid.append(name)
+        elif not lost:
+            lost = "\n" in words or not _stands(f"{block}{words}\n", text)
+    return lost, unsaid
+
+
+def reason_of(note: Note) -> str | None:
+    """The purpose that a note names, in short."""
+    purpose = filled(note.purpose)
+    return filled(_short(purpose)) if purpose else None
 
 
 def _short(purpose: str) -> str:

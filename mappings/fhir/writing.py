@@ -72,16 +72,20 @@ class Writer:
         text: str | None = None,
     ) -> bytes:
         """The bytes of `contact_bundle`; raises NotFit as it does."""
+        alone = text is None and not seals and self.links.empty
+        data = self._kept_alike.at_once(contact, judgement, around) if alone else None
+        if data is not None:
+            return data
         given = (contact, judgement, around, seals, self.links, self.library, self.now, text)
         program = around.program_of(contact.program)
         cast = self._cast(contact.individual, contact.peer, program, around)
         scene = Scene(*given, known=cast.people)
-        kin = self._kept_alike.met(scene) if text is None and not seals and self.links.empty else None
-        if kin is None:
+        met = self._kept_alike.met(scene) if alone else None
+        if met is None:
             return self._written(scene_parts(scene), cast, lambda: contact_bundle(*given))
-        data = self._kept_alike.filled(scene, kin, lambda own: self._beside(own, scene, cast))
+        data = self._kept_alike.filled(scene, met, lambda own: self._beside(own, scene, cast))
         if data is None:
-            learn = partial(self._kept_alike.learn, scene, kin)
+            learn = partial(self._kept_alike.learn, scene, met)
             data = self._written(scene_parts(scene), cast, lambda: contact_bundle(*given), learn)
         return data
 
