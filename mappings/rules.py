@@ -13,9 +13,10 @@ from mappings.explaining import explain, prove
 from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing
 from mappings.library import Asked, Bound, DayPack, Library
 from mappings.office_subjects import Meetings, ProgramSubject, StaffSubject, office_subjects
+from mappings.peer_days import PeerOnDay
 from mappings.records import Contact, Individual, PlanEntry, Program, Record, Staff
 from mappings.sharing import ReleasedUnits, Sharing
-from mappings.situation import PeerOnDay, PlanSituation, Situation, plan_day
+from mappings.situation import PlanSituation, Situation, plan_day
 from mappings.surroundings import Surrounding
 
 STATUS_CHECK = "status-known"

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from mappings.coding import Coding, coding_of
 from mappings.encounters import awaits_table, rows_for, table_of
 from mappings.engagement import State, state_at
-from mappings.findings import Finding
 from mappings.language import SIGNS, Hit
 from mappings.once import by_identity, once
 from mappings.plain import pieces_of
@@ -31,6 +30,7 @@ from mappings.units import counted_minutes, units_of, whole_minutes
 
 if TYPE_CHECKING:
     from mappings.library import Code, DayPack, Library
+    from mappings.peer_days import PeerOnDay
     from mappings.surroundings import Surrounding
 
 HAPPENED = ("finished", "in-progress")
@@ -74,18 +74,6 @@ def plus_months(day: date, months: int) -> date:
 def age_on(birth: date, day: date) -> int:
     """Full years of age on a day."""
     return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
-
-
-class PeerOnDay:
-    """A peer on a day, for one type of service: all that the rules about peers ask for. It knows nothing of
-    any contact, so that what they find holds for each of the peer's contacts of that day."""
-
-    def __init__(self, peer: StaffFields | None, day: date, service_type: str | None) -> None:
-        self.peer, self.day, self.service_type = peer, day, service_type
-        self.peer_known = peer is not None and not only_id(peer)
-        self.findings: dict[int, Finding] = {}
-        # The same by what was asked, in its order, and what of it blocks.
-        self.told: dict[int, tuple[object, list[tuple[int, Finding]], dict[int, Finding]]] = {}
 
 
 def counts(contact: Contact) -> bool:
@@ -316,7 +304,7 @@ class Situation:
     @once
     def peer_day(self) -> PeerOnDay:
         """The peer on the day, shared with the other contacts of that day."""
-        return self.around.peer_on(self.peer, self.day, self.service.type, self.pack)
+        return self.around.peer_days.on(self.peer, self.day, self.service.type, self.pack)
 
     @once
     def peer_known(self) -> bool:

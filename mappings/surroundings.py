@@ -11,9 +11,10 @@ from itertools import accumulate
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
-from mappings.library import DayPack, Library
+from mappings.library import Library
 from mappings.names import Acquaintances, Known, names_of
 from mappings.once import once
+from mappings.peer_days import PeerDays
 from mappings.records import (
     Authorization,
     AuthorizationFields,
@@ -26,7 +27,7 @@ from mappings.records import (
     Staff,
     StaffFields,
 )
-from mappings.situation import PeerOnDay, Situation, only_id
+from mappings.situation import Situation, only_id
 from mappings.units import pooled_units
 
 # More contacts of one peer at one moment than any group has; the ones that end last are kept.
@@ -149,7 +150,7 @@ class Surrounding:
         self._by_day: dict[tuple[str, date], list[Situation]] = defaultdict(list)
         self._pools: dict[tuple[str, date, str], dict[str, int]] = {}
         self._placed: list[Situation] = []
-        self._peer_days: dict[tuple[int, date, str | None, int], PeerOnDay] = {}
+        self.peer_days = PeerDays()
 
     def staff(self, given: StaffFields | None, jurisdiction: str) -> StaffFields | None:
         """A staff member: as given when given whole, else the record of that id, else the id alone."""
@@ -175,18 +176,6 @@ class Surrounding:
             held = member.credentials if member is not None else ()
             self._holding[key] = any(credential.code in codes for credential in held)
         return self._holding[key]
-
-    def peer_on(
-        self, peer: StaffFields | None, day: date, service_type: str | None, pack: DayPack | None
-    ) -> PeerOnDay:
-        """A peer on a day for a type of service under a pack: one and the same for all contacts of it."""
-        # Comparing whole records costs more than it saves. All of them live as long as the input does, so
-        # that no two have one identity.
-        key = id(peer), day, service_type, id(pack)
-        found = self._peer_days.get(key)
-        if found is None:
-            found = self._peer_days[key] = PeerOnDay(peer, day, service_type)
-        return found
 
     def program(self, given: ProgramFields | None, jurisdiction: str) -> ProgramFields | None:
         """A programme: as given when given whole, else the record of that id, else the id alone."""

@@ -17,6 +17,7 @@ from mappings.library import Library
 from mappings.names import Acquaintances, Known, names_of
 from mappings.office_subjects import Meetings
 from mappings.once import once
+from mappings.peer_days import PeerDays
 from mappings.plain import KEY, Beginnings
 from mappings.records import (
     AuthorizationFields,
@@ -44,6 +45,7 @@ class Reader:
         self.db.execute("PRAGMA cache_size = -16000")
         self.office = lru_cache(maxsize=_KEPT_OFFICE)(self._office)
         self.people_of = lru_cache(maxsize=_KEPT_PEERS)(lambda peer: PeopleOf(self, peer))
+        self.peer_days = PeerDays()
 
     def _office(self, number: int) -> Record:
         (line,) = self.db.execute("SELECT line FROM office WHERE number = ?", (number,)).fetchone()
@@ -109,6 +111,8 @@ class Beside(Surrounding):
         granted = Looked(lambda key: known("authorization", key))
         self._authorizations = cast("dict[str, AuthorizationFields]", granted)
         self.entries = {**{entry.id: entry for entry in foreign}, **self.entries}
+        # Groups are of persons, and most peers meet persons of many groups in a day.
+        self.peer_days = reader.peer_days
         self._sessions: dict[str, Sequence[Situation]] = {}
         self._told: dict[int, Situation] = {}
 

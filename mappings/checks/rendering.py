@@ -18,8 +18,9 @@ from mappings.checks.registry import (
 from mappings.checks.texts import blank, listed
 from mappings.library import Bound
 from mappings.once import by_identity
+from mappings.peer_days import PeerOnDay
 from mappings.records import Credential, StaffFields
-from mappings.situation import PeerOnDay, age_on, covers, plus_months
+from mappings.situation import age_on, covers, plus_months
 
 CREDENTIAL_LISTS = ("credentials.adult", "credentials.family", "credentials.youth")
 
