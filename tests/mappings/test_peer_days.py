@@ -33,7 +33,7 @@ def test_no_peer_takes_the_place_of_one_that_is_gone(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(peer_days, "MOST_KEPT", 3)
     days = PeerDays()
     for number in range(200):
-        # Nothing else holds the peer: its place in memory is free for the next one as soon as it is forgotten.
+        # Nothing else holds the peer: its place in memory is free for the next one once it is forgotten.
         found = days.on(StaffFields(id=str(number)), DAY, "adult", None)
         assert found.peer is not None
         assert found.peer.id == str(number)
