@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from app.bulk.index import SETTLE_SECONDS, Index, begin
-from app.bulk.outcomes import Outcome
+from app.bulk.outcomes import PIECES, Outcome, Stored, stored
 
 _SCHEMA = """
 CREATE TABLE chunk (chunk INTEGER PRIMARY KEY);
 CREATE TABLE tally (name TEXT PRIMARY KEY, value INTEGER);
-CREATE TABLE spool (size INTEGER);
+CREATE TABLE spool (file TEXT PRIMARY KEY, size INTEGER);
 CREATE TABLE piece (
-  stream, section, program, person, day, code, number INTEGER, place INTEGER, length INTEGER
+  stream, section, program, person, day, code, number INTEGER, file, place INTEGER, length INTEGER
 );
-INSERT INTO spool VALUES (0);
 """
 
 
@@ -34,7 +33,6 @@ FORM = 2
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 _TALLY = "INSERT INTO tally VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
-_Place = tuple[Any, ...]
 
 
 class Busy(RuntimeError):
@@ -62,7 +60,7 @@ class Journal:
     ) -> None:
         self.folder, self.durable, self._clock = folder, durable, clock
         self._settled_at = clock()
-        self._kept: list[tuple[int, list[_Place], Counter[str]]] = []
+        self._kept: list[Stored] = []
         self.index_path = folder / "index.sqlite"
         whole = folder / "asked.part"
         whole.write_text(json.dumps({"form": FORM, "boot": None if durable else _boot(), "asked": asked}))
@@ -71,12 +69,14 @@ class Journal:
         self.db = sqlite3.connect(folder / "done.sqlite", isolation_level=None)
         self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         begin(self.db, _SCHEMA)
-        self._spool = (folder / "pieces").open("r+b" if (folder / "pieces").exists() else "w+b")
-        (size,) = self.db.execute("SELECT size FROM spool").fetchone()
-        # What was written after the last word that it is done is written again.
-        self._spool.truncate(size)
-        self._spool.seek(size)
-        self._end = size
+        self._take_back()
+        self._spool = (folder / PIECES).open("ab")
+
+    def _take_back(self) -> None:
+        """What was written after the last word that it is done is written again."""
+        sizes = dict(self.db.execute("SELECT file, size FROM spool"))
+        for path in self.folder.glob(f"{PIECES}*"):
+            os.truncate(path, sizes.get(path.name, 0))
 
     def close(self) -> None:
         """Close what is open; the folder stays."""
@@ -88,28 +88,27 @@ class Journal:
         """The groups that are done."""
         return {chunk for (chunk,) in self.db.execute("SELECT chunk FROM chunk")}
 
-    def keep(self, outcome: Outcome) -> None:
+    def keep(self, outcome: Outcome | Stored) -> None:
         """Keep what one group gave, whole or not at all."""
-        places: list[_Place] = []
-        for piece in outcome.pieces:
-            places.append((*piece[:-1], self._end, len(piece.data)))
-            self._end += len(piece.data)
-        self._spool.write(b"".join([piece.data for piece in outcome.pieces]))
-        self._kept.append((outcome.chunk, places, outcome.counts))
+        if isinstance(outcome, Outcome):
+            outcome = stored(outcome, self._spool, PIECES)
+        self._kept.append(outcome)
         if self._clock() >= self._settled_at + SETTLE_SECONDS:
             self.settle()
 
     def settle(self) -> None:
         """Put on the disk what was kept since the last time."""
         self._spool.flush()
+        ends = {file: place + size for each in self._kept for *_, file, place, size in each.places[-1:]}
         if self.durable:
-            os.fsync(self._spool.fileno())
+            for file in ends:
+                _put_on_disk(self.folder / file)
         self.db.execute("BEGIN")
-        for chunk, places, counts in self._kept:
-            self.db.executemany("INSERT INTO piece VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", places)
+        for chunk, _, places, counts in self._kept:
+            self.db.executemany("INSERT INTO piece VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", places)
             self.db.execute("INSERT INTO chunk VALUES (?)", (chunk,))
             self.db.executemany(_TALLY, counts.items())
-        self.db.execute("UPDATE spool SET size = ?", (self._end,))
+        self.db.executemany("INSERT OR REPLACE INTO spool VALUES (?, ?)", ends.items())
         self.db.execute("COMMIT")
         self._kept, self._settled_at = [], self._clock()
 
@@ -120,13 +119,17 @@ class Journal:
     def pieces(self, stream: str) -> Iterator[bytes]:
         """What goes into one output of what is settled, in its order."""
         rows = self.db.execute(
-            "SELECT place, length FROM piece WHERE stream = ? "
+            "SELECT file, place, length FROM piece WHERE stream = ? "
             "ORDER BY section, program, person, day, code, number",
             (stream,),
         )
-        spool = self._spool.fileno()
-        for place, length in rows:
-            yield os.pread(spool, length, place)
+        with contextlib.ExitStack() as stack:
+            files = {
+                file: stack.enter_context((self.folder / file).open("rb")).fileno()
+                for (file,) in self.db.execute("SELECT file FROM spool")
+            }
+            for file, place, length in rows:
+                yield os.pread(files[file], length, place)
 
 
 def beside(out: Path, asked: Mapping[str, Any], resume: bool) -> contextlib.AbstractContextManager[Journal]:
@@ -152,6 +155,11 @@ def _until_done(journal: Journal, opened: contextlib.ExitStack) -> Iterator[Jour
         # Half a folder is never taken for a whole one.
         (journal.folder / "asked.json").unlink()
         shutil.rmtree(journal.folder)
+
+
+def _put_on_disk(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 def unfinished(out: Path) -> Path:

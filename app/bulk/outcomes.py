@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from io import SEEK_END
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from app.bulk.lines import Source
 
 OUT, CLAIMS, REPORT = "out", "claims", "report"
+# The file in which pieces wait; that of another process has its number behind.
+PIECES = "pieces"
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": "))
 
 
@@ -58,6 +61,28 @@ class Outcome:
     records: int
     pieces: list[Piece] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+
+
+class Stored(NamedTuple):
+    """What one group gave, the bytes of its pieces being in a file of the run's folder.
+
+    Each place is that of a piece among the others, the file, where in it the bytes begin, how many they are.
+    """
+
+    chunk: int
+    records: int
+    places: list[tuple[Any, ...]]
+    counts: Counter[str]
+
+
+def stored(outcome: Outcome, stream: BinaryIO, file: str) -> Stored:
+    """Put the bytes of the pieces at the end of a file of the run's folder."""
+    place, places = stream.seek(0, SEEK_END), []
+    for piece in outcome.pieces:
+        places.append((*piece[:-1], file, place, len(piece.data)))
+        place += len(piece.data)
+    stream.write(b"".join([piece.data for piece in outcome.pieces]))
+    return Stored(outcome.chunk, outcome.records, places, outcome.counts)
 
 
 def at(stream: str, number: int, data: bytes, section: int = 0) -> Piece:

@@ -19,7 +19,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from app.bulk.outcomes import Order, Outcome
+from app.bulk.outcomes import PIECES, Order, Outcome, Stored, stored
 from app.bulk.work import texts_of, worker_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Pool:
         """The answer to each question, in order."""
         return map(partial(_answered, answer), asked)
 
-    def groups(self, order: Order, index: Path, chunks: Iterable[int]) -> Iterator[Outcome]:
+    def groups(self, order: Order, index: Path, chunks: Iterable[int]) -> Iterator[Outcome | Stored]:
         """The outcome of each group, in order."""
         return self.ask(_Group(order, index), chunks)
 
@@ -72,6 +72,11 @@ class Processes(Pool):
         """The answer to each question, in order; only some are asked ahead, so that few are in memory."""
         return _ahead(lambda each: self._executor.submit(_answered, answer, each), asked, self._jobs * _AHEAD)
 
+    def groups(self, order: Order, index: Path, chunks: Iterable[int]) -> Iterator[Outcome | Stored]:
+        """The outcome of each group, in order. What is to be written is not told through a pipe: each process
+        puts it into a file of its own beside the index."""
+        return self.ask(_Storing(order, index), chunks)
+
 
 class Cluster(Pool):
     """A Dask cluster: each worker gets the index once, and with each group its lines."""
@@ -79,7 +84,7 @@ class Cluster(Pool):
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def groups(self, order: Order, index: Path, chunks: Iterable[int]) -> Iterator[Outcome]:
+    def groups(self, order: Order, index: Path, chunks: Iterable[int]) -> Iterator[Outcome | Stored]:
         """The outcome of each group, in order."""
         packed = index.read_bytes()
         digest = hashlib.sha256(packed).hexdigest()
@@ -166,6 +171,18 @@ class _Group:
 
     def __call__(self, chunk: int) -> Outcome:
         return worker_of(self._order, self._index).group(chunk)
+
+
+class _Storing:
+    """Answers with what a group gave, stored."""
+
+    def __init__(self, order: Order, index: Path) -> None:
+        self._group, self._folder = _Group(order, index), index.parent
+
+    def __call__(self, chunk: int) -> Stored:
+        outcome, file = self._group(chunk), f"{PIECES}-{os.getpid()}"
+        with (self._folder / file).open("ab") as stream:
+            return stored(outcome, stream, file)
 
 
 def _answered(answer: Callable[[Asked], Answer], asked: Asked) -> Answer:

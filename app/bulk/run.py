@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from app.bulk.journal import Journal
 from app.bulk.lines import Block, Source, blocks
-from app.bulk.outcomes import Order, Outcome
+from app.bulk.outcomes import Order, Outcome, Stored
 from app.bulk.pool import Pool
 from app.bulk.rows import Rows, rows_of
 from mappings.intake import Alike, Refusal, write_record
@@ -90,7 +90,7 @@ def _alike_in(_sources: tuple[Source, ...]) -> Alike:
     return Alike()
 
 
-def _records(outcome: Outcome) -> int:
+def _records(outcome: Outcome | Stored) -> int:
     return outcome.records
 
 

@@ -150,7 +150,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_output(
     program = _IN_SMALL_GROUPS.format(small=small, settle=settle)
     for name, size in moments:
         process = subprocess.Popen([sys.executable, "-c", program, *words], stderr=subprocess.PIPE)
-        _wait_until(lambda: _size(tmp_path / ".out.unfinished" / name) >= size, process)  # noqa: B023 - asked here
+        _wait_until(lambda: _size(tmp_path / ".out.unfinished", name) >= size, process)  # noqa: B023 - asked here
         process.kill()
         # The end of its standard error is only seen once the processes that it started are gone too.
         process.communicate(timeout=30)
@@ -173,9 +173,10 @@ main()
 """
 
 
-def _size(path: Path) -> int:
+def _size(folder: Path, name: str) -> int:
+    """How large a file is; those of all processes together."""
     try:
-        return path.stat().st_size
+        return sum(path.stat().st_size for path in folder.glob(f"{name}*"))
     except FileNotFoundError:
         return -1
 
