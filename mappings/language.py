@@ -94,25 +94,21 @@ class WordLists:
         self._phrases.append((name, phrase))
         self._needs.append(phrase.needs[1:])
 
-    def hits(
-        self, texts: Iterable[tuple[str, str | None]], pieces: Set[str] | None = None
-    ) -> Mapping[str, list[Hit]]:
+    def hits(self, texts: Iterable[tuple[str, str | None]]) -> Mapping[str, list[Hit]]:
         """The phrases found in the texts (intake path and text) by the name of their list, in order and
-        without overlap. `pieces` are those of at least these texts, where they are known already."""
-        if pieces is None:
-            texts = list(texts)
-            pieces = pieces_of([text for _, text in texts if text])
-        near = self._near(pieces)
+        without overlap."""
+        written = [(path, text) for path, text in texts if text]
+        near = self.near(pieces_of("\n".join([text for _, text in written])))
         if not near:
             return {}
         found: dict[str, list[Hit]] = {}
-        for path, text in [(path, text) for path, text in texts if text]:
+        for path, text in written:
             here = _begun_in(text, near)
             for name, hits in self._in(path, plain(text), here).items() if here else ():
                 found.setdefault(name, []).extend(hits)
         return found
 
-    def _near(self, pieces: Set[str]) -> list[tuple[str, Phrase]]:
+    def near(self, pieces: Set[str]) -> list[tuple[str, Phrase]]:
         """The phrases all of whose words may stand in a text of these pieces, in the order of their lists."""
         looked = self._looked
         if looked.letters > MOST_KEPT:

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from mappings.once import by_identity
 from mappings.plain import KEY, Beginnings
-from mappings.records import Individual, Name
+from mappings.records import Name
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-‐‑][^\W\d_]+)*")
 _POSSESSIVE = re.compile(r"['’]s?$")
@@ -60,21 +60,22 @@ class Word:
 class Acquaintances:
     """People by the beginnings of their names, so that most notes concern none of them."""
 
-    def __init__(self, people: Iterable[Individual]) -> None:
-        each = {person.id: person.name for person in people if person.name is not None}
+    def __init__(self, people: Iterable[tuple[str, Name | None]]) -> None:
+        each = {id: name for id, name in people if name is not None}
         self.known = {known.id: known for known in names_of(each.items())}
         self._forms: Mapping[str, Set[str]] | None = None
         self._by_key: dict[str, set[str]] = {}
         self._beginnings = Beginnings(())
 
-    def near(self, pieces: Set[str], nicknames: Mapping[str, Set[str]]) -> list[Known]:
-        """Those one of whose names, in any form, may stand in a text of such pieces (see `pieces_of`)."""
+    def beginnings(self, nicknames: Mapping[str, Set[str]]) -> Beginnings:
+        """The beginnings of their names in any form: an object of its own for each set of nicknames."""
         if self._forms is not nicknames:
             self._index(nicknames)
-        found = self._beginnings.among(pieces)
-        if not found:
-            return []
-        ids = {id for key in found for id in self._by_key[key]}
+        return self._beginnings
+
+    def named_by(self, beginnings: Set[str]) -> list[Known]:
+        """Those one of whose names begins so."""
+        ids = {id for key in beginnings for id in self._by_key[key]}
         return [self.known[id] for id in sorted(ids)]
 
     def _index(self, nicknames: Mapping[str, Set[str]]) -> None:

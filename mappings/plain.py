@@ -13,6 +13,7 @@ NOTHING = "\x01"
 # Words are looked up by their beginnings: long ones are rare in a text, and stems still differ little.
 KEY = 6
 MOST_KEPT, LONGEST_KEPT = 16384, 40
+MOST_LOOKED_FOR = 256
 _KEYS = re.compile(rf"(\$|\w{{1,{KEY}}})\w*")
 _ASCII_KEYS = re.compile(rf"\b\w{{1,{KEY}}}", re.ASCII)
 _MARK = re.compile("[\"“”„«‹‘'»›]")
@@ -84,9 +85,8 @@ def unquoted(text: str) -> str:
     return _QUOTED.sub(lambda match: NOTHING * len(match[0]), text)
 
 
-def pieces_of(texts: Iterable[str]) -> Set[str]:
-    """What stands between the blanks of the texts, each once, in small letters where these are plain."""
-    text = "\n".join(texts)
+def pieces_of(text: str) -> Set[str]:
+    """What stands between the blanks of a text, each once, in small letters where these are plain."""
     return set((text.lower() if text.isascii() else text).split())
 
 
@@ -107,6 +107,29 @@ _kept_keys = lru_cache(maxsize=MOST_KEPT)(keys_of)
 
 def _keys_of_piece(piece: str) -> tuple[str, ...]:
     return _kept_keys(piece) if len(piece) <= LONGEST_KEPT else keys_of(piece)
+
+
+class InVain(dict[object, set[str]]):
+    """Texts by what was looked for in them in vain, so that none is read twice for the same."""
+
+    def __missing__(self, looked_for: object) -> set[str]:
+        if len(self) >= MOST_LOOKED_FOR:
+            self.clear()
+        texts: set[str] = set()
+        self[looked_for] = texts
+        return texts
+
+
+class Pieces(dict[str, Set[str]]):
+    """The pieces of texts (see `pieces_of`), each text cut once."""
+
+    def __missing__(self, text: str) -> Set[str]:
+        pieces = self[text] = pieces_of(text)
+        return pieces
+
+    def of(self, texts: Iterable[str]) -> Set[str]:
+        """The pieces of several texts."""
+        return set().union(*map(self.__getitem__, texts))
 
 
 class Beginnings:

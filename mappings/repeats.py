@@ -3,51 +3,75 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from operator import attrgetter, itemgetter
 
+from mappings.once import once
 from mappings.records import Note
 
 # Shorter ones say too little to be anybody's.
 LEAST = 24
-_SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
+COMPARED = "note.response", "note.progress", "note.outcome"
+# From the first letter of a sentence to its last, in small letters, and the whole of it with its stops.
+_KEY = re.compile(rf"[^\s.!?][^.!?\n]{{{LEAST - 2},}}[^\s.!?]")
+_SENTENCE = re.compile(r"([^\s.!?](?:[^.!?\n]*[^\s.!?])?)(?:[^\S\n]*[.!?]+)?")
+_STOPS = re.compile(r"[^\S\n]*[.!?]+")
+_compared = itemgetter("response", "progress", "outcome")
+_words = attrgetter("words")
+
+# A sentence: its place in a text, itself, its key and how many words it has.
+Sentence = tuple[int, int, str, str, int]
 
 
-def compared_parts(note: Note | None) -> list[tuple[str, str]]:
-    """The intake path and the text of each part of a note that tells what was so this time, none that is
-    blank; a purpose may well be the same again."""
-    if note is None:
-        return []
-    told = ("note.response", note.response), ("note.progress", note.progress), ("note.outcome", note.outcome)
-    return [(path, text) for path, text in told if text]
+def compared_parts(note: Note | None) -> tuple[str | None, str | None, str | None]:
+    """The texts of the parts of a note (see COMPARED) that tell what was so this time; a purpose may well be
+    the same again."""
+    return (None, None, None) if note is None else _compared(vars(note))
 
 
-def folded_of(note: Note | None) -> str:
-    """The same parts in small letters, to compare notes by."""
-    return "\n".join([text for _, text in compared_parts(note)]).casefold()
+class Passage:
+    """One part of a note as it is compared with others: its words in small letters, a blank between them, and
+    the keys of its sentences."""
+
+    def __init__(self, text: str) -> None:
+        folded = text.casefold()
+        self.text, self.words, self.keys = text, _evenly(folded), keys_in(folded)
+
+    @once
+    def sentences(self) -> list[Sentence]:
+        """The sentences that have these keys, in order."""
+        return _found(self.text, self.keys) if self.text.isascii() else sentences(self.text)
 
 
-class Sentence(NamedTuple):
-    """One sentence: its part of the note, its place in it, itself, its key and how many words it has."""
+class Passages(dict[str, Passage]):
+    """Passages by their texts: what many notes say alike is taken apart once."""
 
-    path: str
-    start: int
-    end: int
-    text: str
-    key: str
-    words: int
+    def __missing__(self, text: str) -> Passage:
+        passage = self[text] = Passage(text)
+        return passage
 
 
-def sentences(path: str, text: str, wanted: Collection[str]) -> list[Sentence]:
-    """The sentences of one part of a note in order, those whose key is `wanted`."""
-    told = []
-    for match in _SENTENCE.finditer(text):
-        written = match[0]
-        found = written.strip()
-        key = found.rstrip(".!? ").casefold()
-        if key in wanted:
-            start = match.start() + written.index(found[0])
-            told.append(Sentence(path, start, start + len(found), found, key, len(key.split())))
+def words_of(passages: Iterable[Passage]) -> str:
+    """The words of all parts of a note."""
+    return " ".join(filter(None, map(_words, passages)))
+
+
+def sentences(text: str) -> list[Sentence]:
+    """The sentences of a text that are long enough to be compared, in order."""
+    found = [(*match.span(), match[0], match[1].casefold()) for match in _SENTENCE.finditer(text)]
+    return [(*each, len(each[3].split())) for each in found if len(each[3]) >= LEAST]
+
+
+def _found(text: str, keys: Sequence[str]) -> list[Sentence]:
+    # In small letters plain text is as long as before, and to look for a key is cheaper than to cut again.
+    told, folded, end = [], text.lower(), 0
+    for key in keys:
+        start = folded.index(key, end)
+        end = start + len(key)
+        stops = _STOPS.match(folded, end)
+        if stops is not None:
+            end = stops.end()
+        told.append((start, end, text[start:end], key, len(key.split())))
     return told
 
 
@@ -58,5 +82,9 @@ def keys(text: str) -> list[str]:
 
 def keys_in(folded: str) -> list[str]:
     """The same of a text that is casefolded already."""
-    parts = folded.replace(".", "\n").replace("!", "\n").replace("?", "\n").split("\n")
-    return [key for part in parts if len(key := part.strip()) >= LEAST]
+    return _KEY.findall(folded)
+
+
+def _evenly(text: str) -> str:
+    # Most texts have one blank between their words and no other space; it is all that is printable.
+    return text.strip() if text.isprintable() and "  " not in text else " ".join(text.split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,6 @@ from mappings.encounters import awaits_table, rows_for, table_of
 from mappings.engagement import State, state_at
 from mappings.language import SIGNS, Hit
 from mappings.once import by_identity, once
-from mappings.plain import pieces_of
 from mappings.records import (
     AuthorizationFields,
     Contact,
@@ -25,7 +25,7 @@ from mappings.records import (
     Signature,
     StaffFields,
 )
-from mappings.repeats import compared_parts, keys_in
+from mappings.repeats import Passage, compared_parts, words_of
 from mappings.units import counted_minutes, units_of, whole_minutes
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ STATUSES = (*HAPPENED, *DID_NOT_HAPPEN)
 APPENDS = "appends"
 # Made without its model, which is built when a record of it is first read.
 _NO_SERVICE, _ID_ALONE = Service.model_construct(), frozenset({"id"})
+_WRITTEN = itemgetter("purpose", "response", "progress", "outcome")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -240,36 +241,36 @@ class Situation:
     @once
     def wording(self) -> Mapping[str, list[Hit]]:
         """What the language help finds in the peer's text, by word list; own words are left alone."""
-        if self.pack is None or not self.peer_texts:
+        if self.pack is None or self.note is None:
             return {}
-        return self.pack.word_lists().hits(self.peer_texts, self.pieces)
+        lists, texts = self.pack.word_lists(), (*_WRITTEN(vars(self.note)), self.service.rationale)
+        in_vain = self.around.in_vain[lists]
+        # Many notes say much the same, and most say nothing that stands in a list.
+        fresh = set(filter(None, texts)) - in_vain
+        if not fresh:
+            return {}
+        if not lists.near(self.around.pieces.of(fresh)):
+            in_vain.update(fresh)
+            return {}
+        return lists.hits([each for each in self.peer_texts if each[1] in fresh])
+
+    @once
+    def compared(self) -> list[Passage]:
+        """The parts of the note that tell what was so this time, none that is blank."""
+        return list(map(self.around.passages.__getitem__, filter(None, compared_parts(self.note))))
 
     @once
     def note_words(self) -> str:
-        """The words of response, progress and outcome in small letters, a blank between them, to compare
-        notes by."""
-        return " ".join(self._folded.split())
+        """The words of the same parts in small letters, a blank between them, to compare notes by."""
+        return words_of(self.compared)
 
     @once
-    def compared(self) -> list[tuple[str, str]]:
-        """The intake path and the text of each part of the note that tells what was so this time."""
-        return compared_parts(self.note)
-
-    @once
-    def sentence_keys(self) -> frozenset[str]:
-        """The sentences of the same parts, to find those that stood in another note."""
-        return frozenset(keys_in(self._folded))
-
-    @once
-    def _folded(self) -> str:
-        return "\n".join([text for _, text in self.compared]).casefold()
-
-    @once
-    def pieces(self) -> Set[str]:
-        """What the whole note is made of, to see at once which word lists and names concern it."""
-        own = self.note.own_words if self.note is not None else None
-        texts = [text for _, text in self.peer_texts if text]
-        return pieces_of([*texts, own] if own else texts)
+    def texts(self) -> Set[str]:
+        """The texts of the whole note, the person's own words too, none that is blank."""
+        if self.note is None:
+            return frozenset()
+        told = vars(self.note)
+        return {*filter(None, (*_WRITTEN(told), self.service.rationale, told["own_words"]))}
 
     @once
     def edited(self) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
@@ -13,8 +13,10 @@ from typing import Any, Protocol, TypeVar
 
 from mappings.library import Library
 from mappings.names import Acquaintances, Known, names_of
+from mappings.notes_told import Notes
 from mappings.once import once
 from mappings.peer_days import PeerDays
+from mappings.plain import InVain, Pieces
 from mappings.records import (
     Authorization,
     AuthorizationFields,
@@ -27,14 +29,13 @@ from mappings.records import (
     Staff,
     StaffFields,
 )
+from mappings.repeats import Passages
 from mappings.situation import Situation, only_id
 from mappings.units import pooled_units
 
 # More contacts of one peer at one moment than any group has; the ones that end last are kept.
 OPEN_AT_ONCE = 40
 
-ByWords = Mapping[str, Sequence[Situation]]
-WordsOf = Callable[[Situation], Collection[str]]
 Placed = TypeVar("Placed", bound="AtTime")
 
 
@@ -58,53 +59,6 @@ class Neighbour(Protocol):
     def end(self) -> datetime | None: ...
 
 
-class Notes:
-    """Contacts by whose they are and by words of their notes, in order of start."""
-
-    def __init__(self, in_order: Sequence[Situation], words_of: WordsOf) -> None:
-        self._in_order, self._words_of = in_order, words_of
-
-    def of_person(self, id: str) -> ByWords:
-        """Those of one individual by their words."""
-        return self._by_person.get(id, _NO_NOTES)
-
-    def of_peer(self, id: str, words: str, moment: datetime, most: int) -> Iterable[Situation]:
-        """Those of one peer with these words that began before a moment, the latest first, at most so
-        many."""
-        return before(self._by_peer.get(id, _NO_NOTES).get(words, ()), moment, most)
-
-    @once
-    def _by_person(self) -> Mapping[str, ByWords]:
-        return self._by_words(attrgetter("person"))
-
-    @once
-    def _by_peer(self) -> Mapping[str, ByWords]:
-        return self._by_words(attrgetter("peer_id"))
-
-    def _by_words(self, whose: Callable[[Situation], str | None]) -> Mapping[str, ByWords]:
-        found: dict[str, dict[str, list[Situation]]] = defaultdict(dict)
-        for s in self._in_order:
-            id = whose(s)
-            if id is None:
-                continue
-            own = found[id]
-            for words in self._words_of(s):
-                if words in own:
-                    own[words].append(s)
-                else:
-                    own[words] = [s]
-        return found
-
-
-def before(own: Sequence[Situation], moment: datetime, most: int) -> Iterable[Situation]:
-    """Of contacts in order of start those that began before a moment, the latest first, at most so many."""
-    # Most words stand in this one note alone.
-    if not own or own[0].began >= moment:
-        return ()
-    last = bisect_left(own, moment, key=_began)
-    return own[max(0, last - most) : last][::-1]
-
-
 @dataclass(frozen=True, slots=True)
 class Team:
     """Who works together for one individual, and the days of their meetings in order."""
@@ -115,7 +69,6 @@ class Team:
 
 _began, _ended = attrgetter("began"), attrgetter("ended")
 _NOBODY = Team(frozenset(), ())
-_NO_NOTES: ByWords = {}
 _DAY = timedelta(days=1)
 
 
@@ -151,6 +104,7 @@ class Surrounding:
         self._pools: dict[tuple[str, date, str], dict[str, int]] = {}
         self._placed: list[Situation] = []
         self.peer_days = PeerDays()
+        self.passages, self.pieces, self.in_vain = Passages(), Pieces(), InVain()
 
     def staff(self, given: StaffFields | None, jurisdiction: str) -> StaffFields | None:
         """A staff member: as given when given whole, else the record of that id, else the id alone."""
@@ -333,14 +287,15 @@ class Surrounding:
         Nobody else is looked for: to point a name out would tell that its bearer is served here."""
         if ("peer", peer) not in self._acquaintances:
             own = [s.contact.individual for s in self._by_peer.get(peer, ())]
-            self._acquaintances["peer", peer] = Acquaintances([*own, *self._known])
+            people = [*own, *self._known]
+            self._acquaintances["peer", peer] = Acquaintances((each.id, each.name) for each in people)
         return self._acquaintances["peer", peer]
 
     def roster_of(self, session: str) -> Acquaintances:
         """The individuals of one group session, as far as its contacts are known."""
         if ("session", session) not in self._acquaintances:
             own = [s.contact.individual for s in self.of_session(session)]
-            self._acquaintances["session", session] = Acquaintances(own)
+            self._acquaintances["session", session] = Acquaintances((each.id, each.name) for each in own)
         return self._acquaintances["session", session]
 
     @once
@@ -359,17 +314,9 @@ class Surrounding:
         return found
 
     @once
-    def note_texts(self) -> Notes:
-        """The contacts that took place by the words of response, progress and outcome together."""
-        return self._notes("w", lambda s: (s.note_words,) if s.note_words else ())
-
-    @once
-    def sentence_texts(self) -> Notes:
-        """The same by each sentence of these parts that is long enough to be compared."""
-        return self._notes("s", attrgetter("sentence_keys"))
-
-    def _notes(self, _kind: str, words_of: WordsOf) -> Notes:
-        return Notes(self._in_order, words_of)
+    def notes(self) -> Notes:
+        """The contacts that took place by the words of their notes."""
+        return Notes(self._in_order)
 
     @once
     def _in_order(self) -> Sequence[Situation]:

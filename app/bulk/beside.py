@@ -15,6 +15,7 @@ from app.bulk.rows import as_far_as_known, hashed, key_of, micros
 from mappings.intake import read_again
 from mappings.library import Library
 from mappings.names import Acquaintances, Known, names_of
+from mappings.notes_told import Notes, Of
 from mappings.office_subjects import Meetings
 from mappings.once import once
 from mappings.peer_days import PeerDays
@@ -24,6 +25,7 @@ from mappings.records import (
     Contact,
     Group,
     Individual,
+    Name,
     PlanEntry,
     ProgramFields,
     Record,
@@ -31,7 +33,7 @@ from mappings.records import (
     StaffFields,
 )
 from mappings.situation import Situation
-from mappings.surroundings import Notes, Surrounding, WordsOf
+from mappings.surroundings import Surrounding
 
 _KEPT_OFFICE, _KEPT_PEERS = 1024, 16
 Value = TypeVar("Value")
@@ -154,7 +156,7 @@ class Beside(Surrounding):
                 "WHERE session = ? AND counts AND happened GROUP BY person",
                 (key,),
             )
-            found = [_Attending(_with(person, name)) for person, name, _ in rows]
+            found = [_Attending(_Visit(_Person(person, name and spoken(name)))) for person, name, _ in rows]
             self._sessions[key] = cast("list[Situation]", found)
         return self._sessions[key]
 
@@ -176,8 +178,10 @@ class Beside(Surrounding):
         )
         return frozenset(each for (each,) in rows)
 
-    def _notes(self, kind: str, words_of: WordsOf) -> Notes:
-        return _Beyond(kind, self, self._in_order, words_of)
+    @once
+    def notes(self) -> Notes:
+        """The contacts that took place by the words of their notes."""
+        return _Beyond(self, self._in_order)
 
     def copies(self, hash: int, moment: datetime, most: int) -> Iterator[Situation]:
         """The contacts before a moment with the same words of the same peer, the latest first."""
@@ -202,20 +206,29 @@ class _Overlap(NamedTuple):
     end: datetime | None
 
 
+class _Person(NamedTuple):
+    id: str
+    name: Name | None
+
+
+class _Visit(NamedTuple):
+    individual: _Person
+
+
 class _Attending(NamedTuple):
-    contact: Contact
+    contact: _Visit
 
 
 class _Beyond(Notes):
     """Earlier notes: of a person those of the group, of a peer those of the whole input."""
 
-    def __init__(self, kind: str, beside: Beside, in_order: Sequence[Situation], words_of: WordsOf) -> None:
-        super().__init__(in_order, words_of)
-        self._kind, self._beside = kind, beside
+    def __init__(self, beside: Beside, in_order: Sequence[Situation]) -> None:
+        super().__init__(in_order)
+        self._beside = beside
 
-    def of_peer(self, id: str, words: str, moment: datetime, most: int) -> Iterable[Situation]:
-        """Those of one peer that began before a moment, the latest first, at most so many."""
-        hash = hashed(self._kind, words, id)
+    def of_peer(self, id: str, of: Of, text: str, moment: datetime, most: int) -> Iterable[Situation]:
+        """Those of one peer that said so and began before a moment, the latest first, at most so many."""
+        hash = hashed(of, text, id)
         return self._beside.copies(hash, moment, most) if hash in self._beside.copied else ()
 
 
@@ -229,14 +242,15 @@ class PeopleOf:
         self._by_key: dict[str, set[str]] = {}
         self._beginnings = Beginnings(())
 
-    def near(self, pieces: Set[str], nicknames: Mapping[str, Set[str]]) -> list[Known]:
-        """Those one of whose names, in any form, may stand in a text of such pieces."""
+    def beginnings(self, nicknames: Mapping[str, Set[str]]) -> Beginnings:
+        """The beginnings of their names in any form: an object of its own for each set of nicknames."""
         if self._forms is not nicknames:
             self._index(nicknames)
-        found = self._beginnings.among(pieces)
-        if not found:
-            return []
-        parts = {part for key in found for part in self._by_key[key]}
+        return self._beginnings
+
+    def named_by(self, beginnings: Set[str]) -> list[Known]:
+        """Those one of whose names begins so."""
+        parts = {part for key in beginnings for part in self._by_key[key]}
         ids = {id for part in parts for id in self._of(part)}
         return [self._person(id) for id in sorted(ids)]
 
@@ -306,11 +320,6 @@ class MeetingsOf(Meetings):
             key = day, reference or person
             came[key] = came.get(key, False) or id in json.loads(who)
         return len(came), sum(came.values())
-
-
-def _with(person: str, name: str | None) -> Contact:
-    known = as_far_as_known(Individual, id=person, name=None if name is None else spoken(name))
-    return as_far_as_known(Contact, individual=known)
 
 
 def _told(

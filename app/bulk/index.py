@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -272,6 +273,8 @@ def named(name: str) -> bool:
     return bool(given or family)
 
 
+# The name of one person stands among those of every session the person came to.
+@lru_cache(maxsize=4096)
 def spoken(name: str) -> Name:
     """The name that was kept as JSON."""
     given, family = json.loads(name)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from app.bulk.lines import Bad, Block, Found, Source, records
 from mappings.intake import Alike
+from mappings.notes_told import Of
 from mappings.records import (
     Authorization,
     Collaboration,
@@ -23,7 +24,7 @@ from mappings.records import (
     Record,
     Staff,
 )
-from mappings.repeats import folded_of, keys_in
+from mappings.repeats import Passage, compared_parts
 from mappings.situation import DID_NOT_HAPPEN, counts, only_id
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -88,9 +89,9 @@ def key_of(*parts: str) -> str:
     return _json(parts)
 
 
-def hashed(kind: str, text: str, peer: str) -> int:
+def hashed(of: Of, text: str, peer: str) -> int:
     """64 bits that stand for the words of a peer's note, or for one of its sentences."""
-    return _hashed(kind, text) ^ _hashed("p", peer)
+    return _hashed(of[0], text) ^ _hashed("p", peer)
 
 
 # A sentence of one note stands in others, and is asked for by each of them.
@@ -158,12 +159,20 @@ def _note(number: int, one: Contact) -> Row | None:
     told = vars(one)
     if told["peer"] is None or told["start"] is None or told["status"] in DID_NOT_HAPPEN:
         return None
-    folded, peer = folded_of(told["note"]), told["peer"].id
-    found = {hashed("s", key, peer) for key in keys_in(folded)}
-    if words := " ".join(folded.split()):
-        found.add(hashed("w", words, peer))
+    peer, parts = told["peer"].id, [_told(text) for text in compared_parts(told["note"]) if text]
+    of_peer = _hashed("p", peer)
+    found = {hash ^ of_peer for _, hashes in parts for hash in hashes}
+    if words := " ".join([words for words, _ in parts if words]):
+        found.add(hashed("words", words, peer))
     # The hashes as a JSON array.
     return (number, micros(told["start"]), str([*found])) if found else None
+
+
+# The notes of one person say much the same.
+@lru_cache(maxsize=16384)
+def _told(text: str) -> tuple[str, list[int]]:
+    passage = Passage(text)
+    return passage.words, [_hashed("s", key) for key in passage.keys]
 
 
 def _keys(record: Staff | Program | Authorization) -> Iterable[tuple[str, str]]:

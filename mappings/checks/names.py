@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Set
 
 from mappings.checks.language import shown
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, points_out
 from mappings.language import Hit
 from mappings.library import Bound
 from mappings.names import Acquaintances, Known, Words, folded, forms_of_names, named, names_of
+from mappings.once import by_identity
 from mappings.situation import Situation
 
 _PARAMETERS = ("common_words", "always_capital", "places", "company", "titles", "nicknames")
@@ -17,21 +18,35 @@ _PARAMETERS = ("common_words", "always_capital", "places", "company", "titles", 
 @check("no-names-of-others", *(f"names.{each}" for each in _PARAMETERS))
 def no_names_of_others(s: Situation, b: Bound) -> Outcome:
     """Names of other members of the group, and of others the peer knows, stand in nobody's note (D-7)."""
-    own, forms = s.person, forms_of_names(b["names.nicknames"])
-    near: dict[str, tuple[Known, bool]] = {}
-    anybody = False
-    for each, here in _known(s):
-        if _others(each.known, own):
-            anybody = True
-            near.update({known.id: (known, here) for known in each.near(s.pieces, forms) if known.id != own})
-    if not anybody or not s.pieces:
+    others = [each for each in _known(s) if _others(each[0].known, s.person)]
+    if not others or not (s.note_words or any(map(str.strip, s.texts))):
         return NOT_APPLICABLE
+    words = _words(b)
+    near: dict[str, tuple[Known, bool]] = {}
+    for people, here in others:
+        found = _near(s, people, words.nicknames)
+        near.update({known.id: (known, here) for known in found if known.id != s.person})
     if not near:
         return PASS
-    hits = list(_hits(s, _words(b), list(near.values())))
+    hits = list(_hits(s, words, list(near.values())))
     if not hits:
         return PASS
     return points_out(f"The name of somebody else may stand in the note: {shown(hits)}.", hits, b.rule.fix)
+
+
+def _near(s: Situation, people: Acquaintances, nicknames: Mapping[str, Set[str]]) -> list[Known]:
+    """Those of the people one of whose names, in any form, may stand in the note."""
+    beginnings = people.beginnings(nicknames)
+    in_vain = s.around.in_vain[beginnings]
+    # Many notes say much the same, and most name nobody.
+    fresh = s.texts - in_vain
+    if not fresh:
+        return []
+    found = beginnings.among(s.around.pieces.of(fresh))
+    if not found:
+        in_vain.update(fresh)
+        return []
+    return people.named_by(found)
 
 
 def _others(known: Collection[str], own: str) -> bool:
@@ -77,6 +92,7 @@ def _spared(s: Situation, words: Words) -> list[Known]:
     return [*(words.in_all_forms(each) for each in own), *s.around.staff_names]
 
 
+@by_identity
 def _words(b: Bound) -> Words:
     sets = [frozenset(folded(word) for word in b[f"names.{each}"]) for each in _PARAMETERS[:-1]]
     common, always_capital, places, company, titles = sets

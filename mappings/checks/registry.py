@@ -176,5 +176,5 @@ def advises(message: str, *fields: str, fix: str = "", severity: Severity | None
 # Kept nowhere: these are words of a note.
 def points_out(message: str, words: Sequence[Hit], fix: str, severity: Severity | None = None) -> Outcome:
     """Advice about words of a note, beside the fields they stand in; it never holds."""
-    fields = tuple(dict.fromkeys(hit.path for hit in words))
+    fields = tuple(dict.fromkeys([hit.path for hit in words]))
     return Outcome("advice", message, fields, severity, fix, tuple(words))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from datetime import date, datetime
+from itertools import product
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mappings.checks.names import no_names_of_others
 from mappings.checks.registry import BY_CODES, Outcome
 from mappings.coding import Coding
 from mappings.intake import Refused, read_record
@@ -49,7 +51,7 @@ def test_the_beginnings_of_all_words_are_found_in_plain_letters_as_in_any_others
 
 @given(notes)
 def test_the_words_of_a_text_are_those_of_its_pieces(text: str) -> None:
-    assert {key for piece in pieces_of([text]) for key in keys_of(piece)} == {*keys_of(text)}
+    assert {key for piece in pieces_of(text) for key in keys_of(piece)} == {*keys_of(text)}
 
 
 @given(st.lists(notes, max_size=4), st.sets(st.sampled_from(["the", "said", "$", "addict", "café", "f20"])))
@@ -58,14 +60,14 @@ def test_beginnings_are_found_in_every_text_that_has_them_whatever_was_read_befo
 ) -> None:
     looked_for = Beginnings(wanted)
     for text in [*texts, *texts]:
-        assert looked_for.among(pieces_of([text])) == wanted & {*keys_of(text)}
+        assert looked_for.among(pieces_of(text)) == wanted & {*keys_of(text)}
 
 
 # The first of all texts compiles every phrase.
 @settings(deadline=None)
 @given(notes)
 def test_every_phrase_that_stands_in_a_text_is_among_those_that_are_tried(text: str) -> None:
-    near = {id(phrase) for _, phrase in LISTS._near(pieces_of([text]))}
+    near = {id(phrase) for _, phrase in LISTS.near(pieces_of(text))}
     read = plain(text).text
     for _, phrase in PHRASES:
         if id(phrase) not in near:
@@ -75,7 +77,7 @@ def test_every_phrase_that_stands_in_a_text_is_among_those_that_are_tried(text: 
 def test_each_phrase_of_the_lists_is_tried_on_the_very_words_it_asks_for() -> None:
     for (_, phrase), spoken in zip(PHRASES, SPOKEN, strict=True):
         if phrase.pattern.search(spoken) is not None:
-            assert any(phrase is each for _, each in LISTS._near(pieces_of([spoken])))
+            assert any(phrase is each for _, each in LISTS.near(pieces_of(spoken)))
 
 
 @given(st.text(st.sampled_from("aäß bİ.!?\n-K"), max_size=200))
@@ -125,6 +127,41 @@ def _codes_known(made: Json) -> str:
     (judged,) = judge([read_record(as_line(made))], load(), datetime.fromisoformat(NOW))
     found = judged.finding("DER.CODES_KNOWN")
     return found.result if found is not None else ""
+
+
+_PARTS = ("Talked about the bus.", "Was non-compliant.", "Had Chidi Okoro beside her.", "")
+
+
+def test_what_was_looked_for_in_a_text_once_is_found_in_each_note_that_says_it() -> None:
+    others = [_says("MRN-2", "Chidi", ("", "", "")), _says("MRN-3", "Grace", ("", "", ""))]
+    records = [*others, *[_says("MRN-1", "Ada", parts) for parts in product(_PARTS, repeat=3)]]
+    around, now, found = Surrounding(records, load()), datetime.fromisoformat(NOW), Counter[str]()
+    around.place([Situation(each, around, now) for each in others])
+    for record in records * 2:
+        quick = _of_texts(Situation(record, around, now))
+        kept = dict(around.in_vain)
+        around.in_vain.clear()
+        assert _of_texts(Situation(record, around, now)) == quick
+        around.in_vain.update(kept)
+        found.update({"wording"} if quick[0] else {}, names=quick[1].result == "advice")
+    # The person's own words are left alone, but name nobody else.
+    assert found == {"wording": 2 * 4 * (4**2 - 3**2), "names": 2 * (4**3 - 3**3)}
+
+
+def _of_texts(s: Situation) -> tuple[Any, Outcome]:
+    (bound,) = [each for each in s.pack.contact if each.check is no_names_of_others] if s.pack else []
+    return s.wording, no_names_of_others(s, bound)
+
+
+def _says(person: str, given: str, parts: tuple[str, ...]) -> Contact:
+    made = contact(seeded(3))
+    made["id"] = f"ENC-{person}-{parts}"
+    made["individual"] |= {"id": person, "name": {"given": [given], "family": "Okoro"}}
+    made["note"] |= dict(zip(("purpose", "response", "own_words"), parts, strict=True))
+    made["service"] |= {"rationale": None}
+    record = read_record(as_line(made))
+    assert isinstance(record, Contact)
+    return record
 
 
 @pytest.mark.parametrize("seed", [3, 11])
