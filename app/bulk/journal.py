@@ -68,6 +68,9 @@ class Journal:
         self.index = Index(self.index_path, durable, clock)
         self.db = sqlite3.connect(folder / "done.sqlite", isolation_level=None)
         self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+        # What is added goes onto the disk in one go instead of three; nobody else reads the file.
+        self.db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self.db.execute("PRAGMA journal_mode = WAL")
         begin(self.db, _SCHEMA)
         self._take_back()
         self._spool = (folder / PIECES).open("ab")

@@ -57,18 +57,24 @@ class Rows:
 
     def add(self, number: int, record: Record, text: bytes) -> None:
         """Keep one record of the input."""
-        if isinstance(record, Contact | PlanEntry):
-            self.records.append(
-                _contact(number, record) if record.kind == "contact" else _entry(number, record)
-            )
-            self.meetings += [(number, record.individual.id, *_meeting(one)) for one in record.collaboration]
-            if record.kind == "contact" and (note := _note(number, record)) is not None:
+        if isinstance(record, Contact):
+            self.records.append(_contact(number, record))
+            self._meet(number, record)
+            if (note := _note(number, record)) is not None:
                 self.notes.append(note)
+            return
+        if isinstance(record, PlanEntry):
+            self.records.append(_entry(number, record))
+            self._meet(number, record)
             return
         self.office.append((number, record.kind, text))
         self.known += [(*key, number) for key in _keys(record)]
         if isinstance(record, Authorization):
             self.earlier.append((key_of(record.member or "", record.service or ""), number))
+
+    def _meet(self, number: int, record: Contact | PlanEntry) -> None:
+        for one in record.collaboration:
+            self.meetings.append((number, record.individual.id, *_meeting(one)))
 
 
 def rows_of(source: Source, block: Block, alike: Alike | None = None) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -46,7 +47,7 @@ class Worker:
         foreign = self.reader.foreign_entries(chunk)
         texts = texts if texts is not None else texts_of(self.order.sources, [*numbers, *foreign])
         records = [read_again(texts[number], self.alike) for number in numbers]
-        own = [one for one in records if isinstance(one, Contact | PlanEntry)]
+        own = [one for one in records if isinstance(one, (Contact, PlanEntry))]
         others = [one for n in foreign if isinstance(one := read_again(texts[n], self.alike), PlanEntry)]
         beside = Beside(own, others, self.reader, chunk, self.library)
         judged = judge(own, self.library, self.order.now, around=beside)
@@ -80,13 +81,14 @@ class Worker:
 def texts_of(sources: Sequence[Source], numbers: Sequence[int]) -> dict[int, bytes]:
     """The lines of records by their numbers."""
     found: dict[int, bytes] = {}
+    bases = [source.base for source in sources]
     with ExitStack() as stack:
-        opened: dict[str, BinaryIO] = {}
+        opened: dict[int, BinaryIO] = {}
         for number in numbers:
-            source = next(s for s in reversed(sources) if s.base <= number)
-            if source.path not in opened:
-                opened[source.path] = stack.enter_context(Path(source.path).open("rb"))
-            found[number] = text_at(opened[source.path], number - source.base)
+            at = bisect_right(bases, number) - 1
+            if at not in opened:
+                opened[at] = stack.enter_context(Path(sources[at].path).open("rb"))
+            found[number] = text_at(opened[at], number - bases[at])
     return found
 
 
