@@ -94,8 +94,8 @@ class Alike:
                 if len(written) < _LONG:
                     new.append((name, kept, written, found[1]))
             told[name] = found[0]
-            count += found[1] + 1
-            del data[name]
+            count += found[1]
+            data[name] = None
         if keys is not None and keys != count + _keys_in(orjson.dumps(data)):
             raise KeyTwice
         data.update(told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from mappings.intake import MAX_LINE_BYTES, Alike, Refusal, Refused, read_record
 from mappings.records import Record
@@ -35,8 +35,7 @@ class Block:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A record with its number, which is its place among the bytes of all inputs, and its line's bytes."""
 
     number: int
@@ -44,8 +43,7 @@ class Found:
     text: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Bad:
+class Bad(NamedTuple):
     """A refused line with its number and its bytes; the line counts from the start of its block."""
 
     number: int

@@ -1,6 +1,7 @@
 """The door of the intake record: what is refused, with field and right form, and what is let in."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -183,3 +184,16 @@ def test_what_two_lines_have_alike_is_one_object_and_what_is_wrong_in_it_is_told
     assert told(wrong, alike) == told(wrong, alike) == told(wrong)
     wrong = contact('"peer":{"id":"P-1","hired":"soon"}')
     assert told(wrong, alike) == told(wrong, alike) == told(wrong)
+
+
+def test_a_key_that_stands_twice_is_found_wherever_it_stands_and_whatever_earlier_lines_said():
+    alike = Alike()
+    lines = [one.line for one in generate(seed=8, records=12, bad=0)]
+    whole = [told(line, alike) for line in lines]
+    for line in lines:
+        for key in re.finditer(rb'"[a-z_]+": ', line):
+            doubled = line[: key.start()] + key[0] + b"null, " + line[key.start() :]
+            assert told(doubled, alike)[1] == "the key stands twice in one object"
+            dense = doubled.replace(b'": ', b'":')
+            assert told(dense, alike) == told(doubled, alike)
+    assert [told(line, alike) for line in lines] == whole
