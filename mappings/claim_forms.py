@@ -29,6 +29,11 @@ class ClaimForm:
     revenue_code: str | None = None
     place_of_service: str | None = None
 
+    @property
+    def lacks_place(self) -> bool:
+        """Whether it asks for a place of service, and none is configured."""
+        return self.form == PROFESSIONAL and self.place_of_service is None
+
 
 def form_of(contact: Contact, day: date, around: Surroundings, library: Library) -> ClaimForm | None:
     """The form of the contact's claim by the packs of its day, programme and payer; None without one."""
@@ -49,7 +54,7 @@ def unready(
     if form is None:
         words = f"No claim form is configured for {contact.jurisdiction}."
         return words, f'Set "{FORM}" to institutional or professional in the site\'s rules.'
-    if form.form == PROFESSIONAL and form.place_of_service is None:
+    if form.lacks_place:
         words = f"No place of service is configured for contacts at {_where(contact)}."
         return words, f'Set "{PLACES}" in the site\'s rules, for each kind of location or place.'
     return None

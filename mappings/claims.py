@@ -11,7 +11,7 @@ from itertools import groupby
 from string import ascii_uppercase
 
 from mappings import terms
-from mappings.claim_forms import INSTITUTIONAL, ORIGINAL, PROFESSIONAL, ClaimForm, form_of, unready
+from mappings.claim_forms import INSTITUTIONAL, ORIGINAL, PROFESSIONAL, ClaimForm, form_of
 from mappings.codes import Billing, billing_of, needs_rate_code
 from mappings.engagement import state_at
 from mappings.findings import Judgement
@@ -21,6 +21,8 @@ from mappings.records import AuthorizationFields, Contact, Coverage, Individual,
 
 UnitsOf = tuple[str, int, int]
 STEM = 18
+# As many of the digest's bytes as have 16 letters.
+_BYTES = 10
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,8 @@ def control_number(program: str, individual: str, day: date, rate_code: str, sub
     `submission` is A for the original, B and so on (see `submission`) for what replaces it.
     """
     key = "|".join([program, individual, day.isoformat(), rate_code])
-    digest = base64.b32encode(hashlib.sha256(key.encode("utf-8")).digest()).decode("ascii")
-    return f"PC{digest[:16]}{submission}"
+    digest = hashlib.sha256(key.encode("utf-8")).digest()
+    return f"PC{base64.b32encode(digest[:_BYTES]).decode('ascii')}{submission}"
 
 
 def stem(number: str) -> str:
@@ -160,7 +162,7 @@ def _part(contact: Contact, judged: Judgement, around: Surroundings, library: Li
     if billing is None or (not billing.rate_code and needs_rate_code(contact, library, day)):
         return None
     form = form_of(contact, day, around, library)
-    if form is None or unready(contact, day, around, library) is not None:
+    if form is None or form.lacks_place:
         return None
     diagnoses = _diagnoses(contact, day, around, library)
     return _Part(contact, judged, day, billing, diagnoses, form, around.authorization_of(contact))

@@ -43,7 +43,7 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 _MINUTES = slice(6)
 # The parts of a note, by the attribute that has them, and the line that stands over each.
 _NAMES = ("purpose", "response", "progress", "outcome", "own_words")
-_SAID = tuple([(name, title.upper()) for name, title in zip(_NAMES, _TITLES, strict=False)])
+_SAID = tuple([(name, f"{title.upper()}\n") for name, title in zip(_NAMES, _TITLES, strict=False)])
 # The line that stands over each part of the text, and the heading that it is.
 HEADINGS = {title.upper(): title for title in _TITLES}
 PART2_NOTICE = NOTICE
@@ -110,7 +110,9 @@ class Sheet:
             note = said["note"].__dict__
             for name, heading in _SAID:
                 words = note[name]
-                if words and (part := _under(heading, words)):
+                if words and stands_alone(words):
+                    parts.append(heading + words)
+                elif words and (part := _under(heading, words)):
                     parts.append(part)
         parts += self._rest
         return "\n\n".join(parts) + "\n"
@@ -312,8 +314,13 @@ def _lasted(minutes: int, left_out: int, units: int | None, each: int | None) ->
     return _laid_out(rows)
 
 
+def stands_alone(words: str) -> bool:
+    """Whether words are sure to stand under their heading as they are, in one line of their own."""
+    return len(words) <= WIDTH and words.isprintable() and not words.isspace()
+
+
 def _section(heading: str, text: str | None) -> str:
-    return _under(heading.upper(), text) if text else ""
+    return _under(f"{heading.upper()}\n", text) if text else ""
 
 
 def _under(heading: str, text: str) -> str:
@@ -325,8 +332,8 @@ def _under(heading: str, text: str) -> str:
     elif len(text) > WIDTH:
         lines = _wrapped(text, "", _hanging(text))
     else:
-        return f"{heading}\n{text}"
-    return "\n".join([heading, *lines])
+        return heading + text
+    return heading + "\n".join(lines)
 
 
 @lru_cache(maxsize=1)

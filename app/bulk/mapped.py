@@ -64,7 +64,7 @@ class Mapper:
 
     def __init__(self, order: Order, library: Library, reader: Reader) -> None:
         self.order, self.library, self.reader = order, library, reader
-        self.writer = Writer(library, order.now)
+        self.writer = Writer(library, order.now, end=b"\n")
         # A Bundle for one version of US Core, or as XML, is not just what the writer writes.
         self.as_written = order.form == "json" and order.us_core is None
 
@@ -87,8 +87,7 @@ class _Mapped:
     ) -> None:
         self.mapper, self.order, self.library = mapper, mapper.order, mapper.library
         self.judged, self.numbers = judged, numbers
-        known = known_individuals(one for one in records if isinstance(one, Contact))
-        self.records = [named(one, known) if isinstance(one, PlanEntry) else one for one in records]
+        self.records = _with_names(records)
         self._arounds: dict[str | None, Surroundings] = {}
         reader = mapper.reader
         self._staff = cast("Mapping[str, StaffFields]", Looked(lambda key: reader.known("any staff", key)))
@@ -164,11 +163,12 @@ class _Mapped:
             return Departure("held", _unfit(error.problems))
 
     def _write(self, record: Judged, judgement: Judgement, around: Surroundings) -> bytes:
-        writer, rest = self.mapper.writer, (ChartLinks(), self.library, self.order.now)
         if self.mapper.as_written:
+            writer = self.mapper.writer
             if isinstance(record, Contact):
-                return writer.contact(record, judgement, around) + b"\n"
-            return writer.plan(around.plan_of(record), around) + b"\n"
+                return writer.contact(record, judgement, around)
+            return writer.plan(around.plan_of(record), around)
+        rest = ChartLinks(), self.library, self.order.now
         if isinstance(record, Contact):
             return self._line(contact_bundle(record, judgement, around, (), *rest))
         return self._line(plan_bundle(around.plan_of(record), around, (), *rest))
@@ -188,7 +188,7 @@ class _Mapped:
             around = self.around(draft.program)
             try:
                 if self.mapper.as_written:
-                    yield place, draft.control_number, self.mapper.writer.claim(draft, around) + b"\n"
+                    yield place, draft.control_number, self.mapper.writer.claim(draft, around)
                 else:
                     bundle = claim_bundle(draft, around, ChartLinks(), self.library, self.order.now)
                     yield place, draft.control_number, self._line(bundle)
@@ -216,6 +216,14 @@ class _Mapped:
             ours = known if isinstance(known, Program) else None
             self._arounds[id] = Surroundings(self._staff, ours, self._entries, self._granted)
         return self._arounds[id]
+
+
+def _with_names(records: Sequence[Judged]) -> Sequence[Judged]:
+    """The records; of plan entries with what the contacts say of their individuals."""
+    if not any(isinstance(one, PlanEntry) for one in records):
+        return records
+    known = known_individuals(one for one in records if isinstance(one, Contact))
+    return [named(one, known) if isinstance(one, PlanEntry) else one for one in records]
 
 
 # What holds many records is one and the same object.

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from operator import itemgetter
 from typing import NamedTuple
 
-from mappings.engagement import day_of
+from mappings.engagement import day_of, state_at
 from mappings.fhir.beyond import history_lost, signatures_lost
+from mappings.fhir.episode import span_at
 from mappings.fhir.forms import Form, Piece, entries_of, form_of, rest_of
 from mappings.fhir.gaps import Own, covers_of, gaps_of, lasting_of, own_of, person_stands, referred
 from mappings.fhir.people import GENDERS
@@ -25,7 +26,8 @@ from mappings.fhir.scene import Scene
 from mappings.findings import Judgement
 from mappings.note_text import Sheet
 from mappings.office import Surroundings
-from mappings.records import Contact
+from mappings.once import by_identities
+from mappings.records import Contact, ProgramFields
 
 # What a contact has in common with those of its course: as values, and as one and the same object. What few
 # contacts have is compared as it reads, and not written into the forms of other persons.
@@ -39,7 +41,7 @@ _place = itemgetter("kind", "name")
 _received = itemgetter("role", "relationship", "attachment")
 _diagnosed = itemgetter("code", "rank", "by")
 _SIGNERS = (["author"], ["author", "cosigner"])
-_MOST_KEPT, _MOST_STRETCHES, _MOST_FORMS = 512, 32, 512
+_MOST_KEPT, _MOST_ALIKE, _MOST_FORMS = 512, 32, 512
 
 
 class Alike:
@@ -67,10 +69,10 @@ class Course:
     the engagement; `near` those that are alone between two turns, since it may begin in their midst.
     """
 
-    __slots__ = ("alike", "ends", "held", "near", "settled", "turns")
+    __slots__ = ("alike", "ends", "held", "near", "settled", "spans", "turns")
 
     def __init__(self, scene: Scene) -> None:
-        self.held, self.ends = (scene.contact, scene.around), _ends(scene)
+        self.held, self.ends, self.spans = scene, _ends(scene), scene.spans
         engagement = scene.contact.engagement
         history = engagement.history if engagement is not None else ()
         changes = [day_of(each, scene.zone).toordinal() for each in history if each.at is not None]
@@ -82,14 +84,30 @@ class Course:
         # Those of the stretches from turn to turn.
         self.settled: dict[int, Alike] = {}
 
-    def on(self, day: date) -> Alike | None:
-        """Those that contacts of a day are alike, as far as the day alone tells."""
-        return self.settled.get(bisect_right(self.turns, day.toordinal()))
+    def on(self, day: date, start: datetime) -> Alike | None:
+        """Those that a contact of a day is alike, which started then; None where it is the first."""
+        number = day.toordinal()
+        stretch = bisect_right(self.turns, number)
+        found = self.settled.get(stretch)
+        if found is None:
+            found = self.alike.get(self._then(day, start))
+            if found is not None and number not in self.near:
+                self.settled[stretch] = found
+        return found
 
-    def settle(self, day: date, alike: Alike) -> None:
-        """Contacts of a day, and of the stretch that it is in, are alike those."""
-        if day.toordinal() not in self.near:
-            self.settled[bisect_right(self.turns, day.toordinal())] = alike
+    def first(self, scene: Scene) -> Alike:
+        """Those that will be like a contact that is like no other."""
+        if len(self.alike) >= _MOST_ALIKE:
+            self.alike.clear()
+            self.settled.clear()
+        found = self.alike[self._then(scene.day, scene.contact.start)] = Alike(scene)
+        return found
+
+    def _then(self, day: date, start: datetime | None) -> object:
+        """What the day and the time of a contact bring about."""
+        of, at = self.held, start or self.held.now
+        state, span = state_at(of.contact.engagement, at, of.zone), span_at(self.spans, at, of.zone)
+        return bisect_right(of.library.breaks, day), bisect_left(self.ends, day), state, id(span)
 
 
 class Met(NamedTuple):
@@ -100,9 +118,10 @@ class Met(NamedTuple):
 
 
 class Kept:
-    """What one writer knows of contacts that are alike."""
+    """What one writer knows of contacts that are alike; `end` stands behind each of its Bundles."""
 
-    def __init__(self) -> None:
+    def __init__(self, end: bytes = b"") -> None:
+        self._end = end
         self._courses: dict[object, Course] = {}
         # None for what no form can be made of.
         self._forms: dict[object, Form | None] = {}
@@ -113,7 +132,7 @@ class Kept:
         course = self._courses.get(kind.key) if kind is not None else None
         if kind is None or course is None:
             return None
-        alike = course.on(kind.begun.date())
+        alike = course.on(kind.begun.date(), kind.start)
         if alike is None or alike.lasting is None:
             return None
         own = own_of(
@@ -135,26 +154,15 @@ class Kept:
             if len(self._courses) >= _MOST_KEPT:
                 self._courses.clear()
             course = self._courses[kind.key] = Course(scene)
-        alike = self._alike(scene, course)
+        alike = course.on(scene.day, kind.start)
+        if alike is None:
+            alike = course.first(scene)
+        else:
+            alike.often = True
         text = alike.sheet.text_at(contact, judged, kind.begun, kind.until)
         # Before anybody asks for the text.
         scene.__dict__["text"] = text
         return Met(alike, own_of(contact, judged, kind.begun, text))
-
-    def _alike(self, scene: Scene, course: Course) -> Alike:
-        breaks, day = scene.library.breaks, scene.day
-        # What the day and the time of the contact bring about.
-        key = bisect_right(breaks, day), bisect_left(course.ends, day), scene.state, id(scene.span)
-        alike = course.alike.get(key)
-        if alike is None:
-            if len(course.alike) >= _MOST_STRETCHES:
-                course.alike.clear()
-                course.settled.clear()
-            alike = course.alike[key] = Alike(scene)
-        else:
-            alike.often = True
-        course.settle(day, alike)
-        return alike
 
     def filled(
         self, scene: Scene, met: Met, beside: Callable[[Sequence[Piece]], bytes | None]
@@ -184,15 +192,17 @@ class Kept:
             return
         if len(self._forms) >= _MOST_FORMS:
             self._forms.clear()
-        form = self._forms[alike.manner, own.shape] = form_of(scene, own, pieces, data)
+        form = self._forms[alike.manner, own.shape] = form_of(scene, own, pieces, data, self._end)
         if form is not None:
+            alike.forms[own.shape] = form
             alike.lasting = lasting_of(scene, rest_of(pieces[len(form.own) :]))
 
 
 class Kind(NamedTuple):
-    """Of which course a contact is, and its times where the programme is."""
+    """Of which course a contact is, its start, and its times where the programme is."""
 
     key: object
+    start: datetime
     begun: datetime
     until: datetime
 
@@ -206,7 +216,7 @@ def _kind(contact: Contact, judged: Judgement, around: Surroundings) -> Kind | N
         return None
     if ehr is not None and ehr.encounter is not None:
         return None
-    zone = around.zone_of(said["program"], start) or UTC
+    zone = _zone(around, said["program"]) or start.tzinfo or UTC
     begun, until = start.astimezone(zone), end.astimezone(zone)
     if _earlier(until, begun):
         return None
@@ -233,7 +243,13 @@ def _kind(contact: Contact, judged: Judgement, around: Surroundings) -> Kind | N
         # Equal zones may be called by other names, and the text says the name.
         str(zone),
     )
-    return Kind(key, begun, until)
+    return Kind(key, start, begun, until)
+
+
+@by_identities(64)
+def _zone(around: Surroundings, program: ProgramFields | None) -> tzinfo | None:
+    """The time zone of the programme; None where it has none."""
+    return around.zone_of(program, None)
 
 
 def _signed(contact: Contact) -> object | None:

@@ -51,9 +51,9 @@ class Form:
         return b"".join(parts)
 
 
-def form_of(scene: Scene, own: Own, pieces: Sequence[Piece], data: bytes) -> Form | None:
-    """The form of a Bundle that has passed the gate, of which the entries are given; None where none can be
-    made."""
+def form_of(scene: Scene, own: Own, pieces: Sequence[Piece], data: bytes, end: bytes) -> Form | None:
+    """The form of a Bundle that has passed the gate, of which the entries are given and what stands behind;
+    None where none can be made."""
     marked = _marked_own(scene, own)
     like = _marked(scene, marked)
     entries, rest = _own_bytes(like), _mark("rest").encode()
@@ -64,10 +64,10 @@ def form_of(scene: Scene, own: Own, pieces: Sequence[Piece], data: bytes) -> For
     # Somebody's name may be a mark: it would be taken for a gap.
     if any(mark and mark in data for mark in marks):
         return None
-    written = b"".join((_HEAD, b",".join([*entries, rest]), _TAIL))
+    written = b"".join((_HEAD, b",".join([*entries, rest]), _TAIL, end))
     if written.count(marks[CARRIED]) != 1:
         return None
-    form = _cut(written, marks, _numbered(scene, own, pieces[: len(entries)]))
+    form = cut(written, marks, _numbered(scene, own, pieces[: len(entries)]))
     fits = form is not None and form.filled([*gaps_of(own), *lasting]) == data
     return form if fits else None
 
@@ -192,8 +192,9 @@ def _own_bytes(scene: Scene) -> list[bytes]:
     return [to_bytes(each) for each in entries]
 
 
-def _cut(written: bytes, marks: Sequence[bytes], own: Sequence[Piece]) -> Form | None:
-    """A Bundle of marks cut at each of them."""
+def cut(written: bytes, marks: Sequence[bytes], own: Sequence[Piece]) -> Form | None:
+    """A Bundle of marks cut at each of them; None where it has too few. `own` are the entries that are not
+    those of the people."""
     places = {mark: place for place, mark in reversed([*enumerate(marks)]) if mark}
     longest = sorted(places, key=len, reverse=True)
     parts = re.split(b"(" + b"|".join(map(re.escape, longest)) + b")", written)

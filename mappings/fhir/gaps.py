@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
+from itertools import compress
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -37,7 +39,7 @@ class Own(NamedTuple):
     id: str
     key: str
     texts: Sequence[str]
-    parts: Sequence[str]
+    parts: tuple[str, ...]
     lost: bool
     unsaid: Sequence[str]
     on: str
@@ -57,8 +59,8 @@ class Own(NamedTuple):
 def own_of(contact: Contact, judged: Judgement, begun: datetime, text: str) -> Own | None:
     """What is of a contact alone; None where the gate would not pass one of its texts.
 
-    `begun` is its start where the programme is, `text` its note. It must have start, end, note and signatures
-    with their times.
+    `begun` is its start where the programme is, `text` what `note_text` makes of it. It must have start, end,
+    note and signatures with their times.
     """
     said = contact.__dict__
     note, group, minutes = said["note"], said["group"], judged.minutes
@@ -71,8 +73,8 @@ def own_of(contact: Contact, judged: Judgement, begun: datetime, text: str) -> O
         said["id"],
         note_key(contact),
         texts,
-        PARTS if all(words) else [name for name, each in zip(PARTS, words, strict=True) if each],
-        *told_apart(note, text),
+        PARTS if all(words) else tuple(compress(PARTS, words)),
+        *told_apart(note, text, ours=True),
         day_written(begun.date()),
         stamp(said["start"]) or "",
         stamp(said["end"]) or "",
@@ -103,7 +105,7 @@ def gaps_of(own: Own) -> list[bytes]:
         id,
         session,
         reason,
-        _carried(own.parts, words) if own.lost else "",
+        _carried(own.parts) % tuple(words) if own.lost else "",
         quoted(own.id),
         own.on,
         own.start,
@@ -124,19 +126,17 @@ def _as_written(texts: Sequence[str]) -> Sequence[str] | None:
     them. What is empty is not written."""
     said = "".join(texts)
     plain = said.isprintable()
-    for each in texts:
-        if each and not (each.strip() and (plain or xml_can_hold(each))):
-            return None
+    if not all(map(str.strip, filter(None, texts))) or not (plain or all(map(xml_can_hold, texts))):
+        return None
     if plain and '"' not in said and "\\" not in said:
         return texts
     return [orjson.dumps(each)[1:-1].decode() for each in texts]
 
 
-def _carried(names: Sequence[str], words: Sequence[str]) -> str:
+@lru_cache(maxsize=64)
+def _carried(parts: tuple[str, ...]) -> str:
     """The parts of the record's extension that carry the words of a note; there are others before them."""
-    return "".join(
-        [f',{{"url":"{name}","valueString":"{each}"}}' for name, each in zip(names, words, strict=True)]
-    )
+    return "".join([f',{{"url":"{name}","valueString":"%s"}}' for name in parts])
 
 
 def own_addresses(own: Own) -> list[str]:

@@ -31,7 +31,7 @@ from mappings.fhir.people import ChartLinks, People
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.moments import written
-from mappings.note_text import note_text
+from mappings.note_text import note_text, stands_alone
 from mappings.office import Surroundings
 from mappings.once import once
 from mappings.records import Contact, Individual, Note, PlanEntry, Recipient, Service
@@ -130,7 +130,7 @@ class Scene:
 
     @once
     def _apart(self) -> tuple[bool, Sequence[str]]:
-        return told_apart(self.note, self.text)
+        return told_apart(self.note, self.text, ours=self.shown is None)
 
     @once
     def reason(self) -> str | None:
@@ -334,16 +334,16 @@ def in_utc(at: datetime) -> str:
     return written(at.astimezone(UTC))
 
 
-def told_apart(note: Note, text: str) -> tuple[bool, Sequence[str]]:
+def told_apart(note: Note, text: str, *, ours: bool) -> tuple[bool, Sequence[str]]:
     """Whether the words of a note are lost in its text, and which parts it does not have whose headings stand
-    there; see `Scene.words_lost` and `Scene.unsaid`."""
+    there; see `Scene.words_lost` and `Scene.unsaid`. It is `ours` where `note_text` made it."""
     said, lost, unsaid = note.__dict__, False, list[str]()
     for name, block in BLOCKS:
         words = said[name]
         if not words:
             if block in text:
                 unsaid.append(name)
-        elif not lost:
+        elif not lost and not (ours and stands_alone(words)):
             lost = "\n" in words or not _stands(f"{block}{words}\n", text)
     return lost, unsaid
 

@@ -22,6 +22,7 @@ from mappings.fhir.bundle import (
     scene_parts,
 )
 from mappings.fhir.claim import claim_bundle, claim_parts
+from mappings.fhir.claims_alike import KeptClaims, key_of
 from mappings.fhir.compiled import Met, Same
 from mappings.fhir.elements import Json, to_bytes
 from mappings.fhir.forms import Piece, rest_of
@@ -53,15 +54,18 @@ class Cast:
 class Writer:
     """Writes the Bundles of one input, and keeps the entry of a person or programme while it stays the same.
 
-    One for each input or worker; not to be shared between threads.
+    One for each input or worker; not to be shared between threads. `end` stands behind each Bundle.
     """
 
-    def __init__(self, library: Library, now: datetime, links: ChartLinks | None = None) -> None:
+    def __init__(
+        self, library: Library, now: datetime, links: ChartLinks | None = None, end: bytes = b""
+    ) -> None:
+        self.end = end
         self.library, self.now, self.links = library, now, links or ChartLinks()
         self._kept: dict[tuple[str, bool], tuple[object, Sequence[Piece]]] = {}
         self._casts: dict[tuple[str, str | None, str | None], Cast] = {}
         self._same: Same = {}
-        self._kept_alike = Kept()
+        self._kept_alike, self._kept_claims = Kept(end), KeptClaims()
 
     def contact(
         self,
@@ -103,10 +107,23 @@ class Writer:
         type_of_bill: str | None = None,
     ) -> bytes:
         """The bytes of `claim_bundle`; raises NotFit as it does."""
-        given = (claim, around, self.links, self.library, self.now, encounters, type_of_bill)
+        key = key_of(claim, around) if encounters is None and type_of_bill is None else None
+        data = self._kept_claims.filled(key, claim) if key is not None else None
+        if data is not None:
+            return data
+        given = (around, self.links, self.library, self.now, encounters, type_of_bill)
         cast = self._cast(claim.individual, None, claim.program, around)
-        parts, _ = claim_parts(*given, cast.people)
-        return self._written(parts, cast, lambda: claim_bundle(*given))
+        parts, people = claim_parts(claim, *given, cast.people)
+
+        def learn(pieces: Sequence[Piece], data: bytes) -> None:
+            def written(marked: ClaimDraft) -> bytes:
+                own, _ = claim_parts(marked, *given, people)
+                return self._bundle([_bytes(own[0], people), *[each.data for each in pieces[1:]]])
+
+            self._kept_claims.learn(key, claim, around, data, written)
+
+        whole = partial(claim_bundle, claim, *given)
+        return self._written(parts, cast, whole, learn if key is not None else None)
 
     def _cast(
         self,
@@ -139,11 +156,14 @@ class Writer:
             self._same.clear()
         pieces = self._pieces(entries, cast, fresh)
         if pieces is not None and not fresh and _together(pieces):
-            data = b"".join((_HEAD, b",".join([each.data for each in pieces]), _TAIL))
+            data = self._bundle([each.data for each in pieces])
             if learn is not None:
                 learn(pieces, data)
             return data
-        return to_bytes(whole())
+        return to_bytes(whole()) + self.end
+
+    def _bundle(self, entries: Sequence[bytes]) -> bytes:
+        return b"".join((_HEAD, b",".join(entries), _TAIL, self.end))
 
     def _beside(self, own: Sequence[Piece], scene: Scene, cast: Cast) -> bytes | None:
         """The other entries of a contact's Bundle, of which its own are known; None in doubt."""
@@ -157,8 +177,7 @@ class Writer:
         self, entries: Iterable[Json | Repeated | Piece], cast: Cast, fresh: list[str]
     ) -> Sequence[Piece] | None:
         """The entries and those of the people they refer to, in the order of the Bundle; None in doubt."""
-        program = cast.people.program
-        part2 = program is not None and bool(program.part2)
+        part2 = _part2(cast.people)
         once: dict[str, Piece] = {}
         for each in entries:
             pieces: Sequence[Piece] | None
@@ -208,6 +227,17 @@ class Writer:
                 self._kept.clear()
             self._kept[name, part2] = source, pieces
         return pieces
+
+
+def _bytes(entry: Json, people: People) -> bytes:
+    """An entry as it is written, unchecked."""
+    if _part2(people):
+        label(entry)
+    return to_bytes(entry)
+
+
+def _part2(people: People) -> bool:
+    return people.program is not None and bool(people.program.part2)
 
 
 def _alone(make: Callable[[], Json]) -> Callable[[], Iterable[Json]]:
