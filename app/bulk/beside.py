@@ -170,13 +170,15 @@ class Beside(Surrounding):
         return self._reader.colleagues
 
     @once
-    def copied(self) -> Set[int]:
-        """The words and sentences of the group's notes that their peers wrote more than once, as `hashed`."""
+    def copied(self) -> Mapping[int, int]:
+        """When the peers first wrote the words and sentences of the group's notes that they wrote more than
+        once, as `micros` by what is `hashed` of them."""
         rows = self._reader.db.execute(
-            "SELECT DISTINCT hash FROM record JOIN copy USING (number) WHERE record.chunk = ? AND counts",
+            "SELECT hash, (SELECT min(began) FROM copy WHERE copy.hash = own.hash) FROM (SELECT DISTINCT hash"
+            " FROM record JOIN copy USING (number) WHERE record.chunk = ? AND counts) AS own",
             (self._chunk,),
         )
-        return frozenset(each for (each,) in rows)
+        return dict(rows.fetchall())
 
     @once
     def notes(self) -> Notes:
@@ -229,7 +231,9 @@ class _Beyond(Notes):
     def of_peer(self, id: str, of: Of, text: str, moment: datetime, most: int) -> Iterable[Situation]:
         """Those of one peer that said so and began before a moment, the latest first, at most so many."""
         hash = hashed(of, text, id)
-        return self._beside.copies(hash, moment, most) if hash in self._beside.copied else ()
+        first = self._beside.copied.get(hash)
+        # To ask for what began before the first of them takes longer than most notes take.
+        return self._beside.copies(hash, moment, most) if first is not None and first < micros(moment) else ()
 
 
 class PeopleOf:
