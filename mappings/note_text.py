@@ -316,7 +316,7 @@ def _lasted(minutes: int, left_out: int, units: int | None, each: int | None) ->
 
 def stands_alone(words: str) -> bool:
     """Whether words are sure to stand under their heading as they are, in one line of their own."""
-    return len(words) <= WIDTH and words.isprintable() and not words.isspace()
+    return len(words) <= WIDTH and "\n" not in words and "\r" not in words and not words.isspace()
 
 
 def _section(heading: str, text: str | None) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from mappings.once import by_identities, by_identity
+from mappings.once import by_identity
 
 if TYPE_CHECKING:
     from mappings.findings import Finding, Judgement
@@ -47,7 +47,6 @@ class Departure:
 
 
 LEAVES = Departure("leaves")
-_signed = itemgetter("meaning", "version", "by")
 
 
 def departure(record: Contact | PlanEntry, judgement: Judgement, library: Library) -> Departure:
@@ -91,9 +90,12 @@ def _reasons(record: Contact | PlanEntry, judgement: Judgement, library: Library
     return [*found, *map(_of, unsigned)]
 
 
-@by_identities(256)
 def _about_signatures(finding: Finding, library: Library) -> bool:
-    fields = finding.fields or _fields_of(finding.rule, library)
+    return _name_signatures(tuple(finding.fields or _fields_of(finding.rule, library)))
+
+
+@lru_cache(maxsize=256)
+def _name_signatures(fields: Sequence[str]) -> bool:
     return any(field.partition("[")[0].split(".")[0] == "signatures" for field in fields)
 
 
@@ -104,8 +106,10 @@ def _fields_of(rule: str, library: Library) -> Sequence[str]:
 
 def _author_signed(contact: Contact) -> bool:
     peer = contact.peer.id if contact.peer else None
-    asked = "author", contact.version, peer
-    return asked in [_signed(each.__dict__) for each in contact.signatures]
+    for one in contact.signatures:
+        if one.meaning == "author" and one.version == contact.version and one.by == peer:
+            return True
+    return False
 
 
 # A finding that many records have is one and the same object.

@@ -125,11 +125,13 @@ def _as_written(texts: Sequence[str]) -> Sequence[str] | None:
     """Texts as they stand between the quotation marks of JSON; None where the gate would not pass one of
     them. What is empty is not written."""
     said = "".join(texts)
-    plain = said.isprintable()
-    if not all(map(str.strip, filter(None, texts))) or not (plain or all(map(xml_can_hold, texts))):
+    if not all(map(str.strip, filter(None, texts))):
         return None
-    if plain and '"' not in said and "\\" not in said:
+    # What JSON writes as it is XML can hold; to look at each sign costs many times as much.
+    if said.isascii() and len(orjson.dumps(said)) == len(said) + len('""'):
         return texts
+    if not all(map(xml_can_hold, texts)):
+        return None
     return [orjson.dumps(each)[1:-1].decode() for each in texts]
 
 
