@@ -22,7 +22,8 @@ from app.tables import BesideRow, StruckRow
 from app.tables.base import Table
 from app.typed_text import sendable
 from mappings.engagement import DECLINED, day_of
-from mappings.library import Bound, Library
+from mappings.in_force import Bound
+from mappings.library import Library
 from mappings.records import Consent
 
 RIGHTS, PREFERENCE, REFERRAL = "rights", "preference", "referral"

@@ -14,7 +14,8 @@ from app.findings_kept import keep
 from app.judging import CONTACT, PLAN_ENTRY, Around
 from app.tables import DecisionRow
 from mappings.findings import Judgement
-from mappings.library import DayPack, Library
+from mappings.in_force import DayPack
+from mappings.library import Library
 from mappings.records import Contact, PlanEntry
 from mappings.situation import pack_of, plan_day
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, fields, replace
 from datetime import date
 
 from mappings.findings import Finding, Judgement
-from mappings.library import Code, DayPack, Library, Table
+from mappings.in_force import DayPack
+from mappings.library import Library
+from mappings.library_parts import Code, Table
 
 SHOWN = ("fail", "indeterminate")
 

@@ -15,7 +15,8 @@ from mappings.checks.authorization import (
     required_by,
 )
 from mappings.findings import Finding, Judgement
-from mappings.library import DayPack, Library
+from mappings.in_force import DayPack
+from mappings.library import Library
 from mappings.records import AuthorizationFields, Contact, Individual, Record
 from mappings.rules import ReleasedUnits, find, judge
 from mappings.sharing import EXTEND

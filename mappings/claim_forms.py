@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from mappings.library import DayPack, Library
+from mappings.in_force import DayPack
+from mappings.library import Library
 from mappings.office import Surroundings
 from mappings.records import Contact
 from mappings.situation import pack_of

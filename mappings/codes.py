@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date
 
 from mappings.encounters import awaits_table, rows_for, table_of
-from mappings.library import DayPack, Library
+from mappings.in_force import DayPack
+from mappings.library import Library
 from mappings.records import Contact, ProgramFields
 from mappings.situation import pack_of, zone_of
 from mappings.units import counted_minutes, minutes_between, units_of

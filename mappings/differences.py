@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from mappings.in_force import Bound, DayPack
 from mappings.layering import shown
-from mappings.library import Bound, DayPack, Library, Value
+from mappings.library import Library
+from mappings.library_parts import Value
 
 Kind = Literal["pack", "rule", "parameter", "code"]
 UNSET = "nothing"

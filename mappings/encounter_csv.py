@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from mappings.library import Code, Table
+from mappings.library_parts import Code, Table
 from mappings.units import ROUNDINGS
 
 COLUMNS = ("code", "modifiers", "format", "credentials", "unit_minutes", "rounding", "description")

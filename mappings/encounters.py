@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from mappings.library import Code, DayPack, Library, Table
+from mappings.in_force import DayPack
+from mappings.library import Library
+from mappings.library_parts import Code, Table
 
 TABLE = "encounter.table"
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from mappings.checks import CHECKS
 from mappings.checks.registry import OFFERED
-from mappings.library import Library, Rule, RuleVersion
+from mappings.library import Library
+from mappings.library_parts import Rule, RuleVersion
 
 
 def explain(library: Library, id: str, on: date) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mappings.library import Parameter
+    from mappings.library_parts import Parameter
 
 LAYERS = ("federal", "state-program", "payer", "site")
 TIGHTER = ("lower", "higher", "more", "fewer", "later", "none")

@@ -17,8 +17,9 @@ from mappings.checks.registry import CHOSEN_OF, SETTINGS_OF
 from mappings.findings import SEVERITIES, STAGES, Citation, Severity
 from mappings.language import LISTS, SIGNS
 from mappings.layering import LAYERS, TIGHTER
-from mappings.library import Code, Library, Pack, Parameter, Rule, RuleVersion, Source, Table, Value
+from mappings.library import Library
 from mappings.library_parsed import parsed
+from mappings.library_parts import Code, Pack, Parameter, Rule, RuleVersion, Source, Table, Value
 from mappings.library_sheet import DATE_FORM, LibraryError, Sheet
 from mappings.library_texts import PACKS, SITE, TABLES, LibraryTexts, TextFile, unpacked
 from mappings.pack_checks import check_packs

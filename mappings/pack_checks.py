@@ -8,7 +8,8 @@ from datetime import date, timedelta
 
 from mappings.findings import SEVERITIES
 from mappings.layering import LAYERS, may_set, right_form, shown
-from mappings.library import Library, Pack, Parameter, Rule, Value
+from mappings.library import Library
+from mappings.library_parts import Pack, Parameter, Rule, Value
 from mappings.library_sheet import LibraryError
 
 Parameters = Mapping[str, Mapping[str, Parameter]]

@@ -9,7 +9,8 @@ from typing import Any
 
 from mappings.findings import Citation, Severity
 from mappings.layering import shown
-from mappings.library import Library, Rule, RuleVersion, Source, Value
+from mappings.library import Library
+from mappings.library_parts import Rule, RuleVersion, Source, Value
 
 GONE = "Today's library has no such rule."
 NOT_IN_FORCE = "In today's library the rule is not in force on that day."

@@ -10,7 +10,7 @@ from mappings.records import StaffFields
 from mappings.situation import only_id
 
 if TYPE_CHECKING:
-    from mappings.library import DayPack
+    from mappings.in_force import DayPack
 
 # Those of a few months of a large office.
 MOST_KEPT = 4096

@@ -11,7 +11,8 @@ from mappings.checks.registry import BY_CODES, NOT_APPLICABLE, PASS
 from mappings.coding import CodedContact
 from mappings.explaining import explain, prove
 from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing
-from mappings.library import Asked, Bound, DayPack, Library
+from mappings.in_force import Asked, Bound, DayPack
+from mappings.library import Library
 from mappings.office_subjects import Meetings, ProgramSubject, StaffSubject, office_subjects
 from mappings.peer_days import PeerOnDay
 from mappings.records import Contact, Individual, PlanEntry, Program, Record, Staff

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from mappings.checks.authorization import BENEFITS_CHECK, counts_units, granted, required_by
 from mappings.checks.limits import LIMITS, PERIODS, period_of
 from mappings.findings import ClaimState, Finding, Judgement
-from mappings.library import Bound, DayPack
+from mappings.in_force import Bound, DayPack
 from mappings.situation import DID_NOT_HAPPEN, Situation
 from mappings.surroundings import pool_key
 from mappings.units import share_cap, units_of

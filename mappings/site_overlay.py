@@ -10,8 +10,9 @@ from mappings.calendars import CALENDARS, problem_of
 from mappings.calendars import FORM as CALENDAR_FORM
 from mappings.findings import SEVERITIES, Severity
 from mappings.layering import may_set, right_form, shown
-from mappings.library import Library, Overlay, Parameter, Rule
+from mappings.library import Library
 from mappings.library_parsed import parsed
+from mappings.library_parts import Overlay, Parameter, Rule
 from mappings.library_sheet import LibraryError, Sheet
 
 FORM = 'id = "..." then [parameters] with "name" = value and [severity] with "RULE.ID" = "block"'

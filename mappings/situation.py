@@ -29,7 +29,9 @@ from mappings.repeats import Passage, compared_parts, words_of
 from mappings.units import counted_minutes, units_of, whole_minutes
 
 if TYPE_CHECKING:
-    from mappings.library import Code, DayPack, Library
+    from mappings.in_force import DayPack
+    from mappings.library import Library
+    from mappings.library_parts import Code
     from mappings.peer_days import PeerOnDay
     from mappings.surroundings import Surrounding
 

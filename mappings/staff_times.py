@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from mappings.library import DayPack
+from mappings.in_force import DayPack
 from mappings.records import PEER_SUPPORT, Credential, Education, StaffFields, Supervisor
 from mappings.situation import age_on, covers, plus_months
 

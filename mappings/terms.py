@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from mappings.library import Code, Library
+from mappings.library import Library
+from mappings.library_parts import Code
 from mappings.once import by_identities
 from mappings.records import Contact, StaffFields
 

@@ -27,7 +27,8 @@ from app.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from mappings.library import Library, Rule
+    from mappings.library import Library
+    from mappings.library_parts import Rule
 
 LIST_EXAMPLE = """\b
 Example:

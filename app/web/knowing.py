@@ -7,7 +7,7 @@ from app.registry import jurisdiction_of
 from app.web.access import actor
 from app.web.kit import kit
 from app.web.view import zone
-from mappings.library import Rule
+from mappings.library_parts import Rule
 
 
 def worth_knowing(*stages: str, about: str | None = None) -> tuple[Rule, ...]:

@@ -15,7 +15,7 @@ from app.web import choices
 from app.web.access import actor, launch
 from app.web.engagement import WORDS
 from app.web.kit import kit
-from mappings.library import Rule
+from mappings.library_parts import Rule
 
 BASES = {"planned": "planned", "targeted": "short-term", "ad-hoc": "ad hoc"}
 READERS = (PEER, LPHA, CLINICIAN, SUPERVISOR)

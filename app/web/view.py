@@ -20,7 +20,7 @@ from app.web.kit import kit
 from app.web.wording import LEFT, Advice, Change
 from mappings.findings import SEVERITIES, Finding, Judgement
 from mappings.language import apart
-from mappings.library import Source
+from mappings.library_parts import Source
 from mappings.phrases import in_words
 
 _FIRST = ("base.html", "home_", "parts/")

@@ -20,7 +20,7 @@ from mappings.checks.registry import (
 from mappings.checks.texts import blank, listed
 from mappings.coding import Coding
 from mappings.findings import Severity
-from mappings.library import Bound, DayPack
+from mappings.in_force import Bound, DayPack
 from mappings.records import AuthorizationFields, Credential
 from mappings.situation import Situation, covers, only_id
 

@@ -17,7 +17,7 @@ from mappings.checks.registry import (
 )
 from mappings.checks.texts import blank, listed
 from mappings.coding import CodedContact, Coding
-from mappings.library import Bound
+from mappings.in_force import Bound
 from mappings.records import Coverage, Diagnosis
 from mappings.situation import Situation, covers
 

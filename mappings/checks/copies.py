@@ -9,8 +9,8 @@ from operator import attrgetter
 
 from mappings.checks.language import MOST_SHOWN, wording_advice
 from mappings.checks.registry import Outcome, advises, check, points_out
+from mappings.in_force import Bound
 from mappings.language import Hit
-from mappings.library import Bound
 from mappings.notes_told import Earlier, RightBefore
 from mappings.repeats import COMPARED, compared_parts
 from mappings.situation import Situation

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, by_codes, check, fails, missing
 from mappings.coding import Coding
-from mappings.library import Bound
+from mappings.in_force import Bound
 from mappings.situation import Situation
 
 

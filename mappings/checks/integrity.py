@@ -9,7 +9,7 @@ from mappings.checks.registry import PASS, Outcome, check, coded_check, fails, m
 from mappings.checks.texts import listed
 from mappings.coding import CodedContact, Coding
 from mappings.engagement import STATES
-from mappings.library import Bound
+from mappings.in_force import Bound
 from mappings.situation import DID_NOT_HAPPEN, STATUSES, Situation, zone_named
 from mappings.surroundings import Neighbour
 

@@ -16,8 +16,8 @@ from mappings.checks.registry import (
 )
 from mappings.checks.texts import listed
 from mappings.coding import CodedContact
+from mappings.in_force import Bound
 from mappings.language import Hit
-from mappings.library import Bound
 from mappings.situation import Situation
 
 MOST_SHOWN = 3

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from mappings.checks.registry import PASS, Outcome, check
 from mappings.checks.time import times_missing
-from mappings.library import Bound
+from mappings.in_force import Bound
 from mappings.situation import Situation
 
 PERIODS = ("day", "week", "month", "year")

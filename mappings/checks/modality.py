@@ -5,7 +5,7 @@ from __future__ import annotations
 from mappings.checks.registry import PASS, Outcome, advises, by_codes, check, coded_check, fails, missing
 from mappings.checks.texts import listed
 from mappings.coding import CodedContact, Coding
-from mappings.library import Bound
+from mappings.in_force import Bound
 from mappings.records import Recipient
 from mappings.situation import Situation, age_on
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Set
 
 from mappings.checks.language import shown
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, points_out
+from mappings.in_force import Bound
 from mappings.language import Hit
-from mappings.library import Bound
 from mappings.names import Acquaintances, Known, Words, folded, forms_of_names, named, names_of
 from mappings.once import by_identity
 from mappings.situation import Situation

@@ -19,7 +19,7 @@ from mappings.checks.registry import (
 from mappings.checks.signatures import author_standing
 from mappings.checks.texts import listed, most_words, says_something
 from mappings.coding import CodedContact
-from mappings.library import Bound
+from mappings.in_force import Bound
 from mappings.records import Note
 from mappings.situation import Situation
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing
 from mappings.checks.texts import listed
 from mappings.encounters import awaits_table, table_of
-from mappings.library import Bound
+from mappings.in_force import Bound
 from mappings.records import Enrolment, Licence
 from mappings.situation import Situation, covers, only_id
 

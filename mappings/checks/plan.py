@@ -7,7 +7,7 @@ from datetime import timedelta
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, coded_check, fails, missing
 from mappings.checks.texts import blank, says_something
 from mappings.coding import CodedContact
-from mappings.library import Bound
+from mappings.in_force import Bound
 from mappings.records import PlanEntry, Signature
 from mappings.situation import Situation, covers
 

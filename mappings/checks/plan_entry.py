@@ -8,7 +8,8 @@ from typing import Any
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing
 from mappings.checks.texts import says_something
-from mappings.library import Bound, Table
+from mappings.in_force import Bound
+from mappings.library_parts import Table
 from mappings.once import by_identity
 from mappings.situation import PlanSituation
 

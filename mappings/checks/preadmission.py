@@ -5,7 +5,7 @@ from __future__ import annotations
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing
 from mappings.checks.texts import says_something
 from mappings.engagement import DECLINED, DISCHARGED, state_at
-from mappings.library import Bound
+from mappings.in_force import Bound
 from mappings.situation import Situation
 
 

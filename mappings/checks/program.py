@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, passes
 from mappings.checks.texts import listed
-from mappings.library import Bound
+from mappings.in_force import Bound
 from mappings.office_subjects import ProgramSubject
 from mappings.situation import covers, plus_months
 

@@ -11,7 +11,7 @@ from mappings.language import Hit
 
 if TYPE_CHECKING:
     from mappings.coding import Coding, Kind
-    from mappings.library import Bound
+    from mappings.in_force import Bound
     from mappings.situation import Situation
 
 

@@ -16,7 +16,7 @@ from mappings.checks.registry import (
     peer_check,
 )
 from mappings.checks.texts import blank, listed
-from mappings.library import Bound
+from mappings.in_force import Bound
 from mappings.once import by_identity
 from mappings.peer_days import PeerOnDay
 from mappings.records import Credential, StaffFields

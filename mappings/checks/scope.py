@@ -20,8 +20,8 @@ from mappings.checks.registry import (
 )
 from mappings.checks.texts import blank
 from mappings.coding import CodedContact, Coding
+from mappings.in_force import Bound
 from mappings.language import Hit
-from mappings.library import Bound
 from mappings.situation import Situation
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, by_codes, check, fails, missing, shared
 from mappings.checks.texts import blank, listed
 from mappings.coding import Coding
-from mappings.library import Bound
+from mappings.in_force import Bound
 from mappings.situation import Signed, Situation, covers
 
 COSIGNERS = ("cosigner", "second-cosigner")

@@ -15,7 +15,7 @@ from mappings.checks.registry import (
 )
 from mappings.checks.texts import blank
 from mappings.coding import Coding
-from mappings.library import Bound
+from mappings.in_force import Bound
 from mappings.situation import Situation
 from mappings.units import units_sentence
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from mappings.fhir.loose import codings_of, object_of, text_of, words_of
-from mappings.library import Code, Library
+from mappings.library import Library
+from mappings.library_parts import Code
 
 _LABELS, _ISSUERS = "staff-labels", "staff-issuers"
 _OWN = ("credentials", "staff-categories")

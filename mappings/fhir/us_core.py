@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 from mappings.fhir.elements import HCPCS, SNOMED, Json
-from mappings.library import Code, Library, load
+from mappings.library import Library, load
+from mappings.library_parts import Code
 
 TABLE = "us-core"
 BASE = "http://hl7.org/fhir/us/core/StructureDefinition"

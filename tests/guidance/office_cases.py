@@ -13,7 +13,8 @@ from typing import Any
 
 from mappings.findings import Judgement
 from mappings.intake import record_from
-from mappings.library import Library, Overlay, load
+from mappings.library import Library, load
+from mappings.library_parts import Overlay
 from mappings.rules import judge, judge_office
 from tests.guidance.builder import NOW, PEER, PROGRAM, changed, contact_and_entry, records
 

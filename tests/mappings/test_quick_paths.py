@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from mappings.checks.names import no_names_of_others
 from mappings.checks.registry import BY_CODES, Outcome
 from mappings.coding import Coding
+from mappings.in_force import Bound
 from mappings.intake import Refused, read_record
 from mappings.language import WordLists
-from mappings.library import Bound, load
+from mappings.library import load
 from mappings.once import MOST_KEPT, by_identity
 from mappings.phrases import Phrase
 from mappings.plain import KEY, Beginnings, keys_of, pieces_of, plain

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from mappings.fhir.elements import CODE_SYSTEMS, IDENTIFIERS, THO, Json, concept, present
 from mappings.fhir.local_codes import IDENTIFIER_KINDS, SYSTEMS
 from mappings.fhir.package.heads import head, without
-from mappings.library import Code, Library, Table
+from mappings.library import Library
+from mappings.library_parts import Code, Table
 
 # A property of a table's codes that says which code of another system stands for it.
 _TARGETS = {
