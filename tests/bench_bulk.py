@@ -68,7 +68,7 @@ def bulk_figures() -> Iterator[tuple[str, str]]:
         (folder / "season").write_bytes(b"\n".join(lines))
         season = _mapped(folder, "season", 1, seen_at().isoformat())
         bundles = (folder / "out").read_bytes().splitlines()
-        plain, made = _by_models(bundles), len(bundles)
+        plain, leaving = _by_models(bundles), len(bundles)
         del bundles
         same = _the_same_by_models(folder)
         others = list(other_figures(lines[:FEW]))
@@ -78,7 +78,7 @@ def bulk_figures() -> Iterator[tuple[str, str]]:
     yield f"map, {contacts:,} records of a season", f"{contacts / season.seconds:>10,.0f} a second"
     yield "  in seconds of the processor", f"{contacts / season.busy:>10,.0f} a second"
     yield "fhir.resources alone on the Bundles of the season", f"{1 / plain:>10,.0f} a second"
-    yield "  the one as many times as fast as the other", f"{plain * made / season.busy:>10,.1f}"
+    yield "  the one as many times as fast as the other", f"{plain * leaving / season.busy:>10,.1f}"
     yield "map with fhir.resources building every Bundle", f"{1 / same:>10,.0f} a second"
     yield "  the one as many times as fast as the other", f"{same * contacts / season.busy:>10,.1f}"
     yield from others
