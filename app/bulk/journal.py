@@ -24,7 +24,7 @@ CREATE TABLE piece (
   stream, section, program, person, day, code, number INTEGER, file, place INTEGER, length INTEGER
 );
 """
-
+_ANEW = "BEGIN; DELETE FROM chunk; DELETE FROM tally; DELETE FROM spool; DELETE FROM piece; COMMIT;"
 
 # What takes a second is sooner done anew than put on the disk piece by piece.
 SMALL = 1_000_000
@@ -76,8 +76,13 @@ class Journal:
         self._spool = (folder / PIECES).open("ab")
 
     def _take_back(self) -> None:
-        """What was written after the last word that it is done is written again."""
-        sizes = dict(self.db.execute("SELECT file, size FROM spool"))
+        """What was written after the last word that it is done is written again; all of it where a part of
+        what is said to be done is not there."""
+        sizes: dict[str, int] = dict(self.db.execute("SELECT file, size FROM spool"))
+        if any(_size(self.folder / file) < size for file, size in sizes.items()):
+            # To fill the gap would put zeros, or what comes to have its place, where a Bundle was.
+            self.db.executescript(_ANEW)
+            sizes = {}
         for path in self.folder.glob(f"{PIECES}*"):
             os.truncate(path, sizes.get(path.name, 0))
 
@@ -104,8 +109,9 @@ class Journal:
         self._spool.flush()
         ends = {file: place + size for each in self._kept for *_, file, place, size in each.places[-1:]}
         if self.durable:
-            for file in ends:
-                _put_on_disk(self.folder / file)
+            # A file that is new is only found again where its name is on the disk too.
+            for path in (*[self.folder / file for file in ends], self.folder):
+                _put_on_disk(path)
         self.db.execute("BEGIN")
         for chunk, _, places, counts in self._kept:
             self.db.executemany("INSERT INTO piece VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", places)
@@ -161,8 +167,15 @@ def _until_done(journal: Journal, opened: contextlib.ExitStack) -> Iterator[Jour
 
 
 def _put_on_disk(path: Path) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def unfinished(out: Path) -> Path:
