@@ -11,6 +11,8 @@ import os
 import secrets
 from pathlib import Path
 
+from app.on_disk import put_on_disk
+
 KEY_BYTES = 32
 ID_BYTES = 4
 MOST_KEYS = 8
@@ -104,14 +106,14 @@ def _make_first(file: Path) -> None:
             os.link(beside, file)
         except FileExistsError:
             return
-        _sync_folder(file.parent)
+        put_on_disk(file.parent)
     finally:
         beside.unlink()
 
 
 def _replace(file: Path, keys: tuple[bytes, ...]) -> None:
     _written_beside(file, b"".join(keys)).replace(file)
-    _sync_folder(file.parent)
+    put_on_disk(file.parent)
 
 
 def _written_beside(file: Path, held: bytes) -> Path:
@@ -122,11 +124,3 @@ def _written_beside(file: Path, held: bytes) -> Path:
         out.flush()
         os.fsync(out.fileno())
     return beside
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,4 +1,5 @@
-"""Waiting for the disk together: of many who wrote at once, one makes sure for all that it is there."""
+"""Waiting for the disk: for one file or folder, and together, where of many who wrote at once one makes sure
+for all that it is there."""
 
 from __future__ import annotations
 
@@ -17,6 +18,16 @@ def sync(journal: Path) -> None:
     opened = os.open(journal, os.O_RDWR)
     try:
         getattr(os, "fdatasync", os.fsync)(opened)
+    finally:
+        os.close(opened)
+
+
+def put_on_disk(path: Path) -> None:
+    """Wait until the disk has what was written into a file, or the names of what is in a folder; raises
+    OSError."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
     finally:
         os.close(opened)
 

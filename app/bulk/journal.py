@@ -15,6 +15,7 @@ from typing import Any
 
 from app.bulk.index import SETTLE_SECONDS, Index, begin
 from app.bulk.outcomes import PIECES, Outcome, Stored, stored
+from app.on_disk import put_on_disk
 
 _SCHEMA = """
 CREATE TABLE chunk (chunk INTEGER PRIMARY KEY);
@@ -111,7 +112,7 @@ class Journal:
         if self.durable:
             # A file that is new is only found again where its name is on the disk too.
             for path in (*[self.folder / file for file in ends], self.folder):
-                _put_on_disk(path)
+                put_on_disk(path)
         self.db.execute("BEGIN")
         for chunk, _, places, counts in self._kept:
             self.db.executemany("INSERT INTO piece VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", places)
@@ -164,14 +165,6 @@ def _until_done(journal: Journal, opened: contextlib.ExitStack) -> Iterator[Jour
         # Half a folder is never taken for a whole one.
         (journal.folder / "asked.json").unlink()
         shutil.rmtree(journal.folder)
-
-
-def _put_on_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _size(path: Path) -> int:
