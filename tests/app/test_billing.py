@@ -298,7 +298,7 @@ def test_the_correction_names_the_claim_by_the_payers_number_and_takes_back_the_
 
 def test_a_correction_waits_while_the_rules_hold_its_contact(office, billed):
     release(office, claims(office)[0].control_number)
-    amended(office, billed, recipients=[])
+    amended(office, billed, recipients=())
     assert [view.state for view in claims(office)] in (["held", "released"], ["released", "held"])
     assert live_units(office) == [(billed, 1, 2)]
 
