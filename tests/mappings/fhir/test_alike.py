@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.fhir import alike, forms, writing
+from mappings.fhir import alike, writing
 from mappings.fhir.bundle import ChartLinks, NotFit, contact_bundle
 from mappings.fhir.elements import to_bytes
 from mappings.fhir.people import People
@@ -123,19 +123,6 @@ def _both_ways(writer: Writer, one: Contact, judged: Judgement, around: Surround
         except NotFit as error:
             found.append(str(error))
     return found
-
-
-@pytest.fixture
-def forms_used(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The ids of the contacts that were written into a form."""
-    used, fill = list[str](), forms.Form.filled
-
-    def filled(form: forms.Form, gaps: Sequence[bytes]) -> bytes:
-        used.append(gaps[0].decode())
-        return fill(form, gaps)
-
-    monkeypatch.setattr(forms.Form, "filled", filled)
-    return used
 
 
 @pytest.mark.parametrize("part2", [False, True])

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.claims import ClaimDraft, ClaimLine, control_number, draft_claims
-from mappings.fhir import forms
 from mappings.fhir.bundle import ChartLinks, NotFit
 from mappings.fhir.claim import claim_bundle
 from mappings.fhir.elements import to_bytes
@@ -84,28 +83,13 @@ def _differ(writer: Writer, claims: Iterator[ClaimDraft], around: Surroundings) 
     return [each for each, (written, data) in ways if written != data]
 
 
-@pytest.fixture
-def forms_used(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The numbers of the claims that were written into a form."""
-    used, fill = list[bytes](), forms.Form.filled
-
-    def filled(form: forms.Form, gaps: list[bytes]) -> bytes:
-        used.append(gaps[0])
-        return fill(form, gaps)
-
-    monkeypatch.setattr(forms.Form, "filled", filled)
-    return used
-
-
 @pytest.mark.parametrize("part2", [False, True])
-def test_claims_of_day_after_day_have_the_bytes_of_their_bundles(
-    part2: bool, forms_used: list[bytes]
-) -> None:
+def test_claims_of_day_after_day_have_the_bytes_of_their_bundles(part2: bool, forms_used: list[str]) -> None:
     around = _around(part2)
     writer, claims = Writer(library(), c.NOW), [*_daily(_first(around), 5)]
     assert not _differ(writer, iter(claims), around)
     # The second proves the form, and those after it are written into it.
-    assert forms_used == [each.control_number.encode() for each in claims[1:]]
+    assert forms_used == [each.control_number for each in claims[1:]]
 
 
 def _others(first: ClaimDraft) -> dict[str, ClaimDraft]:
