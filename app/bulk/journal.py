@@ -62,6 +62,7 @@ class Journal:
         self.folder, self.durable, self._clock = folder, durable, clock
         self._settled_at = clock()
         self._kept: list[Stored] = []
+        self._named: set[str] = set()
         self.index_path = folder / "index.sqlite"
         whole = folder / "asked.part"
         whole.write_text(json.dumps({"form": FORM, "boot": None if durable else _boot(), "asked": asked}))
@@ -110,9 +111,12 @@ class Journal:
         self._spool.flush()
         ends = {file: place + size for each in self._kept for *_, file, place, size in each.places[-1:]}
         if self.durable:
+            for file in ends:
+                put_on_disk(self.folder / file)
             # A file that is new is only found again where its name is on the disk too.
-            for path in (*[self.folder / file for file in ends], self.folder):
-                put_on_disk(path)
+            if not self._named.issuperset(ends):
+                put_on_disk(self.folder)
+                self._named.update(ends)
         self.db.execute("BEGIN")
         for chunk, _, places, counts in self._kept:
             self.db.executemany("INSERT INTO piece VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", places)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from app.bulk.lines import Source
+from app.on_disk import begin_to_put
 
 OUT, CLAIMS, REPORT = "out", "claims", "report"
 # The file in which pieces wait; that of another process has its number behind.
@@ -81,7 +82,9 @@ def stored(outcome: Outcome, stream: BinaryIO, file: str) -> Stored:
     for piece in outcome.pieces:
         places.append((*piece[:-1], file, place, len(piece.data)))
         place += len(piece.data)
-    stream.write(b"".join([piece.data for piece in outcome.pieces]))
+    written = stream.write(b"".join([piece.data for piece in outcome.pieces]))
+    stream.flush()
+    begin_to_put(stream.fileno(), place - written, written)
     return Stored(outcome.chunk, outcome.records, places, outcome.counts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import tempfile
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import click
+
+from app.on_disk import Begun
 
 STDOUT = "-"
 # A Bundle has more bytes than a stream usually gathers before it writes.
@@ -32,7 +35,7 @@ def written_whole(name: str, *, private: bool = False) -> Iterator[BinaryIO]:
     except OSError as error:
         raise click.UsageError(f"{name!r} cannot be written: {error.strerror}") from error
     try:
-        with os.fdopen(handle, "wb", _GATHERED) as stream:
+        with io.BufferedWriter(Begun(handle, "w"), _GATHERED) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

@@ -1,12 +1,14 @@
 """Many who wrote at once wait for the disk together, and nobody goes on before it has what they wrote."""
 
+import io
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from app.on_disk import OnDisk
+from app.on_disk import Begun, OnDisk
 from app.store import open_store
 from tests.app.test_store import goal, goals, until
 
@@ -109,3 +111,22 @@ def test_without_a_journal_of_its_own_a_block_written_together_is_waited_for_alo
     monkeypatch.setattr("app.store.journal_mode", lambda _: "DELETE")
     with open_store(office.settings) as slow:
         assert slow._disk is None
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system cannot be asked to begin")
+def test_the_disk_begins_to_take_each_byte_of_a_file_once_and_the_file_holds_what_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, parts = (
+        list[tuple[int, int]](),
+        [bytes([n]) * size for n, size in enumerate((3, 5000, 0, 12, 9001))],
+    )
+    monkeypatch.setattr(os, "posix_fadvise", lambda _, place, length, __: begun.append((place, length)))
+
+    with io.BufferedWriter(Begun(tmp_path / "out", "w"), 4096) as stream:
+        stream.writelines(parts)
+
+    assert (tmp_path / "out").read_bytes() == b"".join(parts)
+    ends = [place + length for place, length in begun]
+    assert [place for place, _ in begun] == [0, *ends[:-1]]
+    assert ends[-1] == sum(map(len, parts))
