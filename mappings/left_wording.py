@@ -4,7 +4,6 @@ that it was given and left."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 
 from mappings.checks.language import shown
 from mappings.findings import Finding
@@ -53,7 +52,7 @@ def _rest(finding: Finding, left: Collection[Hit]) -> Finding | None:
     rest = tuple(hit for hit in finding.words if not _is_left(hit, left))
     if rest == finding.words:
         return finding
-    return replace(finding, words=rest, message=_message(finding, rest)) if rest else None
+    return finding._replace(words=rest, message=_message(finding, rest)) if rest else None
 
 
 def _message(finding: Finding, rest: Sequence[Hit]) -> str:

@@ -180,7 +180,7 @@ class Sharing:
                 f"With this contact {used} of {units} units of authorization {_name(s)} are used; "
                 f"{units - used} are left{_until(s, bound)}."
             )
-            finding = replace(self.judged[number].findings[place], message=message)
+            finding = self.judged[number].findings[place]._replace(message=message)
             if finding.result == "pass":
                 self.judged[number] = _with(self.judged[number], place, finding)
 
@@ -245,8 +245,8 @@ def _failed(finding: Finding, bound: Bound, message: str) -> Finding:
     if bound.version.check == BENEFITS_CHECK:
         # The rule itself only warns of benefits; units that nobody granted are not billed.
         fix, fields = EXTEND, ("authorization",)
-        return replace(finding, result="fail", severity="block", message=message, fix=fix, fields=fields)
-    return replace(finding, result="fail", message=message, fix=bound.rule.fix, fields=bound.rule.fields)
+        return finding._replace(result="fail", severity="block", message=message, fix=fix, fields=fields)
+    return finding._replace(result="fail", message=message, fix=bound.rule.fix, fields=bound.rule.fields)
 
 
 def _with(judgement: Judgement, place: int, finding: Finding) -> Judgement:
