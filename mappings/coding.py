@@ -86,6 +86,31 @@ class CodedContact:
         self.codes, self.library, self.day = codes, library, day
 
 
+def identities_of(s: Situation) -> tuple[object, ...] | None:
+    """What decides all codes of a contact, by the identity of what records share where they say the same;
+    None where more decides them. Contacts alike in it are coded alike as long as one of them is held."""
+    told = vars(s.contact)
+    # Most contacts have none of these.
+    if told["staff"] or told["risk"] or told["relates_to"] or told["claim"]:
+        return None
+    return (
+        id(s.pack),
+        id(s.service),
+        id(told["individual"]),
+        id(s.program),
+        id(s.peer),
+        id(told["engagement"]),
+        tuple(map(id, told["recipients"])),
+        tuple([(each[1], each[4]) for each in s.signed]),
+        s.state.enrolled,
+        told["status"],
+        told["technical_failure"],
+        s.is_group,
+        s.gross is None,
+        s.note and vars(s.note)["data_verified"],
+    )
+
+
 def coding_of(s: Situation) -> Coding:
     """The codes and yes-or-noes of a contact."""
     contact, service, program = vars(s.contact), vars(s.service), s.program

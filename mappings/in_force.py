@@ -13,11 +13,14 @@ from mappings.library_parts import Pack, Rule, RuleVersion, Value
 if TYPE_CHECKING:
     from mappings.checks.registry import Outcome
     from mappings.coding import Coding, Kind
+    from mappings.situation import Lasting, Situation
 
-Asks = Literal["contact", "codes", "codes-and-wording", "peer", "wording"]
+Asks = Literal["contact", "codes", "codes-and-wording", "times", "peer", "wording"]
+# What is said of contacts: findings with their place, and those of them that block by theirs.
+Told = tuple[tuple[tuple[int, "Finding"], ...], Mapping[int, "Finding"]]
 # Texts of the input decide what kind a contact is, so that kinds have no end either.
 MOST_KINDS = 1024
-MOST_SAID = 256
+MOST_SAID = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,10 @@ class Bound:
         return f" ({words})" if words else ""
 
 
+# A rule at its place, with its check.
+Asking = tuple[int, Bound, Callable[..., "Outcome"]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
     """What contacts of one kind, or coded alike, are asked: `answers` holds, in the order of the rules, what
@@ -93,10 +100,15 @@ class Asked:
     answers: tuple[Finding, ...]
     holding: Mapping[int, Finding]
     of_codes: tuple[tuple[int, Bound], ...]
-    of_contact: tuple[tuple[int, Bound, Callable[..., Outcome]], ...]
+    of_contact: tuple[Asking, ...]
+    # Checks that mostly pass together, each group behind the test under which all of them do.
+    together: tuple[tuple[Callable[[Situation], bool], tuple[Asking, ...]], ...]
+    of_times: tuple[tuple[int, Bound], ...]
     of_peer: tuple[tuple[int, Bound], ...]
     # Checks that only look at wording pass without being asked where none of the lists found a word.
     of_wording: tuple[tuple[int, Bound], ...]
+    # What was found of those that lasted as long; it holds for all of one kind.
+    by_lasting: dict[Lasting, Told] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +163,8 @@ class DayPack:
             {},
             tuple((n, b) for n, b in asked if b.asks in ("codes", "codes-and-wording")),
             tuple((n, b, b.check) for n, b in asked if b.asks == "contact"),
+            (),
+            tuple((n, b) for n, b in asked if b.asks == "times"),
             tuple((n, b) for n, b in asked if b.asks == "peer"),
             tuple((n, b) for n, b in asked if b.asks in ("wording", "codes-and-wording")),
         )

@@ -248,12 +248,14 @@ def _never(_situation: object) -> bool:
 
 
 def _asks(check: str) -> Asks:
-    from mappings.checks.registry import OF_CODES, OF_PEERS, OF_WORDING
+    from mappings.checks.registry import OF_CODES, OF_PEERS, OF_TIMES, OF_WORDING
 
     if check in OF_CODES:
         return "codes-and-wording" if check in OF_WORDING else "codes"
     if check in OF_PEERS:
         return "peer"
+    if check in OF_TIMES:
+        return "times"
     return "wording" if check in OF_WORDING else "contact"
 
 

@@ -10,7 +10,7 @@ from mappings.records import StaffFields
 from mappings.situation import only_id
 
 if TYPE_CHECKING:
-    from mappings.in_force import DayPack
+    from mappings.in_force import DayPack, Told
 
 # Those of a few months of a large office.
 MOST_KEPT = 4096
@@ -25,7 +25,7 @@ class PeerOnDay:
         self.peer_known = peer is not None and not only_id(peer)
         self.findings: dict[int, Finding] = {}
         # The same by what was asked, in its order, and what of it blocks.
-        self.told: dict[int, tuple[object, list[tuple[int, Finding]], dict[int, Finding]]] = {}
+        self.told: dict[int, tuple[object, Told]] = {}
 
 
 class PeerDays:

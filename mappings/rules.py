@@ -7,17 +7,17 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from mappings.checks.registry import BY_CODES, NOT_APPLICABLE, PASS
-from mappings.coding import CodedContact
+from mappings.checks.registry import BY_CODES, NOT_APPLICABLE, PASS, TOGETHER, Test
+from mappings.coding import CodedContact, identities_of
 from mappings.explaining import explain, prove
 from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing
-from mappings.in_force import Asked, Bound, DayPack
+from mappings.in_force import MOST_KINDS, Asked, Asking, Bound, DayPack, Told
 from mappings.library import Library
 from mappings.office_subjects import Meetings, ProgramSubject, StaffSubject, office_subjects
 from mappings.peer_days import PeerOnDay
 from mappings.records import Contact, Individual, PlanEntry, Program, Record, Staff
 from mappings.sharing import ReleasedUnits, Sharing
-from mappings.situation import PlanSituation, Situation, plan_day
+from mappings.situation import Lasting, PlanSituation, Situation, plan_day
 from mappings.surroundings import Surrounding
 
 STATUS_CHECK = "status-known"
@@ -112,7 +112,7 @@ def _judge_one(
 def _judge_contact(s: Situation) -> Judgement:
     if s.pack is None:
         return _no_pack(s.contact, s.around.library, s.day)
-    asked = s.pack.alike(s.codes) or _asked_of_alike(s, s.pack)
+    asked = _asked(s, s.pack)
     if s.happened:
         findings, holding = _ask(s, asked)
     else:
@@ -134,6 +134,18 @@ def _judge_contact(s: Situation) -> Judgement:
     )
 
 
+def _asked(s: Situation, pack: DayPack) -> Asked:
+    """What the contact is asked, as all that are coded alike."""
+    key, kept = identities_of(s), s.around.asked
+    if key is None:
+        return pack.alike(s.codes) or _asked_of_alike(s, pack)
+    found = kept.get(key)
+    if found is None:
+        # The contact is held, so that nothing else can come to have the identity of a part of it.
+        found = kept[key] = s, pack.alike(s.codes) or _asked_of_alike(s, pack)
+    return found[1]
+
+
 def _asked_of_alike(s: Situation, pack: DayPack) -> Asked:
     """What contacts coded as this one are asked, the answers to what is asked of codes among them."""
     asked, coded = pack.for_contact(s.codes.kind), CodedContact(s.codes, s.library, s.day)
@@ -142,16 +154,34 @@ def _asked_of_alike(s: Situation, pack: DayPack) -> Asked:
         answer = BY_CODES[bound.version.check](s.codes, bound) if bound.version.check in BY_CODES else None
         if answer is not None:
             told[place] = bound.finding(answer)
-    rest = tuple([each for each in asked.of_contact if each[0] not in told])
+    together, rest = _together([each for each in asked.of_contact if each[0] not in told])
     answers = tuple([told.get(place, known) for place, known in enumerate(asked.answers)])
     holding = {place: finding for place, finding in told.items() if finding.blocks}
-    return pack.keep_alike(s.codes, replace(asked, answers=answers, holding=holding, of_contact=rest))
+    alike = replace(asked, answers=answers, holding=holding, of_contact=rest, together=together)
+    return pack.keep_alike(s.codes, alike)
+
+
+def _together(
+    asked: Sequence[Asking],
+) -> tuple[tuple[tuple[Test, tuple[Asking, ...]], ...], tuple[Asking, ...]]:
+    """What is asked in groups, each behind the test under which all of it passes, and what is asked alone."""
+    groups, left = [], list(asked)
+    for names, maker in TOGETHER:
+        group = tuple([each for each in left if each[1].version.check in names])
+        if len(group) > 1:
+            groups.append((maker([bound for _, bound, _ in group]), group))
+            left = [each for each in left if each not in group]
+    return tuple(groups), tuple(left)
 
 
 def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """All findings, and those that block, both in the order of the rules."""
     findings, holding = list(asked.answers), dict(asked.holding)
-    for place, bound, check in asked.of_contact:
+    asking = asked.of_contact
+    for passes, together in asked.together:
+        if not passes(s):
+            asking += together
+    for place, bound, check in asking:
         outcome = check(s, bound)
         # Most checks pass without a word, and their answer stands there already.
         if outcome is PASS:
@@ -162,10 +192,10 @@ def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], tuple[Finding
         finding = findings[place] = bound.finding(outcome)
         if outcome.result != "pass" and finding.blocks:
             holding[place] = finding
-    of_peer, blocking = _ask_peer(s.peer_day, asked.of_peer)
-    for place, finding in of_peer:
-        findings[place] = finding
-    holding.update(blocking)
+    for told, blocking in (_ask_peer(s.peer_day, asked.of_peer), _ask_lasting(s.lasting, asked)):
+        for place, finding in told:
+            findings[place] = finding
+        holding.update(blocking)
     for place, bound in asked.of_wording if s.wording else ():
         finding = findings[place] = find(bound, s)
         holding.pop(place, None)
@@ -174,21 +204,38 @@ def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], tuple[Finding
     return tuple(findings), tuple([holding[place] for place in sorted(holding)])
 
 
-def _ask_peer(
-    day: PeerOnDay, asked: tuple[tuple[int, Bound], ...]
-) -> tuple[list[tuple[int, Finding]], dict[int, Finding]]:
-    """What is found of the peer, each with its place, and what of it blocks; it holds for all that are asked
-    the same that day."""
+def _ask_peer(day: PeerOnDay, asked: tuple[tuple[int, Bound], ...]) -> Told:
+    """What is found of the peer beyond a pass, each with its place, and what of it blocks; it holds for all
+    that are asked the same that day."""
     kept = day.told.get(id(asked))
     # What was asked is held, so that nothing else can come to have its identity.
     if kept is None or kept[0] is not asked:
         for place, bound in asked:
             if place not in day.findings:
                 day.findings[place] = find(bound, day)
-        found = [(place, day.findings[place]) for place, _ in asked]
-        blocking = {place: finding for place, finding in found if finding.blocks}
-        kept = day.told[id(asked)] = asked, found, blocking
-    return kept[1], kept[2]
+        kept = day.told[id(asked)] = asked, _beyond(asked, [day.findings[place] for place, _ in asked])
+    return kept[1]
+
+
+def _ask_lasting(lasting: Lasting, asked: Asked) -> Told:
+    """The same of how long the contact lasted; it holds for all of one kind that lasted as long."""
+    told = asked.by_lasting.get(lasting)
+    if told is None:
+        if len(asked.by_lasting) > MOST_KINDS:
+            asked.by_lasting.clear()
+        found = [find(bound, lasting) for _, bound in asked.of_times]
+        told = asked.by_lasting[lasting] = _beyond(asked.of_times, found)
+    return told
+
+
+def _beyond(asked: Sequence[tuple[int, Bound]], found: Sequence[Finding]) -> Told:
+    # That the rest passed is what stands there already.
+    told = [
+        (place, finding)
+        for (place, bound), finding in zip(asked, found, strict=True)
+        if finding is not bound.passed
+    ]
+    return tuple(told), {place: finding for place, finding in told if finding.blocks}
 
 
 def _ask_status(s: Situation, pack: DayPack) -> tuple[Finding, ...]:

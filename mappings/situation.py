@@ -104,6 +104,30 @@ def _signed(signature: Signature) -> Signed:
     return Signed(signature, told["meaning"], told["by"], told["version"], told["category"], at)
 
 
+class Lasting(NamedTuple):
+    """How long a contact lasted: all that the checks of its minutes look at, so that what they find holds for
+    each contact of the same kind that lasted as long. `units` are its own before any cap; `backwards` says
+    that it ends before it starts, `pool_makes_units` that it makes none itself and its day does."""
+
+    started: bool
+    over: bool
+    backwards: bool
+    gross: int | None
+    excluded: int
+    travel: int
+    minutes: int | None
+    units: int
+    filed: bool
+    filed_units: int | None
+    no_connection: bool
+    pool_makes_units: bool
+
+    @property
+    def lasting(self) -> Lasting:
+        """Itself: a check asks it as it asks the Situation."""
+        return self
+
+
 class Situation:
     """A contact with everything its rules ask for."""
 
@@ -140,20 +164,41 @@ class Situation:
         self.gross: int | None = None
         if start is not None and end is not None:
             self.gross = whole_minutes(self.ended - self.began)
+        going = self.service.accompaniment
+        # Minutes of travel without support.
+        self.travel: int = (going.travel_minutes or 0) if going is not None else 0
+        # Minutes that count: without excluded ones and without travel; None while times are missing.
+        self.minutes: int | None = None
+        if self.gross is not None:
+            self.minutes = counted_minutes(self.gross, told["excluded_minutes"], self.travel)
         # Whether the contact took place or is taking place; one of unknown status is judged in full.
         self.happened = told["status"] not in DID_NOT_HAPPEN
         self.counts = self.happened and (relation is None or counts(contact))
+        # Whether it is, or looks like, a group of people of different records.
+        self.is_group: bool = self.service.format == "group" if group is None else self._looks_like_a_group()
+        claim = told["claim"]
+        # Whether units were filed elsewhere for this contact.
+        self.filed: bool = claim is not None and (claim.units or 0) > 0
+        # The engagement at the start of the contact.
+        self.state: State = state_at(told["engagement"], start or now, self.zone)
+        # The signatures in their order.
+        self.signed: list[Signed] = list(map(_signed, told["signatures"]))
+        # What is in force where and when the contact took place, and for its payer; None without a pack.
+        kind = self.program.program_kind if self.program is not None else None
+        self.pack: DayPack | None = pack_of(contact, around.library, kind, self.day)
+        # Minutes of one unit and their rounding; None where neither the pack nor its table says.
+        self.unit: tuple[int, str] | None = None
+        # Whether the minutes of all contacts of a day make units together.
+        self.pooled = False
+        if self.pack is not None:
+            self.unit, self.pooled, awaits = _units_of(self.pack)
+            if awaits:
+                self.unit = self._unit_of_rows()
 
     @property
     def library(self) -> Library:
         """All rules and tables."""
         return self.around.library
-
-    @once
-    def pack(self) -> DayPack | None:
-        """What is in force where and when the contact took place, and for its payer; None without a pack."""
-        kind = self.program.program_kind if self.program is not None else None
-        return pack_of(self.contact, self.around.library, kind, self.day)
 
     def pack_value(self, name: str) -> Any:
         """The value of a parameter of the pack, or None where it has none."""
@@ -189,47 +234,18 @@ class Situation:
         return rows_for(table, self.code, self.service.format, self.day, filed)
 
     @once
-    def state(self) -> State:
-        """The engagement at the start of the contact."""
-        return state_at(self.contact.engagement, self.contact.start or self.now, self.zone)
-
-    @once
     def entry(self) -> PlanEntry | None:
         """The plan entry the contact names, where it is known."""
         return self.around.entries.get(self.service.plan_entry or "")
-
-    @property
-    def travel(self) -> int:
-        """Minutes of travel without support."""
-        going = self.service.accompaniment
-        return (going.travel_minutes or 0) if going is not None else 0
-
-    @once
-    def minutes(self) -> int | None:
-        """Minutes that count: without excluded ones and without travel; None while times are missing."""
-        if self.gross is None:
-            return None
-        return counted_minutes(self.gross, self.contact.excluded_minutes, self.travel)
 
     @property
     def no_connection(self) -> bool:
         """Whether a telehealth contact could not be delivered."""
         return self.contact.technical_failure is True and self.service.place == "telehealth"
 
-    @once
-    def unit(self) -> tuple[int, str] | None:
-        """Minutes of one unit and their rounding; None where neither the pack nor its table says."""
-        if self.pack is None:
-            return None
-        if awaits_table(self.pack):
-            found = {(r.properties["unit_minutes"], r.properties["rounding"]) for r in self.encounter_rows}
-            return found.pop() if len(found) == 1 else None
-        return _unit_of(self.pack)
-
-    @once
-    def pooled(self) -> bool:
-        """Whether the minutes of all contacts of a day make units together."""
-        return bool(self.pack_value("unit.pooling") == "per-day")
+    def _unit_of_rows(self) -> tuple[int, str] | None:
+        found = {(r.properties["unit_minutes"], r.properties["rounding"]) for r in self.encounter_rows}
+        return found.pop() if len(found) == 1 else None
 
     @once
     def units(self) -> int:
@@ -239,6 +255,26 @@ class Situation:
         if self.pooled and self.counts:
             return self.around.pool_of(self).get(self.contact.id, 0)
         return units_of(self.minutes, *self.unit)
+
+    @once
+    def lasting(self) -> Lasting:
+        """How long it lasted, and what was filed for it."""
+        claim = self.contact.claim
+        units = self.units
+        return Lasting(
+            self.start is not None,
+            self.end is not None,
+            self.ended < self.began,
+            self.gross,
+            self.contact.excluded_minutes,
+            self.travel,
+            self.minutes,
+            units,
+            claim is not None,
+            claim.units if claim is not None else None,
+            self.no_connection,
+            units == 0 and self.pooled and any(self.around.pool_of(self).values()),
+        )
 
     @once
     def wording(self) -> Mapping[str, list[Hit]]:
@@ -281,11 +317,6 @@ class Situation:
         return edited.astimezone(UTC) if edited is not None else None
 
     @once
-    def signed(self) -> list[Signed]:
-        """The signatures in their order."""
-        return [_signed(each) for each in self.contact.signatures]
-
-    @once
     def peer_texts(self) -> list[tuple[str, str | None]]:
         """What the peer wrote: the intake path and the text of each part of the note."""
         if self.note is None:
@@ -309,7 +340,7 @@ class Situation:
         """The peer on the day, shared with the other contacts of that day."""
         return self.around.peer_days.on(self.peer, self.day, self.service.type, self.pack)
 
-    @once
+    @property
     def peer_known(self) -> bool:
         """Whether more than the peer's id is known."""
         return self.peer_day.peer_known
@@ -319,18 +350,11 @@ class Situation:
         """The codes and yes-or-noes of the contact."""
         return coding_of(self)
 
-    @once
-    def is_group(self) -> bool:
-        """Whether it is, or looks like, a group of people of different records."""
+    def _looks_like_a_group(self) -> bool:
         group = self.contact.group
         if self.service.format == "group" or group is None:
             return self.service.format == "group"
         return len(set(group.recipients)) > 1 or (group.attendees or 0) > 1
-
-    @once
-    def filed(self) -> bool:
-        """Whether units were filed elsewhere for this contact."""
-        return self.contact.claim is not None and (self.contact.claim.units or 0) > 0
 
     def latest(self, signed: list[Signed]) -> Signed | None:
         """The latest of these signatures on this version, else the latest of them at all."""
@@ -344,9 +368,12 @@ class Situation:
 
 
 @by_identity
-def _unit_of(pack: DayPack) -> tuple[int, str] | None:
+def _units_of(pack: DayPack) -> tuple[tuple[int, str] | None, bool, bool]:
+    """Minutes of one unit with their rounding, whether a day's are pooled, and whether a table says them
+    instead."""
     per_unit = pack.value("unit.minutes")
-    return (per_unit, pack.value("unit.rounding") or "floor") if per_unit else None
+    unit = (per_unit, pack.value("unit.rounding") or "floor") if per_unit else None
+    return unit, pack.value("unit.pooling") == "per-day", awaits_table(pack)
 
 
 def coverage_of(contact: Contact, pack: DayPack | None, day: date) -> Coverage | None:

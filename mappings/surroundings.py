@@ -11,6 +11,7 @@ from itertools import accumulate
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
+from mappings.in_force import Asked
 from mappings.library import Library
 from mappings.names import Acquaintances, Known, names_of
 from mappings.notes_told import Notes
@@ -104,6 +105,8 @@ class Surrounding:
         self._pools: dict[tuple[str, date, str], dict[str, int]] = {}
         self._placed: list[Situation] = []
         self.peer_days = PeerDays()
+        # What contacts are asked, by the identities of what decides it, each with one of these contacts.
+        self.asked: dict[tuple[object, ...], tuple[Situation, Asked]] = {}
         self.passages, self.pieces, self.in_vain = Passages(), Pieces(), InVain()
 
     def staff(self, given: StaffFields | None, jurisdiction: str) -> StaffFields | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import lru_cache
 
 from mappings.checks.registry import (
     NOT_APPLICABLE,
@@ -14,9 +13,8 @@ from mappings.checks.registry import (
     coded_check,
     fails,
     missing,
-    passes,
 )
-from mappings.checks.signatures import author_standing
+from mappings.checks.signatures import author_standing, hours
 from mappings.checks.texts import listed, most_words, says_something
 from mappings.coding import CodedContact
 from mappings.in_force import Bound
@@ -98,7 +96,7 @@ def written_in_time(s: Situation, b: Bound) -> Outcome:
         return missing("the end of the contact", "end")
     signed = [each.at for each in s.signed if each.meaning == "author" and each.at is not None]
     late = (min(signed) if signed else s.now) - s.ended
-    if late <= _hours(b["note.due_hours"]):
+    if late <= hours(b["note.due_hours"]):
         return PASS
     verb = "was signed" if signed else "is unsigned"
     return fails(
@@ -109,14 +107,9 @@ def written_in_time(s: Situation, b: Bound) -> Outcome:
     )
 
 
-@lru_cache(maxsize=16)
-def _hours(hours: int) -> timedelta:
-    return timedelta(hours=hours)
-
-
 def _long(late: timedelta) -> str:
-    hours, minutes = divmod(int(late.total_seconds() // 60), 60)
-    return f"{hours // 24} days" if hours >= 72 else f"{hours} h {minutes} min"
+    full, minutes = divmod(int(late.total_seconds() // 60), 60)
+    return f"{full // 24} days" if full >= 72 else f"{full} h {minutes} min"
 
 
 @coded_check("data-verified")
@@ -134,25 +127,6 @@ def own_words(s: Situation, b: Bound) -> Outcome:
     if own is not None and says_something(own, b["note.empty_words"]):
         return PASS
     return advises("How the person sees the progress could stand here in own words.", "note.own_words")
-
-
-@check("start-and-end")
-def start_and_end(s: Situation, b: Bound) -> Outcome:
-    """Start and end are recorded and make sense together (R059)."""
-    if s.start is None:
-        return missing("the start of the contact", "start")
-    if s.end is None:
-        return missing("the end of the contact", "end")
-    if s.ended < s.began:
-        return fails("The contact ends before it starts.", "end", "start")
-    excluded, travel = s.contact.excluded_minutes, s.travel
-    if excluded < 0 or travel < 0:
-        return fails("Excluded or travel minutes are below zero.", "excluded_minutes")
-    if s.gross is not None and excluded + travel > s.gross:
-        return fails("More minutes are left out than the contact has.", "excluded_minutes", "end")
-    if s.gross is not None and s.gross > b.settings["longest_minutes"]:
-        return fails(f"The contact lasts {s.gross // 60} hours; check its days.", "start", "end")
-    return passes(f"{s.gross} minutes from start to end, {s.minutes} of them count.")
 
 
 @check("own-signed-note")

@@ -30,10 +30,11 @@ Answer = TypeVar("Answer")
 PASS = Outcome("pass")
 NOT_APPLICABLE = Outcome("not-applicable")
 
-# A check of contacts takes a Situation, one of their codes a CodedContact, one of their peers a PeerOnDay,
-# one of plan entries a PlanSituation; all a Bound after it.
+# A check of contacts takes a Situation, one of their codes a CodedContact, one of their minutes a Lasting,
+# one of their peers a PeerOnDay, one of plan entries a PlanSituation; all a Bound after it.
 Check = Callable[..., Outcome]
 Condition = Callable[["Kind"], bool]
+Test = Callable[["Situation"], bool]
 
 CHECKS: dict[str, Check] = {}
 CONDITIONS: dict[str, Condition] = {}
@@ -52,6 +53,11 @@ OF_PEERS: set[str] = set()
 OF_CODES: set[str] = set()
 # What the codes of a contact alone answer to a check of contacts; None where the contact must be asked.
 BY_CODES: dict[str, Callable[[Coding, Bound], Outcome | None]] = {}
+# Checks of minutes: they see a Lasting, and are asked once for all contacts of a kind that lasted as long.
+OF_TIMES: set[str] = set()
+# Checks that mostly pass together: each of these makes, of the bounds of the rules that name them, a test of
+# a contact under which all of them pass; where it fails each is asked alone.
+TOGETHER: list[tuple[frozenset[str], Callable[[Sequence[Bound]], Test]]] = []
 # Checks of wording: they pass without being asked where the word lists found nothing in the note.
 OF_WORDING: set[str] = set()
 # Checks that always pass: there is nothing to ask.
@@ -67,6 +73,7 @@ def check(
     off_when_unset: bool = False,
     of_peer: bool = False,
     of_codes: bool = False,
+    of_times: bool = False,
     of_wording: bool = False,
     always_passes: bool = False,
 ) -> Callable[[Check], Check]:
@@ -75,9 +82,9 @@ def check(
     `parameters` are those that the rule must list, `settings` those it must give; of `chosen` parameters
     only the number is fixed, the rule lists them first. `offered` is for packs to come: no shipped rule need
     name it. `off_when_unset` says that the rule does not apply while all its parameters are unset,
-    `of_peer` that the check takes a PeerOnDay, `of_codes` that it takes a CodedContact, `of_wording` that it
-    passes where the word lists find nothing (with `of_codes`: that it takes a Situation where they find
-    something), `always_passes` that it need not be called.
+    `of_peer` that the check takes a PeerOnDay, `of_codes` that it takes a CodedContact, `of_times` that it
+    takes a Lasting, `of_wording` that it passes where the word lists find nothing (with `of_codes`: that it
+    takes a Situation where they find something), `always_passes` that it need not be called.
     """
 
     def register(function: Check) -> Check:
@@ -93,6 +100,8 @@ def check(
             OF_PEERS.add(name)
         if of_codes:
             OF_CODES.add(name)
+        if of_times:
+            OF_TIMES.add(name)
         if of_wording:
             OF_WORDING.add(name)
         if always_passes:
@@ -104,6 +113,7 @@ def check(
 
 peer_check = partial(check, of_peer=True)
 coded_check = partial(check, of_codes=True)
+times_check = partial(check, of_times=True)
 wording_check = partial(check, of_wording=True)
 
 
@@ -116,6 +126,19 @@ def by_codes(*names: str) -> Callable[[ByCodes], ByCodes]:
 
     def register(function: ByCodes) -> ByCodes:
         BY_CODES.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+MakesTest = TypeVar("MakesTest", bound="Callable[[Sequence[Bound]], Test]")
+
+
+def together(*names: str) -> Callable[[MakesTest], MakesTest]:
+    """Register what makes a test under which the checks of these names all pass."""
+
+    def register(function: MakesTest) -> MakesTest:
+        TOGETHER.append((frozenset(names), function))
         return function
 
     return register

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from functools import lru_cache
 
-from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, by_codes, check, fails, missing, shared
+from mappings.checks.registry import (
+    NOT_APPLICABLE,
+    PASS,
+    Outcome,
+    Test,
+    by_codes,
+    check,
+    fails,
+    missing,
+    shared,
+    together,
+)
 from mappings.checks.texts import blank, listed
 from mappings.coding import Coding
 from mappings.in_force import Bound
 from mappings.situation import Signed, Situation, covers
 
+_FOREVER = timedelta.max
 COSIGNERS = ("cosigner", "second-cosigner")
+
+
+@lru_cache(maxsize=16)
+def hours(number: int) -> timedelta:
+    """So many hours."""
+    return timedelta(hours=number)
 
 
 def _place(s: Situation, signed: Signed) -> str:
@@ -55,6 +75,33 @@ def author_standing(s: Situation) -> Outcome:
     if signed.by != peer:
         return fails(f"Signed by {signed.by}; the peer who gave the service is {peer}.", "signatures")
     return _standing(s, signed, "the peer")
+
+
+@together(
+    "signed-by-the-peer",
+    "one-signed-version",
+    "nothing-changed-after-signing",
+    "written-in-time",
+    "not-in-the-future",
+)
+def _signed_well(bounds: Sequence[Bound]) -> Test:
+    """Whether the peer signed this version within the hours, and nothing is wrong with any of the signatures:
+    each is of this version, of somebody, after the end and the last change, and in the past."""
+    due = min([hours(b["note.due_hours"]) for b in bounds if "note.due_hours" in b.values], default=_FOREVER)
+
+    def passes(s: Situation) -> bool:
+        edited, ended, now = s.edited, s.ended, s.now
+        if s.doubled or edited is None or s.start is None or s.end is None or s.began > now:
+            return False
+        peer, version, in_time = s.peer_id, s.version, False
+        for _, meaning, by, of, _, at in s.signed:
+            if of != version or at is None or not (edited <= at and ended <= at <= now) or blank(by):
+                return False
+            if meaning == "author" and by == peer and at - ended <= due:
+                in_time = True
+        return in_time
+
+    return passes
 
 
 def cosigner_standing(s: Situation, b: Bound) -> Outcome:

@@ -1,4 +1,4 @@
-"""From minutes to units: the shortest service, its increments, the filed count, the size of a group."""
+"""From start and end to units: the shortest service, its increments, the filed count, a group's size."""
 
 from __future__ import annotations
 
@@ -12,57 +12,78 @@ from mappings.checks.registry import (
     fails,
     missing,
     passes,
+    times_check,
 )
 from mappings.checks.texts import blank
 from mappings.coding import Coding
 from mappings.in_force import Bound
-from mappings.situation import Situation
+from mappings.situation import Lasting, Situation
 from mappings.units import units_sentence
 
 
-def times_missing(s: Situation) -> Outcome | None:
+def times_missing(s: Situation | Lasting) -> Outcome | None:
     """What to answer when the minutes cannot be known, or None when they can."""
-    if s.start is None:
+    lasting = s.lasting
+    if not lasting.started:
         return missing("the start of the contact", "start")
-    if s.end is None:
+    if not lasting.over:
         return missing("the end of the contact", "end")
     return None
 
 
-@check("at-least-one-unit", "unit.minutes", "unit.rounding")
-def at_least_one_unit(s: Situation, b: Bound) -> Outcome:
+@times_check("start-and-end")
+def start_and_end(s: Situation | Lasting, b: Bound) -> Outcome:
+    """Start and end are recorded and make sense together (R059)."""
+    unknown, lasting = times_missing(s), s.lasting
+    if unknown is not None:
+        return unknown
+    if lasting.backwards:
+        return fails("The contact ends before it starts.", "end", "start")
+    gross, excluded, travel = lasting.gross, lasting.excluded, lasting.travel
+    if excluded < 0 or travel < 0:
+        return fails("Excluded or travel minutes are below zero.", "excluded_minutes")
+    if gross is not None and excluded + travel > gross:
+        return fails("More minutes are left out than the contact has.", "excluded_minutes", "end")
+    if gross is not None and gross > b.settings["longest_minutes"]:
+        return fails(f"The contact lasts {gross // 60} hours; check its days.", "start", "end")
+    return passes(f"{gross} minutes from start to end, {lasting.minutes} of them count.")
+
+
+@times_check("at-least-one-unit", "unit.minutes", "unit.rounding")
+def at_least_one_unit(s: Situation | Lasting, b: Bound) -> Outcome:
     """The minutes that count make at least one unit (R063)."""
-    if s.units > 0:
+    lasting = s.lasting
+    if lasting.units > 0:
         return PASS
     unknown = times_missing(s)
     if unknown is not None:
         return unknown
-    if s.no_connection:
+    if lasting.no_connection:
         return NOT_APPLICABLE
-    if s.pooled and any(s.around.pool_of(s).values()):
+    if lasting.pool_makes_units:
         return passes("Its minutes count together with those of the day's other contacts.")
-    words = units_sentence(s.minutes or 0, b["unit.minutes"], b["unit.rounding"])
+    words = units_sentence(lasting.minutes or 0, b["unit.minutes"], b["unit.rounding"])
     return fails(f"{words} Nothing is billed; the note is kept.", "end", "start")
 
 
-@check("full-increments", "unit.minutes", "unit.rounding")
-def full_increments(s: Situation, b: Bound) -> Outcome:
+@times_check("full-increments", "unit.minutes", "unit.rounding")
+def full_increments(s: Situation | Lasting, b: Bound) -> Outcome:
     """Each further full increment makes one more unit; a filed count is not above it (R064)."""
-    unknown = times_missing(s)
+    unknown, lasting = times_missing(s), s.lasting
     if unknown is not None:
         return unknown
-    words = units_sentence(s.minutes or 0, b["unit.minutes"], b["unit.rounding"])
-    filed = s.contact.claim
-    if filed is None:
+    words = units_sentence(lasting.minutes or 0, b["unit.minutes"], b["unit.rounding"])
+    if not lasting.filed:
         return passes(words)
-    if filed.units is None:
+    filed, units = lasting.filed_units, lasting.units
+    if filed is None:
         return missing("the number of units of the filed claim", "claim.units")
-    if filed.units < 1:
-        return fails(f"{_filed(filed.units)}; a claim line has at least one. {words}", "claim.units")
-    if filed.units > s.units:
-        return fails(f"{_filed(filed.units)}. {words}", "claim.units")
-    if filed.units < s.units:
-        return advises(f"{_filed(filed.units)}, {s.units} could be. {words}", "claim.units", severity="warn")
+    if filed < 1:
+        return fails(f"{_filed(filed)}; a claim line has at least one. {words}", "claim.units")
+    if filed > units:
+        return fails(f"{_filed(filed)}. {words}", "claim.units")
+    if filed < units:
+        return advises(f"{_filed(filed)}, {units} could be. {words}", "claim.units", severity="warn")
     return passes(words)
 
 

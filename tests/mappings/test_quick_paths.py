@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mappings.checks.authorization import BENEFITS_CHECK
 from mappings.checks.names import no_names_of_others
-from mappings.checks.registry import BY_CODES, Outcome
+from mappings.checks.registry import BY_CODES, TOGETHER, Outcome
 from mappings.coding import Coding
 from mappings.in_force import Bound
 from mappings.intake import Refused, read_record
@@ -25,6 +26,7 @@ from mappings.plain import KEY, Beginnings, keys_of, pieces_of, plain
 from mappings.records import Contact, Record
 from mappings.repeats import LEAST, keys
 from mappings.rules import find, judge
+from mappings.sharing import AUTHORIZATION_CHECK, CAP_CHECK, LIMIT_CHECK
 from mappings.situation import Situation
 from mappings.surroundings import Surrounding
 from tests.generator import generate
@@ -183,6 +185,92 @@ def test_contacts_coded_alike_are_told_what_each_of_them_would_be_told_alone(see
                     assert bound.finding(quick) == find(bound, s), (record.id, bound.rule.id)
                     asked += 1
     assert asked > 1_000
+
+
+@pytest.mark.parametrize("seed", [3, 5, 11])
+def test_what_is_asked_together_or_of_the_time_alone_is_what_each_check_says_by_itself(seed: int) -> None:
+    records = [one for made in generate(seed=seed, records=160, bad=100) for one in _readable(made.line)]
+    now, ways = datetime.fromisoformat(NOW), Counter[str]()
+    around, judgements = _placed(records, now), {each.id: each for each in judge(records, load(), now)}
+    for record in _contacts_of_one_version(records):
+        s, judged = Situation(record, around, now), judgements[record.id]
+        if s.pack is None or not s.happened or len(judged.findings) != len(s.pack.contact):
+            continue
+        asked = s.pack.for_contact(s.codes.kind)
+        for place, bound in [*[each[:2] for each in asked.of_contact], *asked.of_times]:
+            if bound.version.check not in _TOLD_ANEW:
+                assert judged.findings[place] == find(bound, s), (record.id, bound.rule.id)
+                ways["alone"] += 1
+        alike = s.pack.alike(s.codes)
+        for passes, _ in alike.together if alike is not None else ():
+            ways[f"together: {passes(s)}"] += 1
+    assert min(ways["alone"], ways["together: True"], ways["together: False"]) > 3, ways
+
+
+_LATE, _OTHER = "2026-03-20T12:00:00-05:00", {"meaning": "cosigner", "by": "1900000039", "version": 1}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("signatures.0.version", 2),
+        ("signatures.0.by", " "),
+        ("signatures.0.by", "1900000099"),
+        ("signatures.0.at", None),
+        ("signatures.0.at", "2030-01-01T12:00:00-05:00"),
+        ("signatures.0.at", "2020-01-01T12:00:00-05:00"),
+        ("signatures.0.at", _LATE),
+        ("signatures.0.meaning", "cosigner"),
+        ("signatures", []),
+        ("signatures", [_OTHER | {"meaning": "author", "at": _LATE}]),
+        ("note.edited_at", None),
+        ("note.edited_at", _LATE),
+        ("start", None),
+        ("start", "2030-01-01T12:00:00-05:00"),
+        ("end", None),
+        ("end", "2030-01-01T12:00:00-05:00"),
+        ("peer", None),
+        ("version", 2),
+    ],
+)
+def test_a_signature_that_is_wrong_in_one_thing_is_told_by_the_check_of_that_thing(
+    field: str, value: object
+) -> None:
+    made = contact(seeded(3))
+    good, now = read_record(as_line(made)), datetime.fromisoformat(NOW)
+    part: Any = made
+    *parts, last = [int(each) if each.isdigit() else each for each in field.split(".")]
+    for each in parts:
+        part = part[each]
+    part[last] = value
+    spoiled = read_record(as_line(made))
+    assert isinstance(good, Contact) and isinstance(spoiled, Contact)
+    for record in (good, spoiled):
+        s, (judged,) = Situation(record, _placed([record], now), now), judge([record], load(), now)
+        assert s.pack is not None
+        told = [(judged.findings[place], find(bound, s)) for place, bound in _of_signatures(s)]
+        assert len(told) == 5 and all(quick == plain for quick, plain in told)
+        assert all(quick.result == "pass" for quick, _ in told) == (record is good)
+
+
+def _of_signatures(s: Situation) -> list[tuple[int, Bound]]:
+    (names,) = [names for names, _ in TOGETHER if "signed-by-the-peer" in names]
+    return (
+        [each[:2] for each in s.pack.for_contact(s.codes.kind).of_contact if each[1].version.check in names]
+        if s.pack
+        else []
+    )
+
+
+# What a cap, a limit or the units of an authorization leave is told after the contacts were asked.
+_TOLD_ANEW = {CAP_CHECK, LIMIT_CHECK, AUTHORIZATION_CHECK, BENEFITS_CHECK}
+
+
+def _placed(records: list[Record], now: datetime) -> Surrounding:
+    around = Surrounding(records, load())
+    own = [(n, one) for n, one in enumerate(records) if isinstance(one, Contact) and n in around.counting]
+    around.place([Situation(one, around, now, n in around.doubled) for n, one in own])
+    return around
 
 
 def _readable(line: bytes) -> list[Record]:
