@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal, NamedTuple
@@ -61,7 +61,7 @@ class Finding(NamedTuple):
     fields: tuple[str, ...] = ()
     version_from: date | None = None
     library: str = ""
-    words: tuple[Hit, ...] = ()
+    words: Sequence[Hit] = ()
 
     @property
     def shown(self) -> bool:

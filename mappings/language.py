@@ -6,17 +6,19 @@ What the person said, in quotation marks or as reported speech, is left alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import Any, NamedTuple, overload
 
+from mappings.once import once
 from mappings.phrases import Phrase, compiled
-from mappings.plain import NOTHING, Plain, keys_of, pieces_of, plain
+from mappings.plain import NOTHING, Plain, keys_of_piece, pieces_of, plain
 
 # Lists of wording to point out, and lists of signs that only a check reads beside them.
 LISTS, SIGNS = "lint.", "signs."
 _SHOWN_AROUND = 24
 # Letters of pieces of texts; those of a whole year of one office are fewer.
 MOST_KEPT = 1_000_000
+MOST_ALIKE = 1024
 Need = frozenset[str]
 _DENIED = re.compile(r"(?:\b(?:not|never|nor|no|without|cannot)|n['’]t)\s+(?:[\w'’]+\s+){0,2}$", re.I)
 _ARTICLE = re.compile(r"(?<!\w)an?[\s]+$", re.I)
@@ -52,13 +54,49 @@ class Hit(NamedTuple):
         }
 
 
+class Places(Sequence[Hit]):
+    """Words found whose places are looked up when they are first asked for; else like a tuple of them. There
+    must be one at least."""
+
+    def __init__(self, look: Callable[[], Iterable[Hit]]) -> None:
+        self._look = look
+
+    @once
+    def _hits(self) -> tuple[Hit, ...]:
+        return tuple(self._look())
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        return len(self._hits)
+
+    @overload
+    def __getitem__(self, place: int) -> Hit: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Hit]: ...
+    def __getitem__(self, place: int | slice) -> Hit | Sequence[Hit]:
+        return self._hits[place]
+
+    def __eq__(self, other: object) -> bool:
+        return self._hits == (other._hits if isinstance(other, Places) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._hits)
+
+    def __repr__(self) -> str:
+        return repr(self._hits)
+
+
 class _Looked:
     """Pieces of texts that were looked at: where they lead, and which of the needs given they meet."""
 
     def __init__(self, needs: Sequence[tuple[Need, ...]]) -> None:
         self.at: set[str] = set()
         self.letters = 0
-        self.leads: set[str] = set()
+        # Those that lead somewhere or meet a need, and by those of a text the phrases near it.
+        self.telling: set[str] = set()
+        self.near: dict[Set[str], list[tuple[str, Phrase]]] = {}
         self.leading: dict[str, tuple[int, ...]] = {}
         self.meeting: dict[Need, set[str]] = {need: set() for each in needs for need in each}
         # By each place what may meet its needs.
@@ -74,6 +112,7 @@ class WordLists:
         self._needs: list[tuple[Need, ...]] = []
         self._led_to: dict[str, tuple[int, ...]] = {}
         self._met_by: dict[str, set[Need]] = {}
+        self._keys: set[str] = set()
         for name, words in lists.items():
             for phrase, instead in words.items():
                 self._add(name, compiled(str(phrase), instead))
@@ -91,6 +130,7 @@ class WordLists:
         for need in phrase.needs[1:]:
             for key in need:
                 self._met_by.setdefault(key, set()).add(need)
+        self._keys.update(*phrase.needs)
         self._phrases.append((name, phrase))
         self._needs.append(phrase.needs[1:])
 
@@ -108,7 +148,7 @@ class WordLists:
                 found.setdefault(name, []).extend(hits)
         return found
 
-    def near(self, pieces: Set[str]) -> list[tuple[str, Phrase]]:
+    def near(self, pieces: frozenset[str]) -> Sequence[tuple[str, Phrase]]:
         """The phrases all of whose words may stand in a text of these pieces, in the order of their lists."""
         looked = self._looked
         if looked.letters > MOST_KEPT:
@@ -116,9 +156,19 @@ class WordLists:
         # Most pieces were looked at before.
         for piece in pieces - looked.at:
             self._look_at(piece, looked)
+        # Few pieces of a text tell anything, and these are the same in many texts.
+        telling = pieces & looked.telling
+        near = looked.near.get(telling)
+        if near is None:
+            if len(looked.near) >= MOST_ALIKE:
+                looked.near.clear()
+            near = looked.near[telling] = self._near(telling, looked)
+        return near
+
+    def _near(self, telling: Set[str], looked: _Looked) -> list[tuple[str, Phrase]]:
         places = set(self._always)
-        places.update(*[looked.leading[piece] for piece in pieces & looked.leads])
-        near, meets, lack = [], looked.meets, pieces.isdisjoint
+        places.update(*[looked.leading[piece] for piece in telling])
+        near, meets, lack = [], looked.meets, telling.isdisjoint
         for place in places:
             for meeting in meets[place]:
                 if lack(meeting):
@@ -129,19 +179,18 @@ class WordLists:
 
     def _look_at(self, piece: str, looked: _Looked) -> None:
         """Note which phrases a piece of a text leads to, and which needs it meets."""
-        places: tuple[int, ...] = ()
-        for key in keys_of(piece):
-            if key in self._led_to:
-                places += self._led_to[key]
-            for need in self._met_by.get(key, ()):
-                looked.meeting[need].add(piece)
-        if places:
-            looked.leading[piece] = places
-            looked.leads.add(piece)
         looked.letters += len(piece)
         looked.at.add(piece)
+        keys = self._keys.intersection(keys_of_piece(piece))
+        if not keys:
+            return
+        looked.telling.add(piece)
+        looked.leading[piece] = tuple([place for key in keys for place in self._led_to.get(key, ())])
+        for key in keys:
+            for need in self._met_by.get(key, ()):
+                looked.meeting[need].add(piece)
 
-    def _in(self, path: str, read: Plain, near: list[tuple[str, Phrase]]) -> Mapping[str, list[Hit]]:
+    def _in(self, path: str, read: Plain, near: Sequence[tuple[str, Phrase]]) -> Mapping[str, list[Hit]]:
         seen: dict[str, list[tuple[int, int, Phrase]]] = {}
         for name, phrase in near:
             for match in phrase.pattern.finditer(read.text):
@@ -153,7 +202,7 @@ class WordLists:
         return {name: hits for name, hits in found.items() if hits}
 
 
-def _begun_in(text: str, near: list[tuple[str, Phrase]]) -> list[tuple[str, Phrase]]:
+def _begun_in(text: str, near: Sequence[tuple[str, Phrase]]) -> Sequence[tuple[str, Phrase]]:
     """The phrases that may begin in this text: looking for letters is cheaper than trying a pattern."""
     if not text.isascii():
         return near

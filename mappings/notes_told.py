@@ -34,11 +34,29 @@ class Earlier(Protocol):
     def related(self) -> str | None: ...
 
 
-class Own(NamedTuple):
-    """The contacts of one individual or peer by their words and by their sentences, in order of start."""
+class Own:
+    """The contacts of one individual or peer in order of start, by what they say."""
 
-    words: dict[str, list[Situation]]
-    sentence: dict[str, list[Situation]]
+    def __init__(self) -> None:
+        self.notes: list[Situation] = []
+
+    @once
+    def words(self) -> Mapping[str, list[Situation]]:
+        """Those that have the same words."""
+        found: dict[str, list[Situation]] = defaultdict(list)
+        for s in self.notes:
+            found[s.compared.words].append(s)
+        return found
+
+    @once
+    def sentence(self) -> Mapping[str, list[Situation]]:
+        """Those that have a sentence."""
+        found: dict[str, list[Situation]] = defaultdict(list)
+        for s in self.notes:
+            # A note may say one thing twice.
+            for key in dict.fromkeys(s.compared.keys):
+                found[key].append(s)
+        return found
 
     def before(self, of: Of, text: str, moment: datetime, most: int) -> Sequence[Situation]:
         """Those that said so and began before a moment, the latest first, at most so many."""
@@ -52,10 +70,10 @@ class Own(NamedTuple):
 
 class RightBefore(NamedTuple):
     """Of the notes of one individual that said the same as a later one the last in order: all its words, and
-    each of its sentences that was said before."""
+    each of its sentences as they stand in `Compared.keys`; None for what was not said before."""
 
     words: Situation | None
-    sentences: Mapping[str, Situation]
+    sentences: Sequence[Situation | None]
 
 
 class Notes:
@@ -67,56 +85,49 @@ class Notes:
     def of_person(self, id: str, of: Of, text: str, moment: datetime, most: int) -> Sequence[Situation]:
         """Those of one individual that said so and began before a moment, the latest first, at most so
         many."""
-        return self._of_people[0].get(id, _NOBODYS).before(of, text, moment, most)
+        return self._of_people.get(id, _NOBODYS).before(of, text, moment, most)
 
     def of_peer(self, id: str, of: Of, text: str, moment: datetime, most: int) -> Iterable[Earlier]:
         """The same of one peer."""
-        return self._of_peers[0].get(id, _NOBODYS).before(of, text, moment, most)
+        return self._of_peers.get(id, _NOBODYS).before(of, text, moment, most)
+
+    @property
+    def shared(self) -> Mapping[str, int] | None:
+        """How much of a note, all its words or one of its sentences, stands in several notes of its peer, by
+        the id of its contact, nothing where that is left out; None where it was not counted."""
+        return None
 
     def right_before(self, s: Situation) -> RightBefore | None:
         """What stands right before one of these contacts; None for any other."""
-        return self._of_people[1].get(s)
+        return self._right_before.get(s)
 
     @once
-    def _of_people(self) -> _Said:
-        return self._said(attrgetter("person"))
+    def _right_before(self) -> Mapping[Situation, RightBefore]:
+        last: dict[str, tuple[dict[str, Situation], dict[str, Situation]]] = defaultdict(lambda: ({}, {}))
+        found = {}
+        for s in self._in_order:
+            by_words, by_sentence = last[s.person]
+            _, words, keys = s.compared
+            found[s] = RightBefore(by_words.get(words), [*map(by_sentence.get, keys)])
+            by_words[words] = s
+            by_sentence.update(dict.fromkeys(keys, s))
+        return found
 
     @once
-    def _of_peers(self) -> _Said:
-        return self._said(attrgetter("peer_id"))
+    def _of_people(self) -> Mapping[str, Own]:
+        return self._of(attrgetter("person"))
 
-    def _said(self, whose: Callable[[Situation], str | None]) -> _Said:
-        owns: dict[str, Own] = defaultdict(lambda: Own({}, {}))
-        right_before: dict[Situation, RightBefore] = {}
+    @once
+    def _of_peers(self) -> Mapping[str, Own]:
+        return self._of(attrgetter("peer_id"))
+
+    def _of(self, whose: Callable[[Situation], str | None]) -> Mapping[str, Own]:
+        owns: dict[str, Own] = defaultdict(Own)
         for s in self._in_order:
             id = whose(s)
-            if id is None:
-                continue
-            words, sentence = owns[id]
-            last = _put(words, s.note_words, s) if s.note_words else None
-            earlier = {}
-            for passage in s.compared:
-                for key in passage.keys:
-                    same = sentence.get(key)
-                    if same is None:
-                        sentence[key] = [s]
-                    # A note may say one thing twice.
-                    elif same[-1] is not s:
-                        earlier[key] = same[-1]
-                        same.append(s)
-            right_before[s] = RightBefore(last, earlier)
-        return owns, right_before
+            if id is not None:
+                owns[id].notes.append(s)
+        return owns
 
 
-_Said = tuple[Mapping[str, Own], Mapping[Situation, RightBefore]]
-_NOBODYS = Own({}, {})
-
-
-def _put(said: dict[str, list[Situation]], text: str, s: Situation) -> Situation | None:
-    """Put a contact behind those that said the same, and tell the last of them."""
-    same = said.get(text)
-    if same is None:
-        said[text] = [s]
-        return None
-    same.append(s)
-    return same[-2]
+_NOBODYS = Own()

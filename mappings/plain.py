@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 NOTHING = "\x01"
 # Words are looked up by their beginnings: long ones are rare in a text, and stems still differ little.
@@ -85,9 +86,9 @@ def unquoted(text: str) -> str:
     return _QUOTED.sub(lambda match: NOTHING * len(match[0]), text)
 
 
-def pieces_of(text: str) -> Set[str]:
+def pieces_of(text: str) -> frozenset[str]:
     """What stands between the blanks of a text, each once, in small letters where these are plain."""
-    return set((text.lower() if text.isascii() else text).split())
+    return frozenset((text.lower() if text.isascii() else text).split())
 
 
 def keys_of(piece: str) -> tuple[str, ...]:
@@ -105,7 +106,8 @@ def keys_of(piece: str) -> tuple[str, ...]:
 _kept_keys = lru_cache(maxsize=MOST_KEPT)(keys_of)
 
 
-def _keys_of_piece(piece: str) -> tuple[str, ...]:
+def keys_of_piece(piece: str) -> tuple[str, ...]:
+    """The same of one piece of a text, kept for the next text."""
     return _kept_keys(piece) if len(piece) <= LONGEST_KEPT else keys_of(piece)
 
 
@@ -120,16 +122,17 @@ class InVain(dict[object, set[str]]):
         return texts
 
 
-class Pieces(dict[str, Set[str]]):
+class Pieces(dict[str, frozenset[str]]):
     """The pieces of texts (see `pieces_of`), each text cut once."""
 
-    def __missing__(self, text: str) -> Set[str]:
+    def __missing__(self, text: str) -> frozenset[str]:
         pieces = self[text] = pieces_of(text)
         return pieces
 
-    def of(self, texts: Iterable[str]) -> Set[str]:
-        """The pieces of several texts."""
-        return set().union(*map(self.__getitem__, texts))
+    def of(self, texts: Iterable[str]) -> frozenset[str]:
+        """The pieces of some texts, one at least."""
+        first, *rest = map(self.__getitem__, texts)
+        return first.union(*rest) if rest else first
 
 
 class Beginnings:
@@ -143,19 +146,13 @@ class Beginnings:
         """Those that stand in pieces of a text (see `pieces_of`)."""
         # Most pieces were seen before and hold none; to leave them out at once is most of the work.
         unseen = pieces - self._without
-        found: set[str] = set()
-        for piece in unseen:
-            here = self._keys.intersection(_keys_of_piece(piece))
-            if here:
-                found |= here
-            elif len(piece) <= LONGEST_KEPT:
-                self._leave_out(piece)
-        return found
-
-    def _leave_out(self, piece: str) -> None:
+        found = self._keys.intersection(chain.from_iterable(map(keys_of_piece, unseen)))
+        if found:
+            unseen = {piece for piece in unseen if self._keys.isdisjoint(keys_of_piece(piece))}
         if len(self._without) >= MOST_KEPT:
             self._without = set()
-        self._without.add(piece)
+        self._without.update([piece for piece in unseen if len(piece) <= LONGEST_KEPT])
+        return found
 
 
 def _folded(text: str) -> Iterator[tuple[str, int]]:

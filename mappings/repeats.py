@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
 from mappings.once import once
 from mappings.records import Note
@@ -17,10 +20,10 @@ _KEY = re.compile(rf"[^\s.!?][^.!?\n]{{{LEAST - 2},}}[^\s.!?]")
 _SENTENCE = re.compile(r"([^\s.!?](?:[^.!?\n]*[^\s.!?])?)(?:[^\S\n]*[.!?]+)?")
 _STOPS = re.compile(r"[^\S\n]*[.!?]+")
 _compared = itemgetter("response", "progress", "outcome")
-_words = attrgetter("words")
+_words, _keys = attrgetter("words"), attrgetter("keys")
 
-# A sentence: its place in a text, itself, its key and how many words it has.
-Sentence = tuple[int, int, str, str, int]
+# A sentence: its place in a text, itself and its key.
+Sentence = tuple[int, int, str, str]
 
 
 def compared_parts(note: Note | None) -> tuple[str | None, str | None, str | None]:
@@ -43,12 +46,28 @@ class Passage:
         return _found(self.text, self.keys) if self.text.isascii() else sentences(self.text)
 
 
-class Passages(dict[str, Passage]):
-    """Passages by their texts: what many notes say alike is taken apart once."""
+class Passages(dict[str | None, Passage]):
+    """Passages by their texts, a blank one where there is none: what many notes say alike is taken apart
+    once."""
 
-    def __missing__(self, text: str) -> Passage:
-        passage = self[text] = Passage(text)
+    def __missing__(self, text: str | None) -> Passage:
+        passage = self[text] = Passage(text or "")
         return passage
+
+
+class Compared(NamedTuple):
+    """A note as it is compared with others: its passages in the order of COMPARED, all their words in small
+    letters with a blank between them, and the keys of their sentences in order."""
+
+    passages: list[Passage]
+    words: str
+    keys: list[str]
+
+
+def compared(note: Note | None, passages: Passages) -> Compared:
+    """What of a note is compared with others."""
+    own = [*map(passages.__getitem__, compared_parts(note))]
+    return Compared(own, words_of(own), [*chain.from_iterable(map(_keys, own))])
 
 
 def words_of(passages: Iterable[Passage]) -> str:
@@ -59,7 +78,7 @@ def words_of(passages: Iterable[Passage]) -> str:
 def sentences(text: str) -> list[Sentence]:
     """The sentences of a text that are long enough to be compared, in order."""
     found = [(*match.span(), match[0], match[1].casefold()) for match in _SENTENCE.finditer(text)]
-    return [(*each, len(each[3].split())) for each in found if len(each[3]) >= LEAST]
+    return [each for each in found if len(each[3]) >= LEAST]
 
 
 def _found(text: str, keys: Sequence[str]) -> list[Sentence]:
@@ -71,7 +90,7 @@ def _found(text: str, keys: Sequence[str]) -> list[Sentence]:
         stops = _STOPS.match(folded, end)
         if stops is not None:
             end = stops.end()
-        told.append((start, end, text[start:end], key, len(key.split())))
+        told.append((start, end, text[start:end], key))
     return told
 
 
@@ -83,6 +102,13 @@ def keys(text: str) -> list[str]:
 def keys_in(folded: str) -> list[str]:
     """The same of a text that is casefolded already."""
     return _KEY.findall(folded)
+
+
+# A sentence that stood in an earlier note stands in many.
+@lru_cache(maxsize=4096)
+def words_in(key: str) -> int:
+    """How many words a sentence has."""
+    return len(key.split())
 
 
 def _evenly(text: str) -> str:

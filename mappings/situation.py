@@ -25,7 +25,7 @@ from mappings.records import (
     Signature,
     StaffFields,
 )
-from mappings.repeats import Passage, compared_parts, words_of
+from mappings.repeats import Compared, compared
 from mappings.units import counted_minutes, units_of, whole_minutes
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ STATUSES = (*HAPPENED, *DID_NOT_HAPPEN)
 APPENDS = "appends"
 # Made without its model, which is built when a record of it is first read.
 _NO_SERVICE, _ID_ALONE = Service.model_construct(), frozenset({"id"})
-_WRITTEN = itemgetter("purpose", "response", "progress", "outcome")
+_TOLD, _NOTHING = itemgetter("purpose", "response", "progress", "outcome", "own_words"), {None, ""}
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -281,10 +281,10 @@ class Situation:
         """What the language help finds in the peer's text, by word list; own words are left alone."""
         if self.pack is None or self.note is None:
             return {}
-        lists, texts = self.pack.word_lists(), (*_WRITTEN(vars(self.note)), self.service.rationale)
+        lists = self.pack.word_lists()
         in_vain = self.around.in_vain[lists]
         # Many notes say much the same, and most say nothing that stands in a list.
-        fresh = set(filter(None, texts)) - in_vain
+        fresh = self.texts - in_vain
         if not fresh:
             return {}
         if not lists.near(self.around.pieces.of(fresh)):
@@ -293,22 +293,16 @@ class Situation:
         return lists.hits([each for each in self.peer_texts if each[1] in fresh])
 
     @once
-    def compared(self) -> list[Passage]:
-        """The parts of the note that tell what was so this time, none that is blank."""
-        return list(map(self.around.passages.__getitem__, filter(None, compared_parts(self.note))))
-
-    @once
-    def note_words(self) -> str:
-        """The words of the same parts in small letters, a blank between them, to compare notes by."""
-        return words_of(self.compared)
+    def compared(self) -> Compared:
+        """The parts of the note that tell what was so this time, to compare notes by."""
+        return compared(self.note, self.around.passages)
 
     @once
     def texts(self) -> Set[str]:
         """The texts of the whole note, the person's own words too, none that is blank."""
         if self.note is None:
             return frozenset()
-        told = vars(self.note)
-        return {*filter(None, (*_WRITTEN(told), self.service.rationale, told["own_words"]))}
+        return {*_TOLD(vars(self.note)), vars(self.service)["rationale"]} - _NOTHING
 
     @once
     def edited(self) -> datetime | None:

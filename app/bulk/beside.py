@@ -46,12 +46,15 @@ class Reader:
         self.db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
         self.db.execute("PRAGMA cache_size = -16000")
         self.office = lru_cache(maxsize=_KEPT_OFFICE)(self._office)
-        self.people_of = lru_cache(maxsize=_KEPT_PEERS)(lambda peer: PeopleOf(self, peer))
+        self.people_of = lru_cache(maxsize=_KEPT_PEERS)(self._people_of)
         self.peer_days = PeerDays()
 
     def _office(self, number: int) -> Record:
         (line,) = self.db.execute("SELECT line FROM office WHERE number = ?", (number,)).fetchone()
         return read_again(line)
+
+    def _people_of(self, peer: str) -> Acquaintances:
+        return cast(Acquaintances, PeopleOf(self, peer))
 
     def known(self, kind: str, key: str) -> Any:
         """The staff member, programme or authorization that a key means; None where there is none."""
@@ -162,7 +165,7 @@ class Beside(Surrounding):
 
     def known_to(self, peer: str) -> Acquaintances:
         """The individuals a peer knows: those of the peer's contacts."""
-        return cast(Acquaintances, self._reader.people_of(peer))
+        return self._reader.people_of(peer)
 
     @once
     def staff_names(self) -> Sequence[Known]:
@@ -176,6 +179,17 @@ class Beside(Surrounding):
         rows = self._reader.db.execute(
             "SELECT hash, (SELECT min(began) FROM copy WHERE copy.hash = own.hash) FROM (SELECT DISTINCT hash"
             " FROM record JOIN copy USING (number) WHERE record.chunk = ? AND counts) AS own",
+            (self._chunk,),
+        )
+        return dict(rows.fetchall())
+
+    @once
+    def shared(self) -> Mapping[str, int]:
+        """How much of each of the group's notes, all its words or one of its sentences, stands in several
+        notes of its peer, by the id of its contact; a note of which nothing does is left out."""
+        rows = self._reader.db.execute(
+            "SELECT id, count(*) FROM record JOIN copy USING (number) WHERE record.chunk = ? AND counts "
+            "GROUP BY number",
             (self._chunk,),
         )
         return dict(rows.fetchall())
@@ -234,6 +248,11 @@ class _Beyond(Notes):
         first = self._beside.copied.get(hash)
         # To ask for what began before the first of them takes longer than most notes take.
         return self._beside.copies(hash, moment, most) if first is not None and first < micros(moment) else ()
+
+    @property
+    def shared(self) -> Mapping[str, int]:
+        """How much of what a contact's note says stands in several notes of its peer, by the contact's id."""
+        return self._beside.shared
 
 
 class PeopleOf:

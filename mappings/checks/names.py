@@ -18,14 +18,15 @@ _PARAMETERS = ("common_words", "always_capital", "places", "company", "titles", 
 @check("no-names-of-others", *(f"names.{each}" for each in _PARAMETERS))
 def no_names_of_others(s: Situation, b: Bound) -> Outcome:
     """Names of other members of the group, and of others the peer knows, stand in nobody's note (D-7)."""
-    others = [each for each in _known(s) if _others(each[0].known, s.person)]
-    if not others or not (s.note_words or any(map(str.strip, s.texts))):
+    others = _known(s)
+    if not others or not (s.compared.words or any(map(str.strip, s.texts))):
         return NOT_APPLICABLE
     words = _words(b)
     near: dict[str, tuple[Known, bool]] = {}
     for people, here in others:
         found = _near(s, people, words.nicknames)
-        near.update({known.id: (known, here) for known in found if known.id != s.person})
+        if found:
+            near.update({known.id: (known, here) for known in found if known.id != s.person})
     if not near:
         return PASS
     hits = list(_hits(s, words, list(near.values())))
@@ -55,9 +56,14 @@ def _others(known: Collection[str], own: str) -> bool:
 
 
 def _known(s: Situation) -> list[tuple[Acquaintances, bool]]:
-    """Whom the peer knows, the group's roster last: what is known of it counts."""
-    found = [(s.around.known_to(s.peer_id), False)] if s.peer_id is not None else []
-    return [*found, (s.around.roster_of(s.session), True)] if s.session else found
+    """Whom the peer knows, the group's roster last, so that what is known of it counts; each only where it
+    holds others than the person."""
+    found = []
+    if s.peer_id is not None and _others((known := s.around.known_to(s.peer_id)).known, s.person):
+        found.append((known, False))
+    if s.session and _others((roster := s.around.roster_of(s.session)).known, s.person):
+        found.append((roster, True))
+    return found
 
 
 def _hits(s: Situation, words: Words, near: list[tuple[Known, bool]]) -> Iterator[Hit]:

@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
     fields: tuple[str, ...] = ()
     severity: Severity | None = None
     fix: str = ""
-    words: tuple[Hit, ...] = ()
+    words: Sequence[Hit] = ()
 
 
 Answer = TypeVar("Answer")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.checks.copies import _said_before, _same_words
+from mappings.checks.copies import _peer_to_ask, _right_before, _said_before, _same_words
 from mappings.intake import read_record
 from mappings.library import load
+from mappings.notes_told import Notes
 from mappings.records import Contact, Record
 from mappings.situation import Situation
 from mappings.surroundings import Surrounding
@@ -40,12 +44,65 @@ def test_the_short_way_to_an_earlier_note_leads_where_the_long_one_does(told: li
     situations = [Situation(each, around, CLOCK) for each in records if isinstance(each, Contact)]
     around.place(situations)
     for s in situations:
-        before = around.notes.right_before(s)
-        assert (before is not None) == s.counts
-        short, long = _said_before(s, 3, before), _said_before(s, 3, None)
-        assert {key: each.id for key, each in short.items()} == {key: each.id for key, each in long.items()}
-        assert _same_words(s, s.note_words, before) is _same_words(s, s.note_words, None)
-        assert all(each.began < s.began for each in short.values())
+        assert (around.notes.right_before(s) is not None) == s.counts
+        before = _right_before(s)
+        short, long = _said_before(s, before, s.peer_id), _said_before(s, None, s.peer_id)
+        assert [each and each.id for each in short] == [each and each.id for each in long]
+        assert all(each is None or each.began < s.began for each in short)
+        if s.compared.words:
+            assert _same_words(s, before, s.peer_id) is _same_words(s, None, s.peer_id)
+
+
+@settings(deadline=None)
+@given(st.lists(notes, max_size=9))
+def test_a_peer_is_only_left_unasked_where_no_other_of_the_notes_says_more(
+    told: list[dict[str, Any]],
+) -> None:
+    records = [_record(number, each) for number, each in enumerate(told)]
+    around = Surrounding(records, load())
+    situations = [Situation(each, around, CLOCK) for each in records if isinstance(each, Contact)]
+    around.place(situations)
+    counted = Counted([s for s in situations if s.counts], situations)
+    vars(around)["notes"] = counted
+    for s in situations:
+        before = _right_before(s)
+        if s.compared.words and s.peer_id is not None and _peer_to_ask(s, before) is None:
+            assert [*_said_before(s, before, None)] == [*_said_before(s, before, s.peer_id)]
+            assert _same_words(s, before, None) is _same_words(s, before, s.peer_id)
+
+
+@pytest.mark.parametrize(("said_of_other", "asked"), [(SAID[0], False), (SAID[1], True)])
+def test_a_peer_is_asked_where_another_note_says_what_the_person_did_not_say_before(
+    said_of_other: str, asked: bool
+) -> None:
+    told = [("MRN-1", 8, SAID[:1]), ("MRN-1", 10, SAID[:2]), ("MRN-2", 9, (said_of_other,))]
+    alike = {"peer": "1900000021", "session": None, "relates": None}
+    records = [
+        _record(number, alike | {"person": person, "hour": hour, "said": said})
+        for number, (person, hour, said) in enumerate(told)
+    ]
+    around = Surrounding(records, load())
+    situations = [Situation(each, around, CLOCK) for each in records if isinstance(each, Contact)]
+    around.place(situations)
+    vars(around)["notes"] = Counted(situations, situations)
+    assert (_peer_to_ask(situations[1], _right_before(situations[1])) is not None) == asked
+
+
+class Counted(Notes):
+    """Notes of which it was counted how much of each stands in several notes of its peer."""
+
+    def __init__(self, in_order: Sequence[Situation], everything: Sequence[Situation]) -> None:
+        super().__init__(sorted(in_order, key=lambda s: (s.began, s.id)))
+        said = {
+            s: {("words", s.compared.words), *(("sentence", key) for key in s.compared.keys)}
+            for s in everything
+        }
+        told = Counter((s.peer_id, each) for s in everything for each in said[s])
+        self._shared = {s.id: sum(told[s.peer_id, each] > 1 for each in said[s]) for s in everything}
+
+    @property
+    def shared(self) -> Mapping[str, int]:
+        return self._shared
 
 
 def _record(number: int, told: dict[str, Any]) -> Record:
