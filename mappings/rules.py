@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from mappings.checks.registry import BY_CODES, NOT_APPLICABLE, PASS, TOGETHER, Test
 from mappings.coding import CodedContact, identities_of
 from mappings.explaining import explain, prove
-from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing
+from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing, Stage
 from mappings.in_force import MOST_KINDS, Asked, Asking, Bound, DayPack, Told
 from mappings.library import Library
 from mappings.office_subjects import Meetings, ProgramSubject, StaffSubject, office_subjects
@@ -118,12 +118,13 @@ def _judge_contact(s: Situation) -> Judgement:
     else:
         findings = _ask_status(s, s.pack) if s.filed else ()
         holding = tuple([finding for finding in findings if finding.blocks])
-    claim = _claim_state(s, holding)
+    stages = {finding.stage for finding in holding}
+    claim = _claim_state(s, stages)
     return Judgement(
         s.id,
         s.contact.kind,
         s.version,
-        _signing_state(holding),
+        _signing_state(stages),
         claim,
         s.units if s.counts else 0,
         s.units if claim == "ready" else 0,
@@ -168,7 +169,7 @@ def _together(
     groups, left = [], list(asked)
     for names, maker in TOGETHER:
         group = tuple([each for each in left if each[1].version.check in names])
-        if len(group) > 1:
+        if group:
             groups.append((maker([bound for _, bound, _ in group]), group))
             left = [each for each in left if each not in group]
     return tuple(groups), tuple(left)
@@ -252,7 +253,7 @@ def _judge_entry(s: PlanSituation) -> Judgement:
     if pack is None:
         return _no_pack(entry, s.around.library, day)
     findings = tuple(find(bound, s) for bound in pack.plan_entry)
-    signing = _signing_state([finding for finding in findings if finding.blocks])
+    signing = _signing_state({finding.stage for finding in findings if finding.blocks})
     return Judgement(entry.id, entry.kind, entry.version, signing, "none", 0, 0, findings)
 
 
@@ -261,11 +262,11 @@ def find(bound: Bound, s: Any) -> Finding:
     return bound.finding(bound.check(s, bound))
 
 
-def _signing_state(holding: Sequence[Finding]) -> Signing:
-    return "held" if "signing" in {finding.stage for finding in holding} else "ready"
+def _signing_state(stages: Set[Stage]) -> Signing:
+    return "held" if "signing" in stages else "ready"
 
 
-def _claim_state(s: Situation, holding: Sequence[Finding]) -> ClaimState:
+def _claim_state(s: Situation, stages: Set[Stage]) -> ClaimState:
     if s.contact.status == "in-progress" or (not s.counts and not s.filed):
         return "none"
     if s.minutes is not None and s.units == 0 and not s.filed and s.unit is not None:
@@ -273,7 +274,7 @@ def _claim_state(s: Situation, holding: Sequence[Finding]) -> ClaimState:
     note_only = s.pack_value("payer.note_only_classes")
     if note_only and s.coverage is not None and s.coverage.class_ in note_only:
         return "none"
-    return "held" if {"signing", "claim"} & {finding.stage for finding in holding} else "ready"
+    return "held" if "signing" in stages or "claim" in stages else "ready"
 
 
 def _no_pack(record: Contact | PlanEntry, library: Library, day: date) -> Judgement:

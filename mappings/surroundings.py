@@ -101,12 +101,13 @@ class Surrounding:
         self.overlaps: dict[str, Neighbour] = {}
         self._by_person: dict[str, list[Situation]] = defaultdict(list)
         self._by_session: dict[str, list[Situation]] = defaultdict(list)
-        self._by_day: dict[tuple[str, date], list[Situation]] = defaultdict(list)
         self._pools: dict[tuple[str, date, str], dict[str, int]] = {}
         self._placed: list[Situation] = []
         self.peer_days = PeerDays()
         # What contacts are asked, by the identities of what decides it, each with one of these contacts.
         self.asked: dict[tuple[object, ...], tuple[Situation, Asked]] = {}
+        # What checks found of contacts that are alike in all they look at, each with one of these contacts.
+        self.kept: dict[tuple[object, ...], tuple[Any, Situation]] = {}
         self.passages, self.pieces, self.in_vain = Passages(), Pieces(), InVain()
 
     def staff(self, given: StaffFields | None, jurisdiction: str) -> StaffFields | None:
@@ -164,19 +165,13 @@ class Surrounding:
 
     def place(self, situations: Iterable[Situation]) -> None:
         """Put the contacts that count beside each other: by person, by session, by peer and time."""
-        by_peer: dict[str, list[Situation]] = defaultdict(list)
-        for situation in situations:
-            if not situation.counts:
-                continue
-            self._placed.append(situation)
+        placed = [situation for situation in situations if situation.counts]
+        self._placed += placed
+        for situation in placed:
             self._by_person[situation.person].append(situation)
-            self._by_day[situation.person, situation.day].append(situation)
             if situation.session:
                 self._by_session[situation.session].append(situation)
-            if situation.peer_id is not None and (situation.gross or 0) > 0:
-                by_peer[situation.peer_id].append(situation)
-        for own in by_peer.values():
-            self._note_overlaps(own)
+        self._note_overlaps(placed)
 
     def of_person(self, id: str) -> Sequence[Situation]:
         """The contacts of one individual that took place."""
@@ -185,6 +180,13 @@ class Surrounding:
     def of_day(self, id: str, day: date) -> Sequence[Situation]:
         """The contacts of one individual that took place on a day."""
         return self._by_day.get((id, day), ())
+
+    @once
+    def _by_day(self) -> Mapping[tuple[str, date], Sequence[Situation]]:
+        found: dict[tuple[str, date], list[Situation]] = defaultdict(list)
+        for s in self._placed:
+            found[s.person, s.day].append(s)
+        return found
 
     def pool_of(self, situation: Situation) -> Mapping[str, int]:
         """Units by contact id of the day that a situation belongs to, its minutes taken together."""
@@ -211,11 +213,13 @@ class Surrounding:
 
     def ad_hoc_since(self, individual: str, first: date, last: datetime) -> int:
         """How many ad hoc contacts of one individual took place on a day or later and began by a moment."""
-        starts, days = self._ad_hoc.get(individual, ((), ()))
+        starts, days, in_order = self._ad_hoc.get(individual, ((), (), True))
+        end = bisect_right(starts, last)
+        if in_order:
+            return end - bisect_left(days, first, 0, end)
         # A day lies in its own time zone: up to a day off from any other.
         begin = bisect_left(starts, datetime.combine(first, time(), UTC) - _DAY)
-        near = days[begin : bisect_right(starts, last)]
-        return len(near) - sum([day < first for day in near])
+        return sum([day >= first for day in days[begin:end]])
 
     def before_admission(self, individual: str, last: datetime) -> tuple[int, date | None]:
         """How many contacts of one individual without an admission began by a moment, and the first day."""
@@ -270,11 +274,12 @@ class Surrounding:
         return {id: ([s.began for s in own], own) for id, own in found.items()}
 
     @once
-    def _ad_hoc(self) -> Mapping[str, tuple[Sequence[datetime], Sequence[date]]]:
+    def _ad_hoc(self) -> Mapping[str, tuple[Sequence[datetime], Sequence[date], bool]]:
         found = {}
         for id, (_, own) in self._by_start.items():
             ad_hoc = [s for s in own if s.service.basis == "ad-hoc"]
-            found[id] = [s.began for s in ad_hoc], [s.day for s in ad_hoc]
+            days = [s.day for s in ad_hoc]
+            found[id] = [s.began for s in ad_hoc], days, sorted(days) == days
         return found
 
     @once
@@ -325,11 +330,15 @@ class Surrounding:
     def _in_order(self) -> Sequence[Situation]:
         return sorted([s for s in self._placed if s.start is not None], key=attrgetter("began", "id"))
 
-    def _note_overlaps(self, own: list[Situation]) -> None:
-        own.sort(key=_began)
-        for one, other in overlapping(own, _same_session):
-            self.overlaps.setdefault(one.contact.id, other.contact)
-            self.overlaps.setdefault(other.contact.id, one.contact)
+    def _note_overlaps(self, placed: Sequence[Situation]) -> None:
+        by_peer: dict[str, list[Situation]] = defaultdict(list)
+        for s in sorted([s for s in placed if s.gross is not None and s.gross > 0], key=_began):
+            if s.peer_id is not None:
+                by_peer[s.peer_id].append(s)
+        for own in by_peer.values():
+            for one, other in overlapping(own, _same_session):
+                self.overlaps.setdefault(one.contact.id, other.contact)
+                self.overlaps.setdefault(other.contact.id, one.contact)
 
 
 def overlapping(

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+_MINUTE, _NO_TIME = timedelta(minutes=1), timedelta(0)
+
 
 def minutes_between(start: datetime, end: datetime) -> int:
     """Full minutes from start to end in absolute time (so a change of the clock does not count).
@@ -18,8 +20,7 @@ def minutes_between(start: datetime, end: datetime) -> int:
 
 def whole_minutes(lasting: timedelta) -> int:
     """Full minutes of a time, nearer to 0 where it is negative."""
-    seconds = int(lasting.total_seconds())
-    return seconds // 60 if seconds >= 0 else -(-seconds // 60)
+    return lasting // _MINUTE if lasting >= _NO_TIME else -(-lasting // _MINUTE)
 
 
 def counted_minutes(gross: int, *left_out: int | None) -> int:

@@ -131,7 +131,7 @@ class Beside(Surrounding):
         self._earlier[key] = [cast(AuthorizationFields, self._reader.office(number)) for (number,) in same]
         return super().earlier_authorization(of)
 
-    def _note_overlaps(self, own: list[Situation]) -> None:
+    def _note_overlaps(self, placed: Sequence[Situation]) -> None:
         """Overlaps were found in the first pass, among all contacts of each peer."""
 
     def place(self, situations: Iterable[Situation]) -> None:
@@ -371,5 +371,7 @@ def _program(id: str | None, zone: str | None) -> ProgramFields | None:
     return as_far_as_known(ProgramFields, id=id, name=id, time_zone=zone or None)
 
 
+# The same hours of a day come again and again.
+@lru_cache(maxsize=4096)
 def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
 
 from mappings.checks.registry import (
     PASS,
@@ -117,7 +120,14 @@ def coverage_active(s: Situation, b: Bound) -> Outcome:
     coverages = s.contact.individual.coverages
     if not coverages:
         return missing("the person's coverage", "individual.coverages")
-    day, classes = s.day, b["payer.classes"]
+    key = coverage_active, id(coverages), id(b)
+    known = s.around.kept.get(key)
+    if known is None:
+        # The contact is held, so that nothing else can come to have the identity of its coverages.
+        known = s.around.kept[key] = _only_complete(coverages, b), s
+    only, day, classes = known[0], s.day, b["payer.classes"]
+    if only is not None and covers(only.from_, only.to, day):
+        return _recently_checked(only, day)
     active = [(n, c) for n, c in enumerate(coverages) if covers(c.from_, c.to, day)]
     if not active:
         return _inactive(s, coverages)
@@ -135,7 +145,7 @@ def coverage_active(s: Situation, b: Bound) -> Outcome:
             f"{at}.class",
             severity="warn",
         )
-    return _recently_checked(s, b, coverage, at)
+    return _recently_checked(_Complete.of(coverage, at, b), day)
 
 
 def _inactive(s: Situation, coverages: tuple[Coverage, ...]) -> Outcome:
@@ -145,22 +155,50 @@ def _inactive(s: Situation, coverages: tuple[Coverage, ...]) -> Outcome:
     return fails(f"No coverage is active on {s.day}: {_spans(coverages)}.", "individual.coverages")
 
 
-def _recently_checked(s: Situation, b: Bound, coverage: Coverage, at: str) -> Outcome:
-    days = b["eligibility.recheck_days"]
+class _Complete(NamedTuple):
+    """A coverage with payer, member id and a class that the claim goes to: its days, and how old the last
+    look at it may be."""
+
+    from_: date | None
+    to: date | None
+    checked_on: date | None
+    at: str
+    days: int
+    standing: str
+
+    @classmethod
+    def of(cls, coverage: Coverage, at: str, b: Bound) -> _Complete:
+        days, standing = b["eligibility.recheck_days"], b.standing("eligibility.recheck_days")
+        return cls(coverage.from_, coverage.to, coverage.checked_on, at, days, standing)
+
+
+def _only_complete(coverages: tuple[Coverage, ...], b: Bound) -> _Complete | None:
+    """The one coverage of most people where nothing of it is missing."""
+    if len(coverages) != 1 or coverages[0].class_ not in b["payer.classes"]:
+        return None
+    (only,) = coverages
+    if blank(only.payer) or blank(only.member_id):
+        return None
+    return _Complete.of(only, "individual.coverages[0]", b)
+
+
+def _recently_checked(coverage: _Complete, day: date) -> Outcome:
     if coverage.checked_on is None:
         return advises(
-            "When eligibility was last checked is not recorded.", f"{at}.checked_on", severity="info"
+            "When eligibility was last checked is not recorded.", f"{coverage.at}.checked_on", severity="info"
         )
-    since = (s.day - coverage.checked_on).days
-    if since > days:
-        return advises(
-            f"Eligibility was last checked {since} days before the service; "
-            f"{days} is the limit{b.standing('eligibility.recheck_days')}.",
-            f"{at}.checked_on",
-            severity="warn",
-            fix="Check eligibility again.",
-        )
-    return PASS
+    since = (day - coverage.checked_on).days
+    return PASS if since <= coverage.days else _long_ago(since, coverage.days, coverage.standing, coverage.at)
+
+
+@lru_cache(maxsize=1024)
+def _long_ago(since: int, days: int, standing: str, at: str) -> Outcome:
+    return advises(
+        f"Eligibility was last checked {since} days before the service; {days} is the limit{standing}.",
+        f"{at}.checked_on",
+        severity="warn",
+        fix="Check eligibility again.",
+    )
 
 
 def _spans(coverages: tuple[Coverage, ...]) -> str:

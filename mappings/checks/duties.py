@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from datetime import timedelta
+from functools import lru_cache
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, by_codes, check, fails, missing
 from mappings.coding import Coding
@@ -69,8 +70,13 @@ def peer_in_team(s: Situation, b: Bound) -> Outcome:
     count = bisect_right(s.around.starts(person, peer), s.began)
     if count < b["team.after_contacts"]:
         return NOT_APPLICABLE
+    return _in_no_team(count, b.standing("team.after_contacts"))
+
+
+@lru_cache(maxsize=256)
+def _in_no_team(count: int, standing: str) -> Outcome:
     return fails(
         f"After {count} contacts the peer stands neither in the person's plan nor in a meeting about it"
-        f"{b.standing('team.after_contacts')}.",
+        f"{standing}.",
         "collaboration",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
+from functools import lru_cache
 
 from mappings.checks.registry import PASS, Outcome, check, coded_check, fails, missing
 from mappings.checks.texts import listed
@@ -54,6 +55,7 @@ def _span(s: Situation, other: Neighbour) -> str:
     return " to ".join([_to_the_minute(at, s.zone) for at in (other.start, other.end) if at is not None])
 
 
+@lru_cache(maxsize=4096)
 def _to_the_minute(at: datetime, zone: tzinfo) -> str:
     # To write it out by a pattern costs many times more.
     return at.astimezone(zone).replace(tzinfo=None).isoformat(" ", "minutes")

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache, partial
+from operator import itemgetter
 
 from mappings.checks.registry import (
     NOT_APPLICABLE,
     PASS,
     Outcome,
+    Test,
     advises,
     check,
     coded_check,
     fails,
     missing,
+    together,
 )
 from mappings.checks.signatures import author_standing, hours
-from mappings.checks.texts import listed, most_words, says_something
+from mappings.checks.texts import listed, more_words, most_words, says_something
 from mappings.coding import CodedContact
 from mappings.in_force import Bound
 from mappings.records import Note
 from mappings.situation import Situation
 
 _NO_NOTE = Note()
+_TEXTS = {"purpose", "response", "progress", "outcome", "own_words"}
+_REQUIRED = ("note.required", "preadmission.note.required")
 
 
 def _absent_and_blank(s: Situation, b: Bound, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
@@ -65,6 +72,34 @@ def note_fields(s: Situation, b: Bound) -> Outcome:
 def preadmission_note_fields(s: Situation, b: Bound) -> Outcome:
     """The fields that a note before admission has are filled (R039, AMB-01)."""
     return _fields_filled(s, b, b["preadmission.note.required"])
+
+
+@together("note-fields", "preadmission-note-fields", "own-words", "rationale")
+def _written_out(bounds: Sequence[Bound]) -> Test:
+    """Whether the type of service and each text that is asked for say something, the texts in more words than
+    those that stand for nothing have."""
+    names = {name for b in bounds for each in _REQUIRED if each in b.values for name in b[each]}
+    names |= {"own_words" for b in bounds if b.version.check == "own-words"}
+    fields = sorted(names & _TEXTS)
+    if not fields or not names <= _TEXTS | {"type"}:
+        return _never
+    why, empty = any(b.version.check == "rationale" for b in bounds), bounds[0]["note.empty_words"]
+    # Of one name alone it would be no tuple.
+    texts_of = itemgetter(*fields, fields[0])
+    more = more_words(most_words(empty))
+    type_said = lru_cache(maxsize=64)(partial(says_something, empty_words=empty))
+
+    def passes(s: Situation) -> bool:
+        type, texts = s.service.type, texts_of(vars(s.note or _NO_NOTE))
+        if why:
+            texts += (s.service.rationale,)
+        return type is not None and None not in texts and type_said(type) and all(map(more, texts))
+
+    return passes
+
+
+def _never(_s: Situation) -> bool:
+    return False
 
 
 @coded_check("component-of-type")

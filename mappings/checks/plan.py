@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, coded_check, fails, missing
 from mappings.checks.texts import blank, says_something
@@ -113,16 +114,21 @@ def ad_hoc_singular(s: Situation, b: Bound) -> Outcome:
     """Repeated ad hoc contacts in a window suggest a place in the plan (R050)."""
     if s.start is None:
         return NOT_APPLICABLE
-    if len(s.around.of_person(s.person)) <= b["adhoc.max"]:
+    most, within = b["adhoc.max"], b["adhoc.window_days"]
+    if len(s.around.of_person(s.person)) <= most:
         return PASS
-    first = s.day - timedelta(days=b["adhoc.window_days"] - 1)
-    count = s.around.ad_hoc_since(s.person, first, s.began)
-    if count <= b["adhoc.max"]:
-        return PASS
-    return fails(
-        f"This is ad hoc contact {count} within {b['adhoc.window_days']} days{b.standing('adhoc.max')}.",
-        "service.basis",
-    )
+    count = s.around.ad_hoc_since(s.person, s.day - _days(within - 1), s.began)
+    return PASS if count <= most else _repeated(count, within, b.standing("adhoc.max"))
+
+
+@lru_cache(maxsize=16)
+def _days(number: int) -> timedelta:
+    return timedelta(days=number)
+
+
+@lru_cache(maxsize=256)
+def _repeated(count: int, days: int, standing: str) -> Outcome:
+    return fails(f"This is ad hoc contact {count} within {days} days{standing}.", "service.basis")
 
 
 @check("goal-linked")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from mappings.checks.codes import by_a_peer
 from mappings.checks.language import shown, wording_advice
@@ -10,6 +11,7 @@ from mappings.checks.registry import (
     NOT_APPLICABLE,
     PASS,
     Outcome,
+    Test,
     advises,
     by_codes,
     check,
@@ -17,6 +19,7 @@ from mappings.checks.registry import (
     fails,
     missing,
     points_out,
+    together,
 )
 from mappings.checks.texts import blank
 from mappings.coding import CodedContact, Coding
@@ -34,6 +37,24 @@ def no_diagnosis_by_peer(s: Situation, b: Bound) -> Outcome:
         if blank(diagnosis.by):
             return missing("who recorded the diagnosis", f"diagnoses[{place}].by")
     return wording_advice(s, b, "lint.diagnosing")
+
+
+@together("no-diagnosis-by-peer", "diagnosis-by-clinician")
+def _by_clinicians(bounds: Sequence[Bound]) -> Test:
+    """Whether all is well with the diagnoses: as with those of any other contact of the peer that are the
+    same, once nothing was found among the words of the note."""
+
+    def passes(s: Situation) -> bool:
+        if s.wording:
+            return False
+        key = passes, s.peer_id, s.jurisdiction, tuple(map(id, s.contact.diagnoses))
+        known = s.around.kept.get(key)
+        if known is None:
+            # The contact is held, so that nothing else can come to have the identity of one of its diagnoses.
+            known = s.around.kept[key] = all(b.check(s, b) is PASS for b in bounds), s
+        return known[0]
+
+    return passes
 
 
 @coded_check("no-assessment-code", "scope.assessment_codes", "lint.assessing", of_wording=True)

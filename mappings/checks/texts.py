@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from datetime import date
+from functools import lru_cache
 
 from mappings.once import by_identity
 
@@ -23,6 +25,12 @@ def says_something(text: str, empty_words: tuple[str, ...]) -> bool:
 def most_words(empty_words: tuple[str, ...]) -> int:
     """How many words a text may have at most that says nothing; one with more says something."""
     return max((word.count(" ") + 1 for word in empty_words), default=0)
+
+
+@lru_cache(maxsize=16)
+def more_words(most: int) -> Callable[[str], object]:
+    """What tells of a text whether it has more words than so many."""
+    return re.compile(rf"\s*+(?:\S++\s++){{{most}}}\S").match
 
 
 def blank(text: str | None) -> bool:

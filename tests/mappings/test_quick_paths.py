@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from mappings.checks.authorization import BENEFITS_CHECK
 from mappings.checks.names import no_names_of_others
-from mappings.checks.registry import BY_CODES, TOGETHER, Outcome
+from mappings.checks.registry import BY_CODES, Outcome
+from mappings.checks.texts import more_words
 from mappings.coding import Coding
 from mappings.in_force import Bound
-from mappings.intake import Refused, read_record
+from mappings.intake import Alike, Refused, read_record
 from mappings.language import WordLists
 from mappings.library import load
 from mappings.once import MOST_KEPT, by_identity
@@ -75,6 +76,11 @@ def test_every_phrase_that_stands_in_a_text_is_among_those_that_are_tried(text: 
     for _, phrase in PHRASES:
         if id(phrase) not in near:
             assert phrase.pattern.search(read) is None, phrase.tokens
+
+
+@given(st.text(" \t\n\u00a0\u2028\u200b\x1cab,"), st.integers(0, 4))
+def test_more_words_than_so_many_are_seen_without_cutting_the_text(text: str, most: int) -> None:
+    assert bool(more_words(most)(text)) == (len(text.split()) > most)
 
 
 def test_each_phrase_of_the_lists_is_tried_on_the_very_words_it_asks_for() -> None:
@@ -196,11 +202,9 @@ def test_what_is_asked_together_or_of_the_time_alone_is_what_each_check_says_by_
         s, judged = Situation(record, around, now), judgements[record.id]
         if s.pack is None or not s.happened or len(judged.findings) != len(s.pack.contact):
             continue
-        asked = s.pack.for_contact(s.codes.kind)
-        for place, bound in [*[each[:2] for each in asked.of_contact], *asked.of_times]:
-            if bound.version.check not in _TOLD_ANEW:
-                assert judged.findings[place] == find(bound, s), (record.id, bound.rule.id)
-                ways["alone"] += 1
+        for place, bound in _asked(s):
+            assert judged.findings[place] == find(bound, s), (record.id, bound.rule.id)
+            ways["alone"] += 1
         alike = s.pack.alike(s.codes)
         for passes, _ in alike.together if alike is not None else ():
             ways[f"together: {passes(s)}"] += 1
@@ -231,39 +235,63 @@ _LATE, _OTHER = "2026-03-20T12:00:00-05:00", {"meaning": "cosigner", "by": "1900
         ("end", "2030-01-01T12:00:00-05:00"),
         ("peer", None),
         ("version", 2),
+        ("service.type", None),
+        ("service.type", "n/a"),
+        ("service.rationale", "n/a"),
+        ("note.purpose", None),
+        ("note.response", "n/a"),
+        ("note.own_words", " "),
+        ("note.outcome", "I believe she has a depression."),
+        ("diagnoses", []),
+        ("diagnoses.0.by", " "),
+        ("diagnoses.0.by", "1900000021"),
+        ("diagnoses.0.code", None),
+        ("diagnoses.0.code", "no code"),
+        ("diagnoses.0.code", "I10"),
+        ("individual.coverages", []),
+        ("individual.coverages.0.class", "commercial"),
+        ("individual.coverages.0.member_id", " "),
+        ("individual.coverages.0.payer", None),
+        ("individual.coverages.0.checked_on", None),
+        ("individual.coverages.0.checked_on", "2025-01-01"),
+        ("individual.coverages.0.from", "2026-12-01"),
     ],
 )
-def test_a_signature_that_is_wrong_in_one_thing_is_told_by_the_check_of_that_thing(
+def test_a_contact_that_is_wrong_in_one_thing_is_told_so_beside_one_that_is_right(
     field: str, value: object
 ) -> None:
-    made = contact(seeded(3))
-    good, now = read_record(as_line(made)), datetime.fromisoformat(NOW)
+    made = contact(seeded(3)) | {"diagnoses": [{"code": "F33.1", "rank": 1, "by": "1900000039"}]}
+    made["service"] |= {"basis": "ad-hoc", "rationale": "A letter about the flat came today."}
+    alike, now = Alike(), datetime.fromisoformat(NOW)
+    good = read_record(as_line(made), alike)
     part: Any = made
     *parts, last = [int(each) if each.isdigit() else each for each in field.split(".")]
     for each in parts:
         part = part[each]
     part[last] = value
-    spoiled = read_record(as_line(made))
-    assert isinstance(good, Contact) and isinstance(spoiled, Contact)
-    for record in (good, spoiled):
-        s, (judged,) = Situation(record, _placed([record], now), now), judge([record], load(), now)
+    spoiled = read_record(as_line(made | {"id": "ENC-SPOILED"}), alike)
+    around, judgements = _placed([good, spoiled], now), judge([good, spoiled], load(), now)
+    seen = []
+    for record, judged in zip((good, spoiled), judgements, strict=True):
+        assert isinstance(record, Contact)
+        s = Situation(record, around, now)
         assert s.pack is not None
-        told = [(judged.findings[place], find(bound, s)) for place, bound in _of_signatures(s)]
-        assert len(told) == 5 and all(quick == plain for quick, plain in told)
-        assert all(quick.result == "pass" for quick, _ in told) == (record is good)
-
-
-def _of_signatures(s: Situation) -> list[tuple[int, Bound]]:
-    (names,) = [names for names, _ in TOGETHER if "signed-by-the-peer" in names]
-    return (
-        [each[:2] for each in s.pack.for_contact(s.codes.kind).of_contact if each[1].version.check in names]
-        if s.pack
-        else []
-    )
+        told = [(judged.findings[place], find(bound, s)) for place, bound in _asked(s)]
+        assert all(quick == plain for quick, plain in told)
+        seen.append([quick.result for quick, _ in told])
+    assert seen[0] != seen[1]
 
 
 # What a cap, a limit or the units of an authorization leave is told after the contacts were asked.
 _TOLD_ANEW = {CAP_CHECK, LIMIT_CHECK, AUTHORIZATION_CHECK, BENEFITS_CHECK}
+
+
+def _asked(s: Situation) -> list[tuple[int, Bound]]:
+    if s.pack is None:
+        return []
+    asked = s.pack.for_contact(s.codes.kind)
+    found = [*[(place, bound) for place, bound, _ in asked.of_contact], *asked.of_times]
+    return [each for each in found if each[1].version.check not in _TOLD_ANEW]
 
 
 def _placed(records: list[Record], now: datetime) -> Surrounding:
