@@ -27,13 +27,16 @@ from mappings.findings import Judgement
 from mappings.note_text import Sheet
 from mappings.office import Surroundings
 from mappings.once import by_identities
-from mappings.records import Contact, ProgramFields
+from mappings.records import Contact, ProgramFields, Signature
 
 # What a contact has in common with those of its course: as values, and as one and the same object. What few
 # contacts have is compared as it reads, and not written into the forms of other persons.
 _values = itemgetter("kind", "version", "jurisdiction", "status", "excluded_minutes", "technical_failure")
 _objects = itemgetter("individual", "program", "peer", "engagement", "service")
-_rare = itemgetter("staff", "risk", "consents", "clinical_input", "collaboration", "authorization", "claim")
+_told = itemgetter("start", "end", "note", "group", "ehr", "program", "recipients", "diagnoses")
+_rare = itemgetter(
+    *("staff", "risk", "consents", "clinical_input", "collaboration", "authorization", "claim", "relates_to")
+)
 _noted = itemgetter("goals", "data_verified")
 _signed_as = itemgetter("meaning", "by", "category", "licence_from", "licence_to")
 _service = itemgetter("type", "code", "format", "place", "modality", "components", "basis", "voluntary")
@@ -129,19 +132,16 @@ class Kept:
     def at_once(self, contact: Contact, judged: Judgement, around: Surroundings) -> bytes | None:
         """The Bundle of a contact by the form of those before it; None where all of it must be looked at."""
         kind = _kind(contact, judged, around)
-        course = self._courses.get(kind.key) if kind is not None else None
-        if kind is None or course is None:
+        if kind is None:
             return None
-        alike = course.on(kind.begun.date(), kind.start)
+        key, start, begun, until = kind
+        course = self._courses.get(key)
+        alike = course.on(begun.date(), start) if course is not None else None
         if alike is None or alike.lasting is None:
             return None
-        own = own_of(
-            contact, judged, kind.begun, alike.sheet.text_at(contact, judged, kind.begun, kind.until)
-        )
+        own = own_of(contact, judged, begun, alike.sheet.text_at(contact, judged, begun, until))
         form = alike.forms.get(own.shape) if own is not None else None
-        if own is None or form is None:
-            return None
-        return form.filled([*gaps_of(own), *alike.lasting])
+        return form.filled([*gaps_of(own), *alike.lasting]) if own is not None and form is not None else None
 
     def met(self, scene: Scene) -> Met | None:
         """Those that the contact is alike; None where it is of no kind that has a form."""
@@ -149,20 +149,21 @@ class Kept:
         kind = _kind(contact, judged, scene.around)
         if kind is None or not scene.span or not _in_order(contact):
             return None
-        course = self._courses.get(kind.key)
+        key, start, begun, until = kind
+        course = self._courses.get(key)
         if course is None:
             if len(self._courses) >= _MOST_KEPT:
                 self._courses.clear()
-            course = self._courses[kind.key] = Course(scene)
-        alike = course.on(scene.day, kind.start)
+            course = self._courses[key] = Course(scene)
+        alike = course.on(scene.day, start)
         if alike is None:
             alike = course.first(scene)
         else:
             alike.often = True
-        text = alike.sheet.text_at(contact, judged, kind.begun, kind.until)
+        text = alike.sheet.text_at(contact, judged, begun, until)
         # Before anybody asks for the text.
         scene.__dict__["text"] = text
-        return Met(alike, own_of(contact, judged, kind.begun, text))
+        return Met(alike, own_of(contact, judged, begun, text))
 
     def filled(
         self, scene: Scene, met: Met, beside: Callable[[Sequence[Piece]], bytes | None]
@@ -198,52 +199,43 @@ class Kept:
             alike.lasting = lasting_of(scene, rest_of(pieces[len(form.own) :]))
 
 
-class Kind(NamedTuple):
-    """Of which course a contact is, its start, and its times where the programme is."""
-
-    key: object
-    start: datetime
-    begun: datetime
-    until: datetime
+# Of which course a contact is, its start, and its times where the programme is.
+Kind = tuple[object, datetime, datetime, datetime]
 
 
 def _kind(contact: Contact, judged: Judgement, around: Surroundings) -> Kind | None:
     """All that a Bundle depends on beside what `Own` has and what the day brings about; None where that is
     not all of it."""
     said = contact.__dict__
-    start, end, note, group, ehr = said["start"], said["end"], said["note"], said["group"], said["ehr"]
-    if start is None or end is None or note is None or said["relates_to"]:
+    start, end, note, group, ehr, program, recipients, diagnoses = _told(said)
+    if start is None or end is None or note is None or (ehr is not None and ehr.encounter is not None):
         return None
-    if ehr is not None and ehr.encounter is not None:
+    few = _rare(said)
+    rare = repr(few) if any(few) else None
+    if rare is not None and said["relates_to"]:
         return None
-    zone = _zone(around, said["program"]) or start.tzinfo or UTC
+    zone, named = _zone(around, program), None
+    if zone is None:
+        zone = start.tzinfo or UTC
+        # Equal zones may be called by other names, and the text says the name.
+        named = zone, str(zone)
     begun, until = start.astimezone(zone), end.astimezone(zone)
-    if _earlier(until, begun):
+    # What a clock shows tells unless it shows it twice, where summer ends.
+    if until < begun if until.fold == begun.fold else _before(until, begun):
         return None
-    session = group.session if group is not None else None
-    if session is not None and (session != session.strip() or not session):
-        return None
-    signed = _signed(contact)
+    held = None
+    if group is not None:
+        held = group.attendees, group.session is None
+        if not held[1] and (group.session != group.session.strip() or not group.session):
+            return None
+    signed = _signed(said["signatures"], said["version"])
     if signed is None:
         return None
-    recipients, diagnoses, rare = said["recipients"], said["diagnoses"], _rare(said)
-    key = (
-        id(around),
-        *map(id, _objects(said)),
-        *_values(said),
-        tuple(map(id, recipients)) if recipients else (),
-        tuple(map(id, diagnoses)) if diagnoses else (),
-        _noted(note.__dict__),
-        note.edited_at is None,
-        signed,
-        group and (group.attendees, session is None),
-        repr(rare) if any(rare) else None,
-        judged.minutes is None,
-        zone,
-        # Equal zones may be called by other names, and the text says the name.
-        str(zone),
-    )
-    return Kind(key, start, begun, until)
+    parts = note.__dict__
+    same = tuple(map(id, (around, *_objects(said), *recipients, *diagnoses)))
+    edited = parts["edited_at"] is not None
+    key = same, _values(said), _noted(parts), edited, signed, held, rare, judged.minutes is None, named
+    return key, start, begun, until
 
 
 @by_identities(64)
@@ -252,11 +244,10 @@ def _zone(around: Surroundings, program: ProgramFields | None) -> tzinfo | None:
     return around.zone_of(program, None)
 
 
-def _signed(contact: Contact) -> object | None:
+def _signed(signatures: Sequence[Signature], version: int) -> object | None:
     """How the version is signed; None unless by its author, and after that by one co-signer at most."""
-    said = contact.__dict__
-    found, before, version = [], None, said["version"]
-    for each in said["signatures"]:
+    found, before = [], None
+    for each in signatures:
         one = each.__dict__
         at = one["at"]
         if at is None or not one["by"] or one["version"] != version:
@@ -274,12 +265,6 @@ def _in_order(contact: Contact) -> bool:
 
 def _has_rare(scene: Scene) -> bool:
     return any(_rare(scene.contact.__dict__))
-
-
-def _earlier(one: datetime, other: datetime) -> bool:
-    """Whether a moment is before another of the same time zone."""
-    # What a clock shows tells unless it shows it twice, where summer ends.
-    return one < other if one.fold == other.fold else _before(one, other)
 
 
 def _before(one: datetime, other: datetime) -> bool:

@@ -82,7 +82,7 @@ def _gaps(claim: ClaimDraft) -> list[bytes]:
     """What differs from claim to claim, as it is written."""
     number = claim.control_number
     names = [name for line in claim.lines for name, _, _ in line.contacts]
-    return [each.encode() for each in (number, own_url("claim", number), day_written(claim.day), *names)]
+    return [each.encode() for each in (number, own_url(f"claim|{number}"), day_written(claim.day), *names)]
 
 
 def _form_of(claim: ClaimDraft, data: bytes, write: Write) -> Form | None:

@@ -6,13 +6,15 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
 
 import orjson
+from pydantic_core import TzInfo
 
 from mappings.fhir import local_codes
 from mappings.moments import written
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 # How long a time is whose offset is of hours and minutes, without and with a part of a second.
 _WITH_MINUTES = (len("2026-03-04T10:00:00-05:00"), len("2026-03-04T10:00:00.000000-05:00"))
+# Time zones that were met, of one offset each that is of whole minutes.
+_WHOLE_MINUTES: set[tzinfo | None] = {UTC}
+_MOST_ZONES = 256
+_zone_of = attrgetter("tzinfo")
 _SIZED = (str, list, dict, tuple)
 _UNDERSCORED = frozenset({"class_", "for_"})
 
@@ -49,6 +55,7 @@ PEER_TAXONOMY = ("175T00000X", "Peer Specialist")
 _FULL_URLS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/bundle-entry").bytes
 _MASTER_IDS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/master-identifier").bytes
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_uuid_parts = itemgetter(slice(8), slice(8, 12), slice(13, 16), 16, slice(17, 20), slice(20, 32))
 _UNQUOTED = re.compile(r"[A-Za-z0-9_.~/-]*")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -212,6 +219,22 @@ def stamp(at: date | datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat()
 
 
+def stamps(times: Sequence[datetime]) -> list[str]:
+    """Aware times as `stamp` writes them: to write several at once costs less than half of that."""
+    if not times or not _WHOLE_MINUTES.issuperset(map(_zone_of, times)):
+        _WHOLE_MINUTES.update([zone for zone in map(_zone_of, times) if _of_whole_minutes(zone)])
+        return [str(stamp(each)) for each in times]
+    return orjson.dumps(times)[2:-2].decode().split('","')
+
+
+def _of_whole_minutes(zone: tzinfo | None) -> bool:
+    """Whether a time zone has one offset alone, and one that every program writes alike."""
+    if len(_WHOLE_MINUTES) >= _MOST_ZONES or not isinstance(zone, (timezone, TzInfo)):
+        return False
+    offset = zone.utcoffset(None)
+    return offset is not None and not offset % timedelta(minutes=1)
+
+
 def quantity(value: int | Decimal, unit: str, code: str) -> Json:
     """A UCUM quantity."""
     return {"value": value, "unit": unit, "system": UCUM, "code": code}
@@ -278,30 +301,24 @@ def full_url(kind: str, key: str) -> str:
     return _urn(_FULL_URLS, f"{kind}|{key}")
 
 
-def own_url(kind: str, key: str) -> str:
-    """As `full_url`, of what is asked for once: nothing is kept."""
-    return _named(_FULL_URLS, f"{kind}|{key}")
-
-
 def _named(namespace: bytes, name: str) -> str:
     """A name-based UUID (RFC 9562, version 5) as a URN; uuid.uuid5 takes several times as long."""
-    told = hashlib.sha1(namespace + name.encode("utf-8"), usedforsecurity=False).hexdigest()
-    variant = _VARIANT[told[16]]
-    return f"urn:uuid:{told[:8]}-{told[8:12]}-5{told[13:16]}-{variant}{told[17:20]}-{told[20:32]}"
+    told = hashlib.sha1(namespace + name.encode(), usedforsecurity=False).hexdigest()
+    low, middle, high, variant, clock, node = _uuid_parts(told)
+    return f"urn:uuid:{low}-{middle}-5{high}-{_VARIANT[variant]}{clock}-{node}"
 
 
 # A bundle names each of its entries several times.
 _urn = lru_cache(maxsize=4096)(_named)
+# The fullUrl of a kind and a key, "kind|key", of what is asked for once: nothing is kept.
+own_url = partial(_named, _FULL_URLS)
+# The value of a document's `master_identifier`.
+master_name = partial(_named, _MASTER_IDS)
 
 
 def master_identifier(key: str) -> Json:
     """A globally unique document id, different from any fullUrl."""
     return {"system": "urn:ietf:rfc:3986", "value": master_name(key)}
-
-
-def master_name(key: str) -> str:
-    """The value of a document's `master_identifier`."""
-    return _named(_MASTER_IDS, key)
 
 
 def if_none_exist(identifier: Mapping[str, str]) -> str:

@@ -116,7 +116,7 @@ def _marked_own(scene: Scene, own: Own) -> Own:
     return Own(
         id,
         note_key(contact.model_copy(update={"id": id})),
-        [*texts, *map(_mark, WORDS)],
+        [each.encode() for each in (*texts, *map(_mark, WORDS))],
         PARTS,
         True,
         own.unsaid,
@@ -134,7 +134,7 @@ def _marked(scene: Scene, own: Own) -> Scene:
     """The same scene with marks in place of all that differs, those of the contact alone among them."""
     contact, note, people = scene.contact, scene.note, scene.people
     words = {name: _mark(name) for name in WORDS}
-    id, session, reason, *_ = own.texts
+    id, session, reason, *_ = [each.decode() for each in own.texts]
     data, size, digest = own.attached
     engagement, service, covers = contact.engagement, contact.service, contact.individual.coverages
     signed = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import compress
 from operator import itemgetter
@@ -15,16 +15,28 @@ from mappings.fhir import gate
 from mappings.fhir.bundle import goal_of
 from mappings.fhir.carried import CONTACT
 from mappings.fhir.compiled import Met
-from mappings.fhir.elements import Json, master_name, own_url, quoted, stamp, to_bytes, xml_can_hold
-from mappings.fhir.scene import WORDS, Scene, attached_bytes, in_utc, note_key, reason_of, told_apart
+from mappings.fhir.elements import (
+    Json,
+    master_name,
+    own_url,
+    quoted,
+    stamp,
+    stamps,
+    to_bytes,
+    xml_can_hold,
+)
+from mappings.fhir.scene import WORDS, Scene, attached_bytes, note_key, reason_of, told_apart
 from mappings.findings import Judgement
 from mappings.moments import day_written
 from mappings.records import Contact, Signature
 
 _words = itemgetter(*WORDS)
+_signed = itemgetter("meaning", "by", "at")
 PARTS = tuple(f"note-{name.replace('_', '-')}" for name in WORDS)
 # Where among what differs the reason is, and the words that the record's extension carries.
 _REASON, CARRIED = 2, 3
+# The signs that JSON writes for each text of a list: two quotation marks, and a bracket or comma before.
+_AROUND = 3
 
 
 class Own(NamedTuple):
@@ -38,7 +50,7 @@ class Own(NamedTuple):
 
     id: str
     key: str
-    texts: Sequence[str]
+    texts: Sequence[bytes]
     parts: tuple[str, ...]
     lost: bool
     unsaid: Sequence[str]
@@ -65,10 +77,13 @@ def own_of(contact: Contact, judged: Judgement, begun: datetime, text: str) -> O
     said = contact.__dict__
     note, group, minutes = said["note"], said["group"], judged.minutes
     words = _words(note.__dict__)
-    session, reason = group.session if group is not None else None, reason_of(note)
-    texts = _as_written([said["id"], session or "", reason or "", *filter(None, words)])
+    session = group.session if group is not None else None
+    texts = _as_written([said["id"], session or "", reason_of(note) or "", *filter(None, words)])
     if texts is None:
         return None
+    edited = note.edited_at
+    times = said["start"], said["end"], edited or said["start"]
+    (start, end, edited_at), signed = _times(times, said["signatures"])
     return Own(
         said["id"],
         note_key(contact),
@@ -76,22 +91,32 @@ def own_of(contact: Contact, judged: Judgement, begun: datetime, text: str) -> O
         PARTS if all(words) else tuple(compress(PARTS, words)),
         *told_apart(note, text, ours=True),
         day_written(begun.date()),
-        stamp(said["start"]) or "",
-        stamp(said["end"]) or "",
+        start,
+        end,
         "" if minutes is None else str(minutes),
-        stamp(note.edited_at) or "",
+        edited_at if edited is not None else "",
         attached_bytes(text),
-        signatures_of(said["signatures"]),
+        signed,
     )
 
 
 def signatures_of(signatures: Sequence[Signature]) -> Sequence[tuple[str, str, str, str]]:
     """What `Own` has of signatures, which have their signers and times."""
-    found = []
-    for each in signatures:
-        said = each.__dict__
-        found.append((said["meaning"], said["by"], stamp(said["at"]) or "", in_utc(said["at"])))
-    return found
+    return _times((), signatures)[1]
+
+
+def _times(
+    times: Sequence[datetime], signatures: Sequence[Signature]
+) -> tuple[Sequence[str], Sequence[tuple[str, str, str, str]]]:
+    """Times as FHIR writes them, and what `Own` has of signatures."""
+    signed = [_signed(each.__dict__) for each in signatures]
+    ats = [at for _, _, at in signed]
+    found = stamps([*times, *ats, *[at.astimezone(UTC) for at in ats]])
+    place = len(times)
+    return found[:place], [
+        (meaning, by, found[at], found[at + len(ats)])
+        for at, (meaning, by, _) in enumerate(signed, start=place)
+    ]
 
 
 def gaps_of(own: Own) -> list[bytes]:
@@ -99,56 +124,46 @@ def gaps_of(own: Own) -> list[bytes]:
 
     The times, the numbers and what is computed of them are of a form that needs no check.
     """
-    data, size, digest = own.attached
-    id, session, reason, *words = own.texts
+    id, key, texts, parts, lost, _, on, start, end, minutes, edited, (data, size, digest), signed = own
+    name, session, reason, *words = texts
+    carried = _carried(parts) % tuple(words) if lost else b""
     found = [
-        id,
-        session,
-        reason,
-        _carried(own.parts) % tuple(words) if own.lost else "",
-        quoted(own.id),
-        own.on,
-        own.start,
-        own.end,
-        own.minutes,
-        own.edited,
-        str(size),
-        master_name(own.key),
+        f"{quoted(id)}\0{on}\0{start}\0{end}\0{minutes}\0{edited}\0{size}\0{master_name(key)}",
         *own_addresses(own),
-        *[when for _, _, when, _ in own.signed],
+        *[when for _, _, when, _ in signed],
     ]
     # This sign is in no text that the gate passes.
-    return [*"\0".join(found).encode().split(b"\0"), data, digest]
+    return [name, session, reason, carried, *"\0".join(found).encode().split(b"\0"), data, digest]
 
 
-def _as_written(texts: Sequence[str]) -> Sequence[str] | None:
+def _as_written(texts: Sequence[str]) -> Sequence[bytes] | None:
     """Texts as they stand between the quotation marks of JSON; None where the gate would not pass one of
     them. What is empty is not written."""
     said = "".join(texts)
-    if not all(map(str.strip, filter(None, texts))):
+    if not all(map(str.strip, filter(None, texts))) or not (said.isascii() or xml_can_hold(said)):
         return None
+    written = orjson.dumps(texts)
     # What JSON writes as it is XML can hold; to look at each sign costs many times as much.
-    if said.isascii() and len(orjson.dumps(said)) == len(said) + len('""'):
-        return texts
-    if not all(map(xml_can_hold, texts)):
+    if len(written) != len(said) + _AROUND * len(texts) + 1 and not xml_can_hold(said):
         return None
-    return [orjson.dumps(each)[1:-1].decode() for each in texts]
+    # JSON has no quotation mark within a text but after another sign.
+    return written[2:-2].split(b'","')
 
 
 @lru_cache(maxsize=64)
-def _carried(parts: tuple[str, ...]) -> str:
+def _carried(parts: tuple[str, ...]) -> bytes:
     """The parts of the record's extension that carry the words of a note; there are others before them."""
-    return "".join([f',{{"url":"{name}","valueString":"%s"}}' for name in parts])
+    return "".join([f',{{"url":"{name}","valueString":"%s"}}' for name in parts]).encode()
 
 
 def own_addresses(own: Own) -> list[str]:
     """The addresses of the contact's own entries."""
     key = own.key
-    found = [own_url("encounter", own.id), own_url("note", key)]
+    found = [own_url(f"encounter|{own.id}"), own_url(f"note|{key}")]
     for meaning, by, _, utc in own.signed:
-        found.append(own_url("provenance", f"{key}|{meaning}|{by}|{utc}"))
+        found.append(own_url(f"provenance|{key}|{meaning}|{by}|{utc}"))
         if meaning != "author":
-            found.append(own_url("task", f"{key}/{meaning}"))
+            found.append(own_url(f"task|{key}/{meaning}"))
     return found
 
 
@@ -199,7 +214,8 @@ def lasting_of(scene: Scene, rest: bytes) -> list[bytes] | None:
         return None
     goal_on = stamp(engagement.goal_on if engagement is not None else None) or ""
     return [
-        *[each.encode() for each in (*texts, goal_on)],
+        *texts,
+        goal_on.encode(),
         *[to_bytes(each) if each is not None else b"" for each in referred(scene)],
         b",".join(map(to_bytes, covers_of(scene))),
         rest,

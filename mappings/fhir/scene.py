@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
-from operator import is_
+from operator import is_, itemgetter
 from typing import Any
 
 from mappings import seal as seals_
@@ -18,7 +18,6 @@ from mappings.engagement import State, state_at
 from mappings.fhir.elements import (
     Json,
     NotFit,
-    filled,
     full_url,
     identifier,
     logical,
@@ -31,7 +30,7 @@ from mappings.fhir.people import ChartLinks, People
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.moments import written
-from mappings.note_text import note_text, stands_alone
+from mappings.note_text import WIDTH, all_said, note_text, stands_alone
 from mappings.office import Surroundings
 from mappings.once import once
 from mappings.records import Contact, Individual, Note, PlanEntry, Recipient, Service
@@ -46,6 +45,8 @@ WORDS = {
     "own_words": "IN THE PERSON'S OWN WORDS",
 }
 BLOCKS = tuple((name, f"\n\n{heading}\n") for name, heading in WORDS.items())
+_HEADINGS = tuple([block for _, block in BLOCKS])
+_words = itemgetter(*WORDS)
 _LONGEST_REASON = 200
 
 
@@ -61,7 +62,7 @@ class Signed:
     @once
     def in_utc(self) -> str:
         """The time in UTC, which is part of what makes a signature one of a kind."""
-        return in_utc(self.at)
+        return written(self.at.astimezone(UTC))
 
     @once
     def when(self) -> str:
@@ -329,17 +330,18 @@ def attached_bytes(text: str) -> tuple[bytes, int, bytes]:
     return b2a_base64(data, newline=False), len(data), b2a_base64(digest, newline=False)
 
 
-def in_utc(at: datetime) -> str:
-    """A time in UTC."""
-    return written(at.astimezone(UTC))
-
-
 def told_apart(note: Note, text: str, *, ours: bool) -> tuple[bool, Sequence[str]]:
     """Whether the words of a note are lost in its text, and which parts it does not have whose headings stand
     there; see `Scene.words_lost` and `Scene.unsaid`. It is `ours` where `note_text` made it."""
-    said, lost, unsaid = note.__dict__, False, list[str]()
-    for name, block in BLOCKS:
-        words = said[name]
+    said = _words(note.__dict__)
+    # Most notes: several times quicker, and the same.
+    if ours and all_said(said):
+        for heading, words in zip(_HEADINGS, said, strict=True):
+            if len(words) > WIDTH and not _stands(f"{heading}{words}\n", text):
+                return True, ()
+        return False, ()
+    lost, unsaid = False, list[str]()
+    for (name, block), words in zip(BLOCKS, said, strict=True):
         if not words:
             if block in text:
                 unsaid.append(name)
@@ -350,15 +352,10 @@ def told_apart(note: Note, text: str, *, ours: bool) -> tuple[bool, Sequence[str
 
 def reason_of(note: Note) -> str | None:
     """The purpose that a note names, in short."""
-    purpose = filled(note.purpose)
-    return filled(_short(purpose)) if purpose else None
-
-
-def _short(purpose: str) -> str:
-    whole = " ".join(purpose.split())
-    if len(whole) <= _LONGEST_REASON:
-        return whole
-    return textwrap.shorten(purpose, _LONGEST_REASON, placeholder=" ...")
+    whole = " ".join((note.purpose or "").split())
+    if len(whole) > _LONGEST_REASON:
+        whole = textwrap.shorten(whole, _LONGEST_REASON, placeholder=" ...").strip()
+    return whole or None
 
 
 def _stands(block: str, text: str) -> bool:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.note_text import PART2_NOTICE, WIDTH, _wrapped, note_text
+from mappings.fhir.scene import WORDS as PARTS
+from mappings.fhir.scene import told_apart
+from mappings.note_text import PART2_NOTICE, WIDTH, _own_parts, _under, _wrapped, note_text
 from mappings.records import Contact
 from tests.mappings.fhir import contacts as c
 from tests.mappings.fhir.makers import Json, library
@@ -134,6 +136,48 @@ def test_short_lines_of_the_persons_own_words_stay_as_they_are() -> None:
     words = 'She said  "why?"\n\tI did not know.'
     text = text_of(c.changed(c.PLANNED, note__own_words=words))
     assert section(text, "IN THE PERSON'S OWN WORDS") == words
+
+
+SAID = st.text(max_size=120) | st.sampled_from(
+    [
+        "Came early.",
+        " ",
+        "\r",
+        "two\nlines",
+        "x" * 101,
+        "a b " * 30,
+        "- go " * 25,
+        "é" * 90,
+        "",
+        None,
+        "\u2028",
+    ]
+)
+HOSTILE = st.sampled_from(["a\n\nRESPONSE\nb", "PROGRESS", "a b " * 30 + "\n\nOUTCOME\n" + "c d " * 30])
+NOTES = st.lists(SAID | HOSTILE, min_size=5, max_size=5) | st.lists(
+    st.text("ab -", min_size=1), min_size=5, max_size=5
+)
+
+
+@settings(max_examples=300)
+@given(NOTES)
+def test_parts_that_are_written_together_are_written_as_each_of_them_is(said: list[str | None]) -> None:
+    headings = [f"\n\n{heading}\n" for heading in PARTS.values()]
+    each = [_under(heading, words) for heading, words in zip(headings, said, strict=True) if words]
+    assert _own_parts(said) == "".join(each)
+
+
+@settings(max_examples=300, deadline=None)
+@given(NOTES)
+def test_words_are_told_to_be_lost_where_a_search_of_the_text_does_not_find_them(
+    said: list[str | None],
+) -> None:
+    record = c.changed(c.PLANNED, **{f"note__{name}": one for name, one in zip(PARTS, said, strict=True)})
+    note, text = c.contact(record).note, text_of(record)
+    assert note is not None
+    lost, unsaid = told_apart(note, text, ours=True)
+    searched, found = told_apart(note, text, ours=False)
+    assert (lost, list(unsaid)) == (searched, list(found))
 
 
 @pytest.mark.parametrize("kind", c.KINDS)

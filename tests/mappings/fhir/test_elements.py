@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
+from pydantic_core import TzInfo
 
 from mappings.fhir.elements import (
     NotFit,
@@ -20,6 +22,7 @@ from mappings.fhir.elements import (
     narrative,
     present,
     stamp,
+    stamps,
     to_bytes,
     transaction,
 )
@@ -64,6 +67,21 @@ def test_days_and_times_are_written_with_their_own_offset() -> None:
     assert stamp(datetime(2026, 3, 4, 10, 0, tzinfo=odd)) == "2026-03-04T14:56:02+00:00"
     with pytest.raises(NotFit, match="no offset"):
         stamp(datetime(2026, 3, 4, 10, 0, tzinfo=UTC).replace(tzinfo=None))
+
+
+ZONES: list[tzinfo] = [
+    timezone(timedelta(hours=-5)),
+    timezone(timedelta(hours=5, minutes=30)),
+    ZoneInfo("America/New_York"),
+]
+ZONES += [timezone(-timedelta(hours=4, minutes=56, seconds=2)), UTC, TzInfo(-16_200), TzInfo(-17_762)]
+
+
+@given(st.lists(st.datetimes(timezones=st.sampled_from(ZONES)), max_size=6))
+def test_times_that_are_written_together_are_written_as_each_of_them_is(times: list[datetime]) -> None:
+    assert stamps(times) == [stamp(each) for each in times]
+    with pytest.raises(NotFit, match="no offset"):
+        stamps([*times, datetime(2026, 3, 4, 10, 0, tzinfo=UTC).replace(tzinfo=None)])
 
 
 def test_what_is_absent_is_left_out_and_what_is_zero_or_false_stays() -> None:
