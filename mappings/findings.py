@@ -89,7 +89,7 @@ class Finding(NamedTuple):
 # Not frozen alone because setting the fields of a frozen one costs four times as much for each record.
 @dataclass(slots=True)
 class Judgement:
-    """All that the rules say of one contact or plan entry; it is never changed.
+    """All that the rules say of one contact or plan entry; what it says is never changed.
 
     `units` are the record's own, `billed_units` what is left of them for a claim after caps. `findings`
     holds every rule of the pack, passed and inapplicable ones too. `counts` is False for a version that a
@@ -107,8 +107,8 @@ class Judgement:
     minutes: int | None = None
     state: str = ""
     counts: bool = True
-    _by_rule: dict[str, Finding] = field(default_factory=dict, repr=False, compare=False)
-    _blocking: list[tuple[Finding, ...]] = field(default_factory=list, repr=False, compare=False)
+    _by_rule: Mapping[str, Finding] | None = field(default=None, repr=False, compare=False)
+    _blocking: tuple[Finding, ...] | None = field(default=None, repr=False, compare=False)
 
     @property
     def shown(self) -> tuple[Finding, ...]:
@@ -117,16 +117,15 @@ class Judgement:
 
     def finding(self, rule: str) -> Finding | None:
         """The finding of one rule by its id, or None where the rule is not in the pack."""
-        if not self._by_rule:
-            self._by_rule.update({finding.rule: finding for finding in self.findings})
+        if self._by_rule is None:
+            self._by_rule = {finding.rule: finding for finding in self.findings}
         return self._by_rule.get(rule)
 
     def holding(self, *stages: Stage) -> tuple[Finding, ...]:
         """The findings that hold the stages given (all of them when none is given)."""
-        if not self._blocking:
-            held = [f for f in self.findings if f.result in _HOLDING and f.severity == "block"]
-            self._blocking.append(tuple(held))
-        return tuple([f for f in self._blocking[0] if not stages or f.stage in stages])
+        if self._blocking is None:
+            self._blocking = tuple([finding for finding in self.findings if finding.blocks])
+        return tuple([f for f in self._blocking if not stages or f.stage in stages])
 
     def to_json(self, all: bool = False) -> Mapping[str, Any]:
         """The judgement as one line of `peerchart check`; `all` lists passing and inapplicable rules too."""

@@ -45,12 +45,12 @@ class Bound:
     def finding(self, outcome: Outcome) -> Finding:
         """What the rule says where its check answers so."""
         # Most checks say one of few things; to build a finding costs more than most checks do.
+        said = self._said.get(outcome[1])
+        if said is not None and said[0] is outcome:
+            return said[1]
         result, message, _, _, _, words = outcome
         if words:
             return self._built(outcome)
-        said = self._said.get(message)
-        if said is not None and said[0] is outcome:
-            return said[1]
         if result == "not-applicable":
             return self.inapplicable
         if result == "pass" and not message:

@@ -18,7 +18,7 @@ from mappings.peer_days import PeerOnDay
 from mappings.records import Contact, Individual, PlanEntry, Program, Record, Staff
 from mappings.sharing import ReleasedUnits, Sharing
 from mappings.situation import Lasting, PlanSituation, Situation, plan_day
-from mappings.surroundings import Surrounding
+from mappings.surroundings import COUNTED, Surrounding
 
 STATUS_CHECK = "status-known"
 
@@ -52,7 +52,7 @@ def judge(
     around.place(situations.values())
     judged: dict[int, Judgement] = {}
     for number, record in enumerate(everything):
-        if isinstance(record, Contact | PlanEntry):
+        if isinstance(record, COUNTED):
             judged[number] = _judge_one(number, record, situations, around, now)
     Sharing(judged, situations, released).share()
     return list(judged.values())
@@ -131,7 +131,7 @@ def _judge_contact(s: Situation) -> Judgement:
         findings,
         s.minutes,
         s.state.status,
-        _blocking=[holding],
+        _blocking=holding,
     )
 
 
@@ -267,11 +267,11 @@ def _signing_state(stages: Set[Stage]) -> Signing:
 
 
 def _claim_state(s: Situation, stages: Set[Stage]) -> ClaimState:
-    if s.contact.status == "in-progress" or (not s.counts and not s.filed):
+    if s.status == "in-progress" or (not s.counts and not s.filed):
         return "none"
     if s.minutes is not None and s.units == 0 and not s.filed and s.unit is not None:
         return "none"
-    note_only = s.pack_value("payer.note_only_classes")
+    note_only = s.pack.value("payer.note_only_classes") if s.pack is not None else None
     if note_only and s.coverage is not None and s.coverage.class_ in note_only:
         return "none"
     return "held" if "signing" in stages or "claim" in stages else "ready"

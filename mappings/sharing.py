@@ -12,7 +12,7 @@ from mappings.checks.authorization import BENEFITS_CHECK, counts_units, granted,
 from mappings.checks.limits import LIMITS, PERIODS, period_of
 from mappings.findings import ClaimState, Finding, Judgement
 from mappings.in_force import Bound, DayPack
-from mappings.situation import DID_NOT_HAPPEN, Situation
+from mappings.situation import Situation
 from mappings.surroundings import pool_key
 from mappings.units import share_cap, units_of
 
@@ -212,7 +212,7 @@ class Sharing:
 
 
 def _unheld(judgement: Judgement, s: Situation) -> bool:
-    if s.contact.status == "in-progress" or s.contact.status in DID_NOT_HAPPEN or s.minutes is None:
+    if s.status == "in-progress" or not s.happened or s.minutes is None:
         return False
     minimum = {bound.rule.id for _, bound in _bounds(s.pack, MINIMUM_CHECK)}
     return not any(f.rule not in minimum for f in judgement.holding("signing", "claim"))
@@ -251,7 +251,7 @@ def _failed(finding: Finding, bound: Bound, message: str) -> Finding:
 
 def _with(judgement: Judgement, place: int, finding: Finding) -> Judgement:
     findings = (*judgement.findings[:place], finding, *judgement.findings[place + 1 :])
-    return replace(judgement, findings=findings, _by_rule={}, _blocking=[])
+    return replace(judgement, findings=findings, _by_rule=None, _blocking=None)
 
 
 def _units_are(number: int) -> str:

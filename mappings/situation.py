@@ -18,6 +18,7 @@ from mappings.records import (
     AuthorizationFields,
     Contact,
     Coverage,
+    Engagement,
     Note,
     PlanEntry,
     ProgramFields,
@@ -132,6 +133,14 @@ class Situation:
     """A contact with everything its rules ask for."""
 
     asks, certificate = False, ""
+    # An object with more than thirty values of its own would keep a table of their names for itself alone.
+    # These stand in the order in which they are found.
+    __slots__ = (  # noqa: RUF023
+        "__dict__", "contact", "around", "now", "doubled", "shared", "id", "person", "note", "jurisdiction",
+        "version", "peer_id", "session", "related", "service", "program", "peer", "is_group", "filed",
+        "status", "happened", "counts", "start", "end", "zone", "day", "began", "ended", "travel", "gross",
+        "minutes", "state", "pack", "unit", "pooled", "signed",
+    )  # fmt: skip
 
     def __init__(self, contact: Contact, around: Surrounding, now: datetime, doubled: bool = False) -> None:
         self.contact, self.around, self.now, self.doubled = contact, around, now, doubled
@@ -150,45 +159,49 @@ class Situation:
         self.service: Service = told["service"] or _NO_SERVICE
         self.program: ProgramFields | None = around.program(told["program"], self.jurisdiction)
         self.peer: StaffFields | None = around.staff(peer, self.jurisdiction)
-        self.start: datetime | None = told["start"]
-        self.end: datetime | None = told["end"]
-        start, end = self.start, self.end
-        self.zone = zone_of(self.program, start)
-        # The calendar day of `start` where the programme is; without a start the day of the clock.
-        self.day: date = (start or now).astimezone(self.zone).date()
-        # In UTC, the first of all moments where they are missing: to sort contacts by, and to compare moments
-        # of one zone, which is many times faster than those of two.
-        self.began: datetime = start.astimezone(UTC) if start is not None else _LONG_AGO
-        self.ended: datetime = end.astimezone(UTC) if end is not None else _LONG_AGO
-        # Full minutes from start to end; None while one of them is missing.
-        self.gross: int | None = None
-        if start is not None and end is not None:
-            self.gross = whole_minutes(self.ended - self.began)
-        going = self.service.accompaniment
-        # Minutes of travel without support.
-        self.travel: int = (going.travel_minutes or 0) if going is not None else 0
-        # Minutes that count: without excluded ones and without travel; None while times are missing.
-        self.minutes: int | None = None
-        if self.gross is not None:
-            self.minutes = counted_minutes(self.gross, told["excluded_minutes"], self.travel)
-        # Whether the contact took place or is taking place; one of unknown status is judged in full.
-        self.happened = told["status"] not in DID_NOT_HAPPEN
-        self.counts = self.happened and (relation is None or counts(contact))
         # Whether it is, or looks like, a group of people of different records.
         self.is_group: bool = self.service.format == "group" if group is None else self._looks_like_a_group()
         claim = told["claim"]
         # Whether units were filed elsewhere for this contact.
         self.filed: bool = claim is not None and (claim.units or 0) > 0
-        # The engagement at the start of the contact.
-        self.state: State = state_at(told["engagement"], start or now, self.zone)
+        self.status: str | None = told["status"]
+        # Whether the contact took place or is taking place; one of unknown status is judged in full.
+        self.happened = self.status not in DID_NOT_HAPPEN
+        self.counts = self.happened and (relation is None or counts(contact))
+        self._see_its_time(told["start"], told["end"], told["excluded_minutes"])
+        self._see_what_is_in_force(told["engagement"])
         # The signatures in their order.
         self.signed: list[Signed] = list(map(_signed, told["signatures"]))
+
+    def _see_its_time(self, start: datetime | None, end: datetime | None, excluded: int) -> None:
+        self.start, self.end = start, end
+        self.zone = zone_of(self.program, start)
+        # The calendar day of `start` where the programme is; without a start the day of the clock.
+        self.day: date = (start or self.now).astimezone(self.zone).date()
+        # In UTC, the first of all moments where they are missing: to sort contacts by, and to compare moments
+        # of one zone, which is many times faster than those of two.
+        self.began: datetime = start.astimezone(UTC) if start is not None else _LONG_AGO
+        self.ended: datetime = end.astimezone(UTC) if end is not None else _LONG_AGO
+        going = self.service.accompaniment
+        # Minutes of travel without support.
+        self.travel: int = (going.travel_minutes or 0) if going is not None else 0
+        # Full minutes from start to end, and those that count: without excluded ones and without travel; None
+        # while one of the times is missing.
+        self.gross: int | None = None
+        self.minutes: int | None = None
+        if start is not None and end is not None:
+            self.gross = whole_minutes(self.ended - self.began)
+            self.minutes = counted_minutes(self.gross, excluded, self.travel)
+
+    def _see_what_is_in_force(self, engagement: Engagement | None) -> None:
+        # The engagement at the start of the contact.
+        self.state: State = state_at(engagement, self.start or self.now, self.zone)
         # What is in force where and when the contact took place, and for its payer; None without a pack.
         kind = self.program.program_kind if self.program is not None else None
-        self.pack: DayPack | None = pack_of(contact, around.library, kind, self.day)
-        # Minutes of one unit and their rounding; None where neither the pack nor its table says.
+        self.pack: DayPack | None = pack_of(self.contact, self.around.library, kind, self.day)
+        # Minutes of one unit and their rounding, None where neither the pack nor its table says; and whether
+        # the minutes of all contacts of a day make units together.
         self.unit: tuple[int, str] | None = None
-        # Whether the minutes of all contacts of a day make units together.
         self.pooled = False
         if self.pack is not None:
             self.unit, self.pooled, awaits = _units_of(self.pack)

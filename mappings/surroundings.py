@@ -36,6 +36,8 @@ from mappings.units import pooled_units
 
 # More contacts of one peer at one moment than any group has; the ones that end last are kept.
 OPEN_AT_ONCE = 40
+# Of these records of one id the highest version counts.
+COUNTED = (Contact, PlanEntry)
 
 Placed = TypeVar("Placed", bound="AtTime")
 
@@ -87,6 +89,9 @@ class Surrounding:
         self._told_programs: dict[tuple[int, str], tuple[ProgramFields, ProgramFields]] = {}
         self._earlier: dict[tuple[str, str], list[AuthorizationFields]] = defaultdict(list)
         for record in records:
+            # Most records are these, and it takes time to see that one is none of the others.
+            if isinstance(record, COUNTED):
+                continue
             if isinstance(record, Staff):
                 self._staff[record.id] = self._staff[f"{record.jurisdiction}|{record.id}"] = record
             elif isinstance(record, Program):
@@ -368,12 +373,12 @@ def _counting(records: Sequence[Record]) -> tuple[frozenset[int], frozenset[int]
     best: dict[tuple[str, str], int] = {}
     doubled: set[int] = set()
     for number, record in enumerate(records):
-        if not isinstance(record, Contact | PlanEntry):
+        if not isinstance(record, COUNTED):
             continue
         key = (record.kind, record.id)
         first = best.setdefault(key, number)
         held = records[first]
-        if first == number or not isinstance(held, Contact | PlanEntry):
+        if first == number or not isinstance(held, COUNTED):
             continue
         if record.version > held.version:
             best[key] = number

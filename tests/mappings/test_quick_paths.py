@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import product
 from typing import Any
 
@@ -284,6 +284,28 @@ def test_a_contact_that_is_wrong_in_one_thing_is_told_so_beside_one_that_is_righ
 
 # What a cap, a limit or the units of an authorization leave is told after the contacts were asked.
 _TOLD_ANEW = {CAP_CHECK, LIMIT_CHECK, AUTHORIZATION_CHECK, BENEFITS_CHECK}
+
+
+# The first of all contacts waits for the library.
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 90), st.integers(-12, 14)), min_size=1, max_size=12))
+def test_ad_hoc_contacts_of_a_window_are_counted_whatever_zones_they_took_place_in(
+    begun: list[tuple[int, int]],
+) -> None:
+    made = contact(seeded(3)) | {"program": None}
+    made["service"] |= {"basis": "ad-hoc"}
+    midnight, now = datetime.fromisoformat("2026-03-04T00:00:00+00:00"), datetime.fromisoformat(NOW)
+    starts = [
+        (midnight + timedelta(hours=hour)).astimezone(timezone(timedelta(hours=away))) for hour, away in begun
+    ]
+    records = [
+        read_record(as_line(made | {"id": f"ENC-{n}", "start": start.isoformat(), "end": None}))
+        for n, start in enumerate(starts)
+    ]
+    around = _placed(records, now)
+    for start, first in product(starts, [each.date() for each in starts]):
+        plain = [other for other in starts if other.date() >= first and other <= start]
+        assert around.ad_hoc_since(made["individual"]["id"], first, start.astimezone(UTC)) == len(plain)
 
 
 def _asked(s: Situation) -> list[tuple[int, Bound]]:
