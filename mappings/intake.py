@@ -76,39 +76,28 @@ class Alike:
     """
 
     def __init__(self) -> None:
-        # By how a part is written: itself, and how many keys the writing has.
-        self._kept: dict[type[Part], list[tuple[str, dict[bytes, tuple[object, int]]]]] = {
+        # By how a part is written.
+        self._kept: dict[type[Part], list[tuple[str, dict[bytes, object]]]] = {
             model: [(name, {}) for name in names] for model, names in _OFTEN_ALIKE.items()
         }
 
-    def read(self, model: type[Part], data: dict[str, Any], keys: int | None = None) -> Part:
-        """The record of the data. Raises ValidationError as the model does, and KeyTwice where the data has
-        not as many keys as its text had, where those are told."""
-        told, new, count = {}, [], 0
+    def read(self, model: type[Part], data: dict[str, Any]) -> Part:
+        """The record of the data, whose parts are put in where they are known. Raises ValidationError as the
+        model does."""
+        new = []
         for name, kept in self._kept.get(model, ()):
-            if not (part := data.get(name)):
-                continue
-            written = orjson.dumps(part)
-            if (found := kept.get(written)) is None:
-                found = part, _keys_in(written)
-                if len(written) < _LONG:
-                    new.append((name, kept, written, found[1]))
-            told[name] = found[0]
-            count += found[1]
-            data[name] = None
-        if keys is not None and keys != count + _keys_in(orjson.dumps(data)):
-            raise KeyTwice
-        data.update(told)
+            if part := data.get(name):
+                written = orjson.dumps(part)
+                if (found := kept.get(written)) is not None:
+                    data[name] = found
+                elif len(written) < _LONG:
+                    new.append((name, kept, written))
         record = model.model_validate(data, by_alias=True, by_name=False)
-        for name, kept, written, count in new:
+        for name, kept, written in new:
             if len(kept) >= _MOST_KEPT:
                 kept.clear()
-            kept[written] = getattr(record, name), count
+            kept[written] = getattr(record, name)
         return record
-
-
-class KeyTwice(ValueError):
-    """An object has a key twice."""
 
 
 def read_record(text: str | bytes, alike: Alike | None = None) -> Record:
@@ -182,11 +171,12 @@ def _quickly(text: str | bytes, alike: Alike) -> Record | None:
         if model is None:
             return None
         written = text.encode() if isinstance(text, str) else text
-        keys = _keys_in(written) if _plainly_written(written) else None
-        if keys is None and _keys(data, MAX_DEPTH) != len(_KEY_BYTES.findall(written)):
-            return None
-        return cast(Record, alike.read(model, data, keys))
-    # Also what is no JSON, or has a key twice.
+        if _plainly_written(written):
+            each_once = _keys_in(orjson.dumps(data)) == _keys_in(written)
+        else:
+            each_once = _keys(data, MAX_DEPTH) == len(_KEY_BYTES.findall(written))
+        return cast(Record, alike.read(model, data)) if each_once else None
+    # Also what is no JSON.
     except (ValueError, orjson.JSONEncodeError):
         return None
 

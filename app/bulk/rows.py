@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import blake2b
+from struct import Struct
 from typing import Any, TypeVar
 
 from app.bulk.lines import Bad, Block, Found, Source, records
@@ -29,6 +30,9 @@ from mappings.situation import DID_NOT_HAPPEN, counts, only_id
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = 60_000_000
+# To begin a digest anew takes longer than to copy one that has begun with the kind of text.
+_begun = {kind: blake2b(kind.encode(), digest_size=8) for kind in ("s", "w", "p")}
+_signed = Struct(">q").unpack
 # To make an encoder takes longer than to write a name with it.
 _json = json.JSONEncoder(ensure_ascii=False).encode
 # To copy one that stands there costs a tenth of making one.
@@ -38,6 +42,7 @@ COLUMNS = (
     "number, kind, id, version, jurisdiction, person, peer, authorization, session, entry, program, zone, "
     'began, ended, start, "end", happened, lasts, name, peer_name, relates'
 )
+_BEGAN = COLUMNS.split(", ").index("began")
 Row = tuple[Any, ...]
 Some = TypeVar("Some", bound=Part)
 
@@ -58,10 +63,13 @@ class Rows:
     def add(self, number: int, record: Record, text: bytes) -> None:
         """Keep one record of the input."""
         if isinstance(record, Contact):
-            self.records.append(_contact(number, record))
-            self._meet(number, record)
-            if (note := _note(number, record)) is not None:
-                self.notes.append(note)
+            row, told = _contact(number, record), vars(record)
+            self.records.append(row)
+            if told["collaboration"]:
+                self._meet(number, record)
+            if hashes := _hashes(told):
+                # As a JSON array.
+                self.notes.append((number, row[_BEGAN], str([*hashes])))
             return
         if isinstance(record, PlanEntry):
             self.records.append(_entry(number, record))
@@ -100,11 +108,14 @@ def hashed(of: Of, text: str, peer: str) -> int:
     return _hashed(of[0], text) ^ _hashed("p", peer)
 
 
+def _hash(kind: str, text: str) -> int:
+    digest = _begun[kind].copy()
+    digest.update(text.encode())
+    return int(_signed(digest.digest())[0])
+
+
 # A sentence of one note stands in others, and is asked for by each of them.
-@lru_cache(maxsize=8192)
-def _hashed(kind: str, text: str) -> int:
-    digest = hashlib.blake2b(f"{kind}{text}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+_hashed = lru_cache(maxsize=8192)(_hash)
 
 
 def micros(moment: datetime | None) -> int:
@@ -161,17 +172,16 @@ def _entry(number: int, one: PlanEntry) -> Row:
     return (*head, *[None] * 10, False, False, None, None, None)
 
 
-def _note(number: int, one: Contact) -> Row | None:
-    told = vars(one)
+def _hashes(told: dict[str, Any]) -> set[int]:
+    """What is hashed of a contact's note, where it took place."""
     if told["peer"] is None or told["start"] is None or told["status"] in DID_NOT_HAPPEN:
-        return None
-    peer, parts = told["peer"].id, [_told(text) for text in compared_parts(told["note"]) if text]
-    of_peer = _hashed("p", peer)
-    found = {hash ^ of_peer for _, hashes in parts for hash in hashes}
+        return set()
+    parts = [_told(text) for text in compared_parts(told["note"]) if text]
+    found = {hash for _, hashes in parts for hash in hashes}
     if words := " ".join([words for words, _ in parts if words]):
-        found.add(hashed("words", words, peer))
-    # The hashes as a JSON array.
-    return (number, micros(told["start"]), str([*found])) if found else None
+        found.add(_hash("w", words))
+    of_peer = _hashed("p", told["peer"].id)
+    return {hash ^ of_peer for hash in found}
 
 
 # The notes of one person say much the same.
