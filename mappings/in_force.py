@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Asks = Literal["contact", "codes", "codes-and-wording", "times", "peer", "wording"]
 # What is said of contacts: findings with their place, and those of them that block by theirs.
 Told = tuple[tuple[tuple[int, "Finding"], ...], Mapping[int, "Finding"]]
+# What a check answers, what its rule says then, and whether that blocks.
+Said = tuple["Outcome", "Finding", bool]
 # Texts of the input decide what kind a contact is, so that kinds have no end either.
 MOST_KINDS = 1024
 MOST_SAID = 1024
@@ -40,26 +42,31 @@ class Bound:
     check: Callable[..., Outcome]
     conditions: tuple[Callable[..., bool], ...]
     asks: Asks | None = "contact"
-    _said: dict[str, tuple[Outcome, Finding]] = field(default_factory=dict, repr=False, compare=False)
+    _said: dict[str, Said] = field(default_factory=dict, repr=False, compare=False)
 
     def finding(self, outcome: Outcome) -> Finding:
         """What the rule says where its check answers so."""
+        return self.said(outcome)[1]
+
+    def said(self, outcome: Outcome) -> Said:
+        """What a check answers, what the rule says then, and whether that blocks."""
         # Most checks say one of few things; to build a finding costs more than most checks do.
         said = self._said.get(outcome[1])
         if said is not None and said[0] is outcome:
-            return said[1]
+            return said
         result, message, _, _, _, words = outcome
-        if words:
-            return self._built(outcome)
         if result == "not-applicable":
-            return self.inapplicable
+            return outcome, self.inapplicable, False
         if result == "pass" and not message:
-            return self.passed
-        if said is None or said[0] != outcome:
+            return outcome, self.passed, False
+        if words or said is None or said[0] != outcome:
+            said = outcome, (finding := self._built(outcome)), finding.blocks
+            if words:
+                return said
             if len(self._said) > MOST_SAID:
                 self._said.clear()
-            said = self._said[message] = outcome, self._built(outcome)
-        return said[1]
+            self._said[message] = said
+        return said
 
     def _built(self, outcome: Outcome) -> Finding:
         result, message, fields, severity, fix, words = outcome

@@ -52,8 +52,10 @@ def judge(
     around.place(situations.values())
     judged: dict[int, Judgement] = {}
     for number, record in enumerate(everything):
-        if isinstance(record, COUNTED):
-            judged[number] = _judge_one(number, record, situations, around, now)
+        if (s := situations.get(number)) is not None:
+            judged[number] = _judge_contact(s)
+        elif isinstance(record, COUNTED):
+            judged[number] = _judge_other(number, record, around, now)
     Sharing(judged, situations, released).share()
     return list(judged.values())
 
@@ -95,17 +97,9 @@ def _no_office_pack(record: Staff | Program, library: Library, day: date) -> Fin
     )
 
 
-def _judge_one(
-    number: int,
-    record: Contact | PlanEntry,
-    situations: dict[int, Situation],
-    around: Surrounding,
-    now: datetime,
-) -> Judgement:
-    if number not in around.counting:
+def _judge_other(number: int, record: Contact | PlanEntry, around: Surrounding, now: datetime) -> Judgement:
+    if isinstance(record, Contact) or number not in around.counting:
         return _superseded(record, around.library)
-    if isinstance(record, Contact):
-        return _judge_contact(situations[number])
     return _judge_entry(PlanSituation(record, around, now))
 
 
@@ -190,8 +184,9 @@ def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], tuple[Finding
         if outcome is NOT_APPLICABLE:
             findings[place] = bound.inapplicable
             continue
-        finding = findings[place] = bound.finding(outcome)
-        if outcome.result != "pass" and finding.blocks:
+        _, finding, blocks = bound.said(outcome)
+        findings[place] = finding
+        if blocks:
             holding[place] = finding
     for told, blocking in (_ask_peer(s.peer_day, asked.of_peer), _ask_lasting(s.lasting, asked)):
         for place, finding in told:

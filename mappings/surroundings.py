@@ -88,21 +88,22 @@ class Surrounding:
         self._told_staff: dict[tuple[int, str], tuple[StaffFields, StaffFields]] = {}
         self._told_programs: dict[tuple[int, str], tuple[ProgramFields, ProgramFields]] = {}
         self._earlier: dict[tuple[str, str], list[AuthorizationFields]] = defaultdict(list)
-        for record in records:
-            # Most records are these, and it takes time to see that one is none of the others.
-            if isinstance(record, COUNTED):
+        self.counting, self.doubled = _counting(records)
+        self.entries: dict[str, PlanEntry] = {}
+        for number, record in enumerate(records):
+            # Most records are contacts, and it takes time to see that one is none of the others.
+            if isinstance(record, Contact):
                 continue
-            if isinstance(record, Staff):
+            if isinstance(record, PlanEntry):
+                if number in self.counting:
+                    self.entries[record.id] = record
+            elif isinstance(record, Staff):
                 self._staff[record.id] = self._staff[f"{record.jurisdiction}|{record.id}"] = record
             elif isinstance(record, Program):
                 self._programs[record.id] = self._programs[f"{record.jurisdiction}|{record.id}"] = record
             elif isinstance(record, Authorization):
                 self._authorizations[f"{record.jurisdiction}|{record.id}"] = record
                 self._earlier[record.member or "", record.service or ""].append(record)
-        self.counting, self.doubled = _counting(records)
-        self.entries: Mapping[str, PlanEntry] = {
-            r.id: r for n, r in enumerate(records) if isinstance(r, PlanEntry) and n in self.counting
-        }
         self.overlaps: dict[str, Neighbour] = {}
         self._by_person: dict[str, list[Situation]] = defaultdict(list)
         self._by_session: dict[str, list[Situation]] = defaultdict(list)
@@ -375,7 +376,8 @@ def _counting(records: Sequence[Record]) -> tuple[frozenset[int], frozenset[int]
     for number, record in enumerate(records):
         if not isinstance(record, COUNTED):
             continue
-        key = (record.kind, record.id)
+        told = vars(record)
+        key = told["kind"], told["id"]
         first = best.setdefault(key, number)
         held = records[first]
         if first == number or not isinstance(held, COUNTED):
