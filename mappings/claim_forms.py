@@ -8,7 +8,8 @@ from datetime import date
 from mappings.in_force import DayPack
 from mappings.library import Library
 from mappings.office import Surroundings
-from mappings.records import Contact
+from mappings.once import by_identities
+from mappings.records import Contact, Service
 from mappings.situation import pack_of
 
 INSTITUTIONAL, PROFESSIONAL = "institutional", "professional"
@@ -39,10 +40,7 @@ class ClaimForm:
 def form_of(contact: Contact, day: date, around: Surroundings, library: Library) -> ClaimForm | None:
     """The form of the contact's claim by the packs of its day, programme and payer; None without one."""
     pack = _pack(contact, day, around, library)
-    kind = None if pack is None else pack.value(FORM)
-    if pack is None or not kind:
-        return None
-    return ClaimForm(str(kind), _text(pack, BILL), _text(pack, REVENUE), _place_of_service(contact, pack))
+    return _form_in(pack, contact.service) if pack is not None else None
 
 
 def unready(
@@ -77,14 +75,23 @@ def _pack(contact: Contact, day: date, around: Surroundings, library: Library) -
     return pack_of(contact, library, program.program_kind if program is not None else None, day)
 
 
+# The contacts of one service that are of days with the same rules have the same.
+@by_identities(256)
+def _form_in(pack: DayPack, service: Service | None) -> ClaimForm | None:
+    kind = pack.value(FORM)
+    if not kind:
+        return None
+    return ClaimForm(str(kind), _text(pack, BILL), _text(pack, REVENUE), _place_of_service(service, pack))
+
+
 def _text(pack: DayPack, name: str) -> str | None:
     value = pack.value(name)
     return str(value).strip() or None if value else None
 
 
-def _place_of_service(contact: Contact, pack: DayPack) -> str | None:
+def _place_of_service(service: Service | None, pack: DayPack) -> str | None:
     """By the kind of location where one is configured, else by the place; telehealth by the place alone."""
-    known, service = pack.value(PLACES), contact.service
+    known = pack.value(PLACES)
     if not isinstance(known, dict) or service is None:
         return None
     kind = service.location.kind if service.location and service.place != "telehealth" else None

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from operator import attrgetter
 from string import ascii_uppercase
+from typing import NamedTuple
 
 from mappings import terms
 from mappings.claim_forms import INSTITUTIONAL, ORIGINAL, PROFESSIONAL, ClaimForm, form_of
@@ -23,6 +25,7 @@ UnitsOf = tuple[str, int, int]
 STEM = 18
 # As many of the digest's bytes as have 16 letters.
 _BYTES = 10
+_version = attrgetter("id", "version")
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,12 @@ class ClaimDraft:
         return sum(line.units for line in self.lines)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """One billable contact on its way to a line."""
+class _Part(NamedTuple):
+    """One billable contact on its way to a line.
+
+    It goes with those of the same `claim` (program, individual, day, and rate code with the authorization: a
+    claim names one of each) and the same `line` (code, modifiers, place).
+    """
 
     contact: Contact
     judgement: Judgement
@@ -84,20 +90,9 @@ class _Part:
     billing: Billing
     diagnoses: tuple[str, ...]
     form: ClaimForm
-    authorization: AuthorizationFields | None = None
-
-    @property
-    def claim(self) -> tuple[str, str, date, str]:
-        """Program, individual, day, and rate code with the authorization: a claim names one of each."""
-        program = self.contact.program.id if self.contact.program else ""
-        words = [self.billing.rate_code or "", self.authorization.id if self.authorization else ""]
-        return program, self.contact.individual.id, self.day, "|".join(words).removesuffix("|")
-
-    @property
-    def line(self) -> tuple[str, tuple[str, ...], str]:
-        # A professional line has a place of service; an institutional one sums the day whatever its places.
-        place = self.form.place_of_service if self.form.form == PROFESSIONAL else None
-        return self.billing.code, self.billing.modifiers, place or ""
+    authorization: AuthorizationFields | None
+    claim: tuple[str, str, date, str]
+    line: tuple[str, tuple[str, ...], str]
 
 
 def draft_claims(
@@ -111,8 +106,9 @@ def draft_claims(
     One claim for each programme, individual, day of service, rate code and authorization, in that order; a
     line for each procedure and modifiers. `judgements` are matched by contact id and version.
     """
-    judged = {(each.id, each.version): each for each in judgements if each.kind == "contact"}
-    pairs = [(each, judged.get((each.id, each.version))) for each in contacts]
+    own, of_contacts = list(contacts), [each for each in judgements if each.kind == "contact"]
+    judged = dict(zip(map(_version, of_contacts), of_contacts, strict=True))
+    pairs = zip(own, map(judged.get, map(_version, own)), strict=True)
     billable = [(c, j) for c, j in pairs if j is not None and _billable(j) and not filed_elsewhere(c)]
     parts = [_part(c, j, surroundings, library) for c, j in billable]
     ready = sorted((p for p in parts if p is not None), key=lambda p: (p.claim, p.line, _order(p)))
@@ -151,7 +147,7 @@ def filed_elsewhere(contact: Contact) -> bool:
 
 
 def _billable(judged: Judgement) -> bool:
-    return judged.counts and judged.claim == "ready" and judged.billed_units > 0
+    return judged.claim == "ready" and judged.counts and judged.billed_units > 0
 
 
 def _part(contact: Contact, judged: Judgement, around: Surroundings, library: Library) -> _Part | None:
@@ -165,7 +161,14 @@ def _part(contact: Contact, judged: Judgement, around: Surroundings, library: Li
     if form is None or form.lacks_place:
         return None
     diagnoses = _diagnoses(contact, day, around, library)
-    return _Part(contact, judged, day, billing, diagnoses, form, around.authorization_of(contact))
+    granted = around.authorization_of(contact)
+    program = contact.program.id if contact.program else ""
+    rate_code = "|".join([billing.rate_code or "", granted.id if granted else ""]).removesuffix("|")
+    claim = program, contact.individual.id, day, rate_code
+    # A professional line has a place of service; an institutional one sums the day whatever its places.
+    place = form.place_of_service if form.form == PROFESSIONAL else None
+    line = billing.code, billing.modifiers, place or ""
+    return _Part(contact, judged, day, billing, diagnoses, form, granted, claim, line)
 
 
 def _order(part: _Part) -> tuple[float, str]:

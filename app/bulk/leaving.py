@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
-
-from mappings.once import by_identity
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from mappings.findings import Finding, Judgement
+    from mappings.findings import Citation, Finding, Judgement
     from mappings.library import Library
     from mappings.records import Contact, PlanEntry
 
@@ -24,18 +22,18 @@ _NOTHING_TO_SEND = {
 }
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(NamedTuple):
     """Why a record stays: the rule where one says so, what is wrong and what to do."""
 
     message: str
     fix: str
     rule: str | None = None
-    cite: dict[str, str] | None = None
+    cite: Citation | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The reason as JSON data."""
-        return {"rule": self.rule, "message": self.message, "fix": self.fix, "cite": self.cite}
+        cite = self.cite.to_json() if self.cite is not None else None
+        return {"rule": self.rule, "message": self.message, "fix": self.fix, "cite": cite}
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,13 @@ def claim_reasons(judgement: Judgement) -> tuple[Reason, ...]:
 
 
 def _reasons(record: Contact | PlanEntry, judgement: Judgement, library: Library) -> list[Reason]:
-    holding = judgement.holding()
-    found = [_of(finding) for finding in holding if finding.stage == "signing"]
+    found: list[Reason] = []
+    unsigned: list[Reason] = []
+    for finding in judgement.holding():
+        if finding.stage == "signing":
+            found.append(_of(finding))
+        elif finding.stage == "claim" and _about_signatures(finding, library):
+            unsigned.append(_of(finding))
     if record.kind != "contact":
         return found
     if record.status != "finished":
@@ -79,7 +82,6 @@ def _reasons(record: Contact | PlanEntry, judgement: Judgement, library: Library
                 'Send it once it took place and its status is "finished".',
             )
         )
-    unsigned = [one for one in holding if one.stage == "claim" and _about_signatures(one, library)]
     if not unsigned and not _author_signed(record):
         found.append(
             Reason(
@@ -87,7 +89,7 @@ def _reasons(record: Contact | PlanEntry, judgement: Judgement, library: Library
                 "Have the peer who delivered the contact sign this version.",
             )
         )
-    return [*found, *map(_of, unsigned)]
+    return [*found, *unsigned]
 
 
 def _about_signatures(finding: Finding, library: Library) -> bool:
@@ -112,8 +114,5 @@ def _author_signed(contact: Contact) -> bool:
     return False
 
 
-# A finding that many records have is one and the same object.
-@by_identity
 def _of(finding: Finding) -> Reason:
-    cite = finding.cite.to_json() if finding.cite else None
-    return Reason(finding.message, finding.fix, finding.rule, cite)
+    return Reason(finding.message, finding.fix, finding.rule, finding.cite)

@@ -20,7 +20,6 @@ from mappings.fhir.writing import Writer
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.office import Surroundings, known_individuals, named
-from mappings.once import by_identity
 from mappings.records import AuthorizationFields, Contact, PlanEntry, Program, ProgramFields, StaffFields
 
 Written = dict[str, Any]
@@ -141,9 +140,9 @@ class _Mapped:
         for number, record, judgement in zip(self.numbers, self.records, self.judged, strict=True):
             if not judgement.counts:
                 continue
-            if reasons := claim_reasons(judgement):
+            if judgement.claim == "held" and (reasons := claim_reasons(judgement)):
                 yield _HELD, _NOWHERE, number, Line(judgement.id, judgement.kind, "claim held", reasons)
-            if not isinstance(record, Contact) or judgement.claim != "ready":
+            if judgement.claim != "ready" or not isinstance(record, Contact):
                 continue
             if filed_elsewhere(record):
                 reason = Reason("its claim is filed elsewhere", "")
@@ -226,11 +225,9 @@ def _with_names(records: Sequence[Judged]) -> Sequence[Judged]:
     return [named(one, known) if isinstance(one, PlanEntry) else one for one in records]
 
 
-# What holds many records is one and the same object.
-@by_identity
 def _words(reason: Reason) -> str:
-    rule = f"{reason.rule}:" if reason.rule else ""
-    said = " ".join(filter(None, [rule, reason.message, reason.fix]))
+    message, fix, rule, _ = reason
+    said = " ".join(filter(None, [rule and f"{rule}:", message, fix]))
     return printable(f"  {said}")
 
 

@@ -39,7 +39,7 @@ class KeptClaims:
     """What one writer knows of claims that are alike."""
 
     def __init__(self) -> None:
-        # What is held keeps its identity. None until a second one comes, and where no form can be made.
+        # What is held keeps its identity. None where no form can be made.
         self._forms: dict[object, tuple[object, Form | None]] = {}
 
     def filled(self, key: object, claim: ClaimDraft) -> bytes | None:
@@ -48,15 +48,14 @@ class KeptClaims:
         return form.filled(_gaps(claim)) if form is not None else None
 
     def learn(self, key: object, claim: ClaimDraft, around: Surroundings, data: bytes, write: Write) -> None:
-        """Make a form of a Bundle that has passed the gate, where claims like it came before; `write` says
-        the bytes of the Bundle of a claim without asking the gate."""
-        if key not in self._forms:
-            if len(self._forms) >= _MOST_FORMS:
-                self._forms.clear()
-            self._forms[key] = (claim, around), None
+        """Make a form of a Bundle that has passed the gate; `write` says the bytes of the Bundle of a claim
+        without asking the gate."""
+        if key in self._forms:
             return
-        held, _ = self._forms[key]
-        self._forms[key] = held, _form_of(claim, data, write)
+        if len(self._forms) >= _MOST_FORMS:
+            self._forms.clear()
+        # To make a form costs a quarter of a Bundle.
+        self._forms[key] = (claim, around), _form_of(claim, data, write)
 
 
 _UNKNOWN: tuple[object, Form | None] = (None, None)

@@ -57,6 +57,7 @@ _MASTER_IDS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/master-identifier").bytes
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _uuid_parts = itemgetter(slice(8), slice(8, 12), slice(13, 16), 16, slice(17, 20), slice(20, 32))
 _UNQUOTED = re.compile(r"[A-Za-z0-9_.~/-]*")
+_PERCENT = str.maketrans({sign: quote(sign, safe="") for sign in map(chr, range(128))})
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 # Parts that never change, by their identity: shared by many records, and checked once. They are held here, so
@@ -328,7 +329,9 @@ def if_none_exist(identifier: Mapping[str, str]) -> str:
 
 def quoted(value: str) -> str:
     """The value of an identifier as it stands in a query."""
-    return value.replace("/", "%2F") if _UNQUOTED.fullmatch(value) else quote(value, safe="")
+    if _UNQUOTED.fullmatch(value):
+        return value.replace("/", "%2F")
+    return value.translate(_PERCENT) if value.isascii() else quote(value, safe="")
 
 
 @lru_cache(maxsize=1024)

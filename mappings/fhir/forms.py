@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from operator import itemgetter
@@ -19,7 +18,7 @@ from mappings.records import Coverage
 
 _HEAD, _TAIL = b'{"resourceType":"Bundle","type":"transaction","entry":[', b"]}"
 # Around the name of each gap: letters that mean nothing to anybody.
-_MARK = "\ue000{}\ue001"
+_MARK, _SIGN = "\ue000{}\ue001", "\ue000".encode()
 # Far beyond all care, and at odd moments, so that nothing else says them.
 _ODD_TIME, _ODD_MINUTES, _ODD_SIZE = datetime(2199, 12, 1, 3, 17, 43, 271828, UTC), 918_273_645, 827_364_519
 _ODD_DAY = date(2199, 11, 29)
@@ -62,7 +61,8 @@ def form_of(scene: Scene, own: Own, pieces: Sequence[Piece], data: bytes, end: b
         return None
     marks = [*gaps_of(marked), *marks_lasting]
     # Somebody's name may be a mark: it would be taken for a gap.
-    if any(mark and mark in data for mark in marks):
+    known = marks if _SIGN in data else [mark for mark in marks if _SIGN not in mark]
+    if any(mark and mark in data for mark in known):
         return None
     written = b"".join((_HEAD, b",".join([*entries, rest]), _TAIL, end))
     if written.count(marks[CARRIED]) != 1:
@@ -196,8 +196,20 @@ def cut(written: bytes, marks: Sequence[bytes], own: Sequence[Piece]) -> Form | 
     """A Bundle of marks cut at each of them; None where it has too few. `own` are the entries that are not
     those of the people."""
     places = {mark: place for place, mark in reversed([*enumerate(marks)]) if mark}
-    longest = sorted(places, key=len, reverse=True)
-    parts = re.split(b"(" + b"|".join(map(re.escape, longest)) + b")", written)
-    if len(parts) < 4:
-        return None
-    return Form(parts, [places[mark] for mark in parts[1::2]], own)
+    # A mark may have another one in it: of those that begin at one place the longest counts.
+    found = sorted([(at, -len(mark), mark) for mark in places for at in _all_of(mark, written)])
+    parts: list[bytes] = []
+    gaps, end = list[int](), 0
+    for at, _, mark in found:
+        if at >= end:
+            parts += [written[end:at], mark]
+            gaps.append(places[mark])
+            end = at + len(mark)
+    return Form([*parts, written[end:]], gaps, own) if len(gaps) > 1 else None
+
+
+def _all_of(mark: bytes, written: bytes) -> Iterator[int]:
+    at = written.find(mark)
+    while at >= 0:
+        yield at
+        at = written.find(mark, at + len(mark))

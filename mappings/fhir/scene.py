@@ -272,12 +272,13 @@ class Scene:
         return tuple(order)
 
     def _fits(self, signed: Sequence[Signed]) -> None:
+        sealed = [(one, one.seal) for one in signed if one.seal is not None]
+        if not sealed:
+            return
         digest = seals_.text_digest(self.text)
         this = {"id": self.contact.id, "version": self.contact.version}
-        for one in signed:
-            if one.seal is None:
-                continue
-            statement = said(one.seal)
+        for one, seal in sealed:
+            statement = said(seal)
             if statement.get("note") != this:
                 raise NotFit([("signatures", f"the {one.meaning}'s seal is on another note or version")])
             if statement.get("text", {}).get("sha256") != digest:
