@@ -92,7 +92,8 @@ class Alike:
                     data[name] = found
                 elif len(written) < _LONG:
                     new.append((name, kept, written))
-        record = model.model_validate(data, by_alias=True, by_name=False)
+        # What `model_validate` does, without its many options.
+        record: Part = model.__pydantic_validator__.validate_python(data, by_alias=True, by_name=False)
         for name, kept, written in new:
             if len(kept) >= _MOST_KEPT:
                 kept.clear()

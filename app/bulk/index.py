@@ -31,18 +31,21 @@ CREATE TABLE known (kind, key, number INTEGER, PRIMARY KEY (kind, key)) WITHOUT 
 CREATE TABLE earlier (key, number INTEGER, PRIMARY KEY (key, number)) WITHOUT ROWID;
 CREATE TABLE refused (number INTEGER PRIMARY KEY, file, line INTEGER, field, problem, form, text BLOB);
 """
+# Most ids stand in one record.
+_REPEATED = """
+CREATE TEMP TABLE repeated AS SELECT kind, id FROM record GROUP BY kind, id HAVING count(*) > 1
+"""
 # The highest version counts; of two records of one id and version the first.
 _COUNTS = """
 UPDATE record SET counts = 0
-  WHERE (kind, id) IN (SELECT kind, id FROM record GROUP BY kind, id HAVING count(*) > 1)
+  WHERE number IN (SELECT number FROM repeated CROSS JOIN record USING (kind, id))
   AND number <> (SELECT number FROM record AS one WHERE one.kind = record.kind AND one.id = record.id
     ORDER BY version DESC, number LIMIT 1)
 """
 _TOGETHER = """
 SELECT key, person FROM (
   SELECT 'authorization ' || authorization AS key, person FROM record WHERE authorization IS NOT NULL
-  UNION SELECT kind || ' ' || id, person FROM record
-    WHERE (kind, id) IN (SELECT kind, id FROM record GROUP BY kind, id HAVING min(person) < max(person))
+  UNION SELECT kind || ' ' || id, person FROM repeated CROSS JOIN record USING (kind, id)
 ) ORDER BY key, person
 """
 _PEOPLE = """
@@ -154,6 +157,7 @@ class Index:
             return
         with self.transaction():
             self.db.execute("CREATE INDEX record_id ON record (kind, id, version DESC, number, person)")
+            self.db.execute(_REPEATED)
             self.db.execute(_COUNTS)
             self._gather()
             self._overlaps()
@@ -171,6 +175,7 @@ class Index:
         self.db.executemany(
             "UPDATE person SET head = ? WHERE person = ?", ((head, one) for one, head in merged.items())
         )
+        self.db.execute("DROP TABLE repeated")
         self.db.execute("CREATE TEMP TABLE grouped (head TEXT PRIMARY KEY, chunk) WITHOUT ROWID")
         # People of one peer come one after another: what stands around them is much the same.
         heads = self.db.execute(
