@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from itertools import filterfalse
 from typing import Any, NamedTuple, overload
 
 from mappings.once import once
@@ -148,16 +149,16 @@ class WordLists:
                 found.setdefault(name, []).extend(hits)
         return found
 
-    def near(self, pieces: frozenset[str]) -> Sequence[tuple[str, Phrase]]:
+    def near(self, pieces: Sequence[str]) -> Sequence[tuple[str, Phrase]]:
         """The phrases all of whose words may stand in a text of these pieces, in the order of their lists."""
         looked = self._looked
         if looked.letters > MOST_KEPT:
             looked = self._looked = _Looked(self._needs)
         # Most pieces were looked at before.
-        for piece in pieces - looked.at:
+        for piece in filterfalse(looked.at.__contains__, pieces):
             self._look_at(piece, looked)
         # Few pieces of a text tell anything, and these are the same in many texts.
-        telling = pieces & looked.telling
+        telling = frozenset(filter(looked.telling.__contains__, pieces))
         near = looked.near.get(telling)
         if near is None:
             if len(looked.near) >= MOST_ALIKE:

@@ -93,7 +93,7 @@ class Notes:
 
     @property
     def shared(self) -> Mapping[str, int] | None:
-        """How much of a note, all its words or one of its sentences, stands in several notes of its peer, by
+        """How much of a note, all its words or one of its sentences, stood in earlier notes of its peer, by
         the id of its contact, nothing where that is left out; None where it was not counted."""
         return None
 
@@ -107,7 +107,7 @@ class Notes:
         found = {}
         for s in self._in_order:
             by_words, by_sentence = last[s.person]
-            _, words, keys = s.compared
+            _, words, keys, _ = s.compared
             found[s] = RightBefore(by_words.get(words), [*map(by_sentence.get, keys)])
             by_words[words] = s
             by_sentence.update(dict.fromkeys(keys, s))

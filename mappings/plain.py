@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, filterfalse
 
 NOTHING = "\x01"
 # Words are looked up by their beginnings: long ones are rare in a text, and stems still differ little.
@@ -86,9 +86,9 @@ def unquoted(text: str) -> str:
     return _QUOTED.sub(lambda match: NOTHING * len(match[0]), text)
 
 
-def pieces_of(text: str) -> frozenset[str]:
-    """What stands between the blanks of a text, each once, in small letters where these are plain."""
-    return frozenset((text.lower() if text.isascii() else text).split())
+def pieces_of(text: str) -> list[str]:
+    """What stands between the blanks of a text, in small letters where these are plain."""
+    return (text.lower() if text.isascii() else text).split()
 
 
 def keys_of(piece: str) -> tuple[str, ...]:
@@ -111,28 +111,29 @@ def keys_of_piece(piece: str) -> tuple[str, ...]:
     return _kept_keys(piece) if len(piece) <= LONGEST_KEPT else keys_of(piece)
 
 
-class InVain(dict[object, set[str]]):
-    """Texts by what was looked for in them in vain, so that none is read twice for the same."""
+class InVain(dict[object, set[str | None]]):
+    """Texts by what was looked for in them in vain, so that none is read twice for the same; what is blank is
+    never read."""
 
-    def __missing__(self, looked_for: object) -> set[str]:
+    def __missing__(self, looked_for: object) -> set[str | None]:
         if len(self) >= MOST_LOOKED_FOR:
             self.clear()
-        texts: set[str] = set()
+        texts: set[str | None] = {None, ""}
         self[looked_for] = texts
         return texts
 
 
-class Pieces(dict[str, frozenset[str]]):
+class Pieces(dict[str | None, list[str]]):
     """The pieces of texts (see `pieces_of`), each text cut once."""
 
-    def __missing__(self, text: str) -> frozenset[str]:
-        pieces = self[text] = pieces_of(text)
+    def __missing__(self, text: str | None) -> list[str]:
+        pieces = self[text] = pieces_of(text or "")
         return pieces
 
-    def of(self, texts: Iterable[str]) -> frozenset[str]:
-        """The pieces of some texts, one at least."""
-        first, *rest = map(self.__getitem__, texts)
-        return first.union(*rest) if rest else first
+    def of(self, texts: Sequence[str | None]) -> list[str]:
+        """The pieces of several texts."""
+        # Most notes say one thing that no other says.
+        return self[texts[0]] if len(texts) == 1 else [*chain.from_iterable(map(self.__getitem__, texts))]
 
 
 class Beginnings:
@@ -142,13 +143,13 @@ class Beginnings:
         self._keys = frozenset(keys)
         self._without: set[str] = set()
 
-    def among(self, pieces: Set[str]) -> Set[str]:
+    def among(self, pieces: Iterable[str]) -> Set[str]:
         """Those that stand in pieces of a text (see `pieces_of`)."""
         # Most pieces were seen before and hold none; to leave them out at once is most of the work.
-        unseen = pieces - self._without
+        unseen = [*filterfalse(self._without.__contains__, pieces)]
         found = self._keys.intersection(chain.from_iterable(map(keys_of_piece, unseen)))
         if found:
-            unseen = {piece for piece in unseen if self._keys.isdisjoint(keys_of_piece(piece))}
+            unseen = [piece for piece in unseen if self._keys.isdisjoint(keys_of_piece(piece))]
         if len(self._without) >= MOST_KEPT:
             self._without = set()
         self._without.update([piece for piece in unseen if len(piece) <= LONGEST_KEPT])

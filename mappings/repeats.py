@@ -57,17 +57,25 @@ class Passages(dict[str | None, Passage]):
 
 class Compared(NamedTuple):
     """A note as it is compared with others: its passages in the order of COMPARED, all their words in small
-    letters with a blank between them, and the keys of their sentences in order."""
+    letters with a blank between them, and of each of their sentences in order the key and where it stands."""
 
     passages: list[Passage]
     words: str
     keys: list[str]
+    paths: tuple[str, ...]
 
 
 def compared(note: Note | None, passages: Passages) -> Compared:
     """What of a note is compared with others."""
     own = [*map(passages.__getitem__, compared_parts(note))]
-    return Compared(own, words_of(own), [*chain.from_iterable(map(_keys, own))])
+    keys = [*map(_keys, own)]
+    return Compared(own, words_of(own), [*chain.from_iterable(keys)], _paths(*map(len, keys)))
+
+
+# Most notes have as many sentences as some other.
+@lru_cache(maxsize=1024)
+def _paths(*counts: int) -> tuple[str, ...]:
+    return tuple([path for path, count in zip(COMPARED, counts, strict=True) for _ in range(count)])
 
 
 def words_of(passages: Iterable[Passage]) -> str:
@@ -102,13 +110,6 @@ def keys(text: str) -> list[str]:
 def keys_in(folded: str) -> list[str]:
     """The same of a text that is casefolded already."""
     return _KEY.findall(folded)
-
-
-# A sentence that stood in an earlier note stands in many.
-@lru_cache(maxsize=4096)
-def words_in(key: str) -> int:
-    """How many words a sentence has."""
-    return len(key.split())
 
 
 def _evenly(text: str) -> str:

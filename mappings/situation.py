@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from itertools import filterfalse
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -42,7 +43,7 @@ STATUSES = (*HAPPENED, *DID_NOT_HAPPEN)
 APPENDS = "appends"
 # Made without its model, which is built when a record of it is first read.
 _NO_SERVICE, _ID_ALONE = Service.model_construct(), frozenset({"id"})
-_TOLD, _NOTHING = itemgetter("purpose", "response", "progress", "outcome", "own_words"), {None, ""}
+_TOLD = itemgetter("purpose", "response", "progress", "outcome", "own_words")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -297,7 +298,7 @@ class Situation:
         lists = self.pack.word_lists()
         in_vain = self.around.in_vain[lists]
         # Many notes say much the same, and most say nothing that stands in a list.
-        fresh = self.texts - in_vain
+        fresh = [*filterfalse(in_vain.__contains__, self.texts)]
         if not fresh:
             return {}
         if not lists.near(self.around.pieces.of(fresh)):
@@ -311,11 +312,11 @@ class Situation:
         return compared(self.note, self.around.passages)
 
     @once
-    def texts(self) -> Set[str]:
-        """The texts of the whole note, the person's own words too, none that is blank."""
+    def texts(self) -> Sequence[str | None]:
+        """The texts of the whole note, the person's own words too; None for a part that is not there."""
         if self.note is None:
-            return frozenset()
-        return {*_TOLD(vars(self.note)), vars(self.service)["rationale"]} - _NOTHING
+            return ()
+        return (*_TOLD(vars(self.note)), vars(self.service)["rationale"])
 
     @once
     def edited(self) -> datetime | None:

@@ -173,23 +173,13 @@ class Beside(Surrounding):
         return self._reader.colleagues
 
     @once
-    def copied(self) -> Mapping[int, int]:
-        """When the peers first wrote the words and sentences of the group's notes that they wrote more than
-        once, as `micros` by what is `hashed` of them."""
-        rows = self._reader.db.execute(
-            "SELECT hash, (SELECT min(began) FROM copy WHERE copy.hash = own.hash) FROM (SELECT DISTINCT hash"
-            " FROM record JOIN copy USING (number) WHERE record.chunk = ? AND counts) AS own",
-            (self._chunk,),
-        )
-        return dict(rows.fetchall())
-
-    @once
     def shared(self) -> Mapping[str, int]:
-        """How much of each of the group's notes, all its words or one of its sentences, stands in several
-        notes of its peer, by the id of its contact; a note of which nothing does is left out."""
+        """How much of each of the group's notes, all its words or one of its sentences, stood in earlier
+        notes of its peer, by the id of its contact; a note of which nothing did is left out."""
         rows = self._reader.db.execute(
             "SELECT id, count(*) FROM record JOIN copy USING (number) WHERE record.chunk = ? AND counts "
-            "GROUP BY number",
+            "AND EXISTS (SELECT 1 FROM copy AS other WHERE other.hash = copy.hash "
+            "AND other.began < copy.began) GROUP BY number",
             (self._chunk,),
         )
         return dict(rows.fetchall())
@@ -244,14 +234,11 @@ class _Beyond(Notes):
 
     def of_peer(self, id: str, of: Of, text: str, moment: datetime, most: int) -> Iterable[Situation]:
         """Those of one peer that said so and began before a moment, the latest first, at most so many."""
-        hash = hashed(of, text, id)
-        first = self._beside.copied.get(hash)
-        # To ask for what began before the first of them takes longer than most notes take.
-        return self._beside.copies(hash, moment, most) if first is not None and first < micros(moment) else ()
+        return self._beside.copies(hashed(of, text, id), moment, most)
 
     @property
     def shared(self) -> Mapping[str, int]:
-        """How much of what a contact's note says stands in several notes of its peer, by the contact's id."""
+        """How much of a note stood in earlier notes of its peer, by the id of its contact."""
         return self._beside.shared
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import lru_cache, partial
 from itertools import compress
-from operator import attrgetter, not_
+from operator import attrgetter
+from typing import NamedTuple
 
 from mappings.checks.language import MOST_SHOWN, wording_advice
 from mappings.checks.registry import Outcome, advises, check
@@ -14,7 +15,7 @@ from mappings.findings import Severity
 from mappings.in_force import Bound
 from mappings.language import Hit, Places
 from mappings.notes_told import Earlier, RightBefore
-from mappings.repeats import COMPARED, words_in
+from mappings.repeats import COMPARED, Passage
 from mappings.situation import Situation
 
 # What one person's note shares with their earlier notes from this many times the least length on is pointed
@@ -22,19 +23,27 @@ from mappings.situation import Situation
 LONG = 2
 _KEEP_IT = "Keep it where it was so again; else write what was so this time."
 _KEEP_THEM = "Keep them where it was so again; else write what was so this time."
-_began, _keys = attrgetter("began"), attrgetter("keys")
-_person, _peer_id = attrgetter("person"), attrgetter("peer_id")
+_INSTEAD = "it stands in your note of {} too; say what was so this time"
+_began, _person = attrgetter("began"), attrgetter("person")
 
-# A sentence that stood in an earlier note: how many words it has, its key, and that note.
-Copied = tuple[int, str, Earlier]
+
+class Told(NamedTuple):
+    """The long ones of sentences that stood in earlier notes: which these are, their keys and places, the
+    parts of the note that they stand in, and how many words they have together."""
+
+    long: Sequence[bool]
+    keys: Sequence[str]
+    paths: Sequence[str]
+    fields: tuple[str, ...]
+    words: int
 
 
 @check("own-text", "clone.min_words", "clone.share", "lint.boilerplate")
 def own_text(s: Situation, b: Bound) -> Outcome:
     """The text of a note is its own: no copy of an earlier note, no sentence that fits any note."""
     if s.start is not None and s.compared.words:
-        least, before = b["clone.min_words"], _right_before(s)
-        peer = _peer_to_ask(s, before)
+        least = b["clone.min_words"]
+        before, peer = _to_ask(s)
         found = _whole(s, least, before, peer) or _parts(s, least, b["clone.share"], before, peer)
         if found is not None:
             return found
@@ -61,33 +70,45 @@ def _parts(
     s: Situation, least: int, share: int, before: RightBefore | None, peer: str | None
 ) -> Outcome | None:
     """Sentences that stood in earlier notes; those of the same person weigh, own formulas hardly."""
-    copied = _copied(s, least, before, peer)
-    if not copied:
+    said = _said_before(s, before, peer)
+    _, _, keys, paths = s.compared
+    told = _told(tuple(compress(keys, said)), tuple(compress(paths, said)), least)
+    notes = [*compress(filter(None, said), told.long)]
+    if not notes:
         return None
-    counts, keys, notes = zip(*copied, strict=True)
-    most = sum(counts) * 100 >= share * _length(s)
-    if most:
-        return _advice(s, keys, notes, most, "warn" if s.person in map(_person, notes) else "info")
-    own = [each for each in copied if each[2].person == s.person and each[0] >= LONG * least]
-    if not own:
-        return None
-    _, keys, notes = zip(*own, strict=True)
-    return _advice(s, keys, notes, most, "info")
+    if told.words * 100 >= share * _length(s):
+        weight: Severity = "warn" if s.person in map(_person, notes) else "info"
+        return _advice(s, "Most of this", told, notes, weight)
+    own = [note.person == s.person for note in notes]
+    told = _told(tuple(compress(told.keys, own)), tuple(compress(told.paths, own)), LONG * least)
+    notes = [*compress(compress(notes, own), told.long)]
+    return _advice(s, None, told, notes, "info") if notes else None
+
+
+# What one note of a person repeats, the next one repeats too.
+@lru_cache(maxsize=4096)
+def _told(keys: tuple[str, ...], paths: tuple[str, ...], least: int) -> Told:
+    words = [len(key.split()) for key in keys]
+    long = [count >= least for count in words]
+    stands = tuple(compress(paths, long))
+    return Told(
+        long, [*compress(keys, long)], stands, tuple(dict.fromkeys(stands)), sum(compress(words, long))
+    )
 
 
 def _advice(
-    s: Situation, keys: Sequence[str], notes: Sequence[Earlier], most: bool, severity: Severity
+    s: Situation, what: str | None, told: Told, notes: Sequence[Earlier], severity: Severity
 ) -> Outcome:
-    latest, said = max(notes, key=_began), dict(zip(keys, notes, strict=True))
+    latest = max(notes, key=_began)
     whose = "of the same person" if latest.person == s.person else "of the same peer"
-    places = Places(partial(_places, s, said))
-    what = "Most of this" if most else "“" + places[0].found + "”"
+    places = Places(partial(_places, s.compared.passages, told.keys, notes))
+    what = what or f"“{places[0].found}”"
     return Outcome(
         "advice",
-        f"{what} stands word for word in contact {latest.id} {whose} on {latest.day}.",
-        _fields(s, said.keys()),
+        f"{what} stands word for word in contact {latest.id} {whose} on {_text(latest.day)}.",
+        told.fields,
         severity,
-        _KEEP_IT if len(keys) == 1 else _KEEP_THEM,
+        _KEEP_IT if len(notes) == 1 else _KEEP_THEM,
         places,
     )
 
@@ -96,25 +117,11 @@ def _length(s: Situation) -> int:
     return s.compared.words.count(" ") + 1
 
 
-def _copied(s: Situation, least: int, before: RightBefore | None, peer: str | None) -> list[Copied]:
-    said = zip(s.compared.keys, _said_before(s, before, peer), strict=True)
+def _places(passages: Iterable[Passage], keys: Iterable[str], notes: Iterable[Earlier]) -> list[Hit]:
+    said = dict(zip(keys, notes, strict=True))
     return [
-        (words, key, earlier)
-        for key, earlier in said
-        if earlier is not None and (words := words_in(key)) >= least
-    ]
-
-
-def _fields(s: Situation, said: Set[str]) -> tuple[str, ...]:
-    """The parts of the note in which one of the sentences stands."""
-    lacking = map(said.isdisjoint, map(_keys, s.compared.passages))
-    return tuple(compress(COMPARED, map(not_, lacking)))
-
-
-def _places(s: Situation, said: Mapping[str, Earlier]) -> list[Hit]:
-    return [
-        Hit(path, start, end, text, _instead(said[key].day), (), "", text)
-        for path, passage in zip(COMPARED, s.compared.passages, strict=True)
+        Hit(path, start, end, text, _INSTEAD.format(_text(said[key].day)), (), "", text)
+        for path, passage in zip(COMPARED, passages, strict=True)
         for start, end, text, key in passage.sentences
         if key in said
     ]
@@ -122,32 +129,33 @@ def _places(s: Situation, said: Mapping[str, Earlier]) -> list[Hit]:
 
 # Many sentences stood in the notes of one day.
 @lru_cache(maxsize=1024)
-def _instead(day: date) -> str:
-    return f"it stands in your note of {day} too; say what was so this time"
+def _text(day: date) -> str:
+    return day.isoformat()
 
 
-def _right_before(s: Situation) -> RightBefore | None:
-    """What stands right before a contact; None where one of these notes may well be alike, or is not earlier,
-    so that others are to be looked for."""
-    before = s.around.notes.right_before(s)
-    if before is not None:
-        for each in {before.words, *before.sentences}:
-            if each is not None and (each.began >= s.began or _one_event(s, each)):
-                return None
-    return before
+def _to_ask(s: Situation) -> tuple[RightBefore | None, str | None]:
+    """What stands right before a contact, where that tells what the person's earlier notes say, and the peer
+    whose other notes may say more.
 
-
-def _peer_to_ask(s: Situation, before: RightBefore | None) -> str | None:
-    """The peer whose other notes may say the same; None where as much stands in several of them as stands in
-    those right before."""
-    shared = s.around.notes.shared
-    if shared is None or before is None:
-        return s.peer_id
+    The first is None where one of the notes may well be alike, or is not earlier, so that others are to be
+    looked for; the second where no more of the note stood in earlier ones of the peer than in those.
+    """
+    notes = s.around.notes
+    before, shared, peer = notes.right_before(s), notes.shared, s.peer_id
+    if before is None:
+        return None, peer
     words, sentences = before
-    if not {s.peer_id}.issuperset(map(_peer_id, filter(None, (words, *sentences)))):
-        return s.peer_id
-    told = {*compress(s.compared.keys, sentences)}
-    return None if shared.get(s.id, 0) == len(told) + (words is not None) else s.peer_id
+    of_peer = True
+    for each in {words, *sentences}:
+        if each is not None:
+            if each.began >= s.began or _one_event(s, each):
+                return None, peer
+            of_peer = of_peer and each.peer_id == peer
+    if shared is not None and of_peer:
+        told = {*compress(s.compared.keys, sentences)}
+        if shared.get(s.id, 0) == len(told) + (words is not None):
+            peer = None
+    return before, peer
 
 
 def _same_words(s: Situation, before: RightBefore | None, peer: str | None) -> Earlier | None:

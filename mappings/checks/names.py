@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Set
+from itertools import filterfalse
 
 from mappings.checks.language import shown
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, points_out
@@ -19,7 +20,7 @@ _PARAMETERS = ("common_words", "always_capital", "places", "company", "titles", 
 def no_names_of_others(s: Situation, b: Bound) -> Outcome:
     """Names of other members of the group, and of others the peer knows, stand in nobody's note (D-7)."""
     others = _known(s)
-    if not others or not (s.compared.words or any(map(str.strip, s.texts))):
+    if not others or not (s.compared.words or any(map(str.strip, filter(None, s.texts)))):
         return NOT_APPLICABLE
     words = _words(b)
     near: dict[str, tuple[Known, bool]] = {}
@@ -40,7 +41,7 @@ def _near(s: Situation, people: Acquaintances, nicknames: Mapping[str, Set[str]]
     beginnings = people.beginnings(nicknames)
     in_vain = s.around.in_vain[beginnings]
     # Many notes say much the same, and most name nobody.
-    fresh = s.texts - in_vain
+    fresh = [*filterfalse(in_vain.__contains__, s.texts)]
     if not fresh:
         return []
     found = beginnings.among(s.around.pieces.of(fresh))

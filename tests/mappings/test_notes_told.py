@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.checks.copies import _peer_to_ask, _right_before, _said_before, _same_words
+from mappings.checks.copies import _said_before, _same_words, _to_ask
 from mappings.intake import read_record
 from mappings.library import load
 from mappings.notes_told import Notes
@@ -45,7 +44,7 @@ def test_the_short_way_to_an_earlier_note_leads_where_the_long_one_does(told: li
     around.place(situations)
     for s in situations:
         assert (around.notes.right_before(s) is not None) == s.counts
-        before = _right_before(s)
+        before, _ = _to_ask(s)
         short, long = _said_before(s, before, s.peer_id), _said_before(s, None, s.peer_id)
         assert [each and each.id for each in short] == [each and each.id for each in long]
         assert all(each is None or each.began < s.began for each in short)
@@ -65,8 +64,8 @@ def test_a_peer_is_only_left_unasked_where_no_other_of_the_notes_says_more(
     counted = Counted([s for s in situations if s.counts], situations)
     vars(around)["notes"] = counted
     for s in situations:
-        before = _right_before(s)
-        if s.compared.words and s.peer_id is not None and _peer_to_ask(s, before) is None:
+        before, peer = _to_ask(s)
+        if s.compared.words and s.peer_id is not None and peer is None:
             assert [*_said_before(s, before, None)] == [*_said_before(s, before, s.peer_id)]
             assert _same_words(s, before, None) is _same_words(s, before, s.peer_id)
 
@@ -85,24 +84,29 @@ def test_a_peer_is_asked_where_another_note_says_what_the_person_did_not_say_bef
     situations = [Situation(each, around, CLOCK) for each in records if isinstance(each, Contact)]
     around.place(situations)
     vars(around)["notes"] = Counted(situations, situations)
-    assert (_peer_to_ask(situations[1], _right_before(situations[1])) is not None) == asked
+    assert (_to_ask(situations[1])[1] is not None) == asked
 
 
 class Counted(Notes):
-    """Notes of which it was counted how much of each stands in several notes of its peer."""
+    """Notes of which it was counted how much of each stood in earlier notes of its peer."""
 
     def __init__(self, in_order: Sequence[Situation], everything: Sequence[Situation]) -> None:
         super().__init__(sorted(in_order, key=lambda s: (s.began, s.id)))
-        said = {
-            s: {("words", s.compared.words), *(("sentence", key) for key in s.compared.keys)}
+        said = {s: {("words", s.compared.words), *s.compared.keys} for s in everything}
+        self._shared = {
+            s.id: sum(
+                any(each in said[other] for other in everything if _earlier(other, s)) for each in said[s]
+            )
             for s in everything
         }
-        told = Counter((s.peer_id, each) for s in everything for each in said[s])
-        self._shared = {s.id: sum(told[s.peer_id, each] > 1 for each in said[s]) for s in everything}
 
     @property
     def shared(self) -> Mapping[str, int]:
         return self._shared
+
+
+def _earlier(other: Situation, s: Situation) -> bool:
+    return other.peer_id == s.peer_id and other.began < s.began
 
 
 def _record(number: int, told: dict[str, Any]) -> Record:
