@@ -107,7 +107,7 @@ def identities_of(s: Situation) -> tuple[object, ...] | None:
         told["technical_failure"],
         s.is_group,
         s.gross is None,
-        s.note and vars(s.note)["data_verified"],
+        s.note.data_verified if s.note is not None else None,
     )
 
 

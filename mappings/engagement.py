@@ -87,13 +87,12 @@ def _read(
 
 
 def _before(entry: EngagementEntry, start: datetime, day: date) -> bool:
-    if isinstance(entry.at, datetime):
-        return entry.at.astimezone(UTC) < start.astimezone(UTC) or (
-            entry.status == UNDECIDED and entry.at == start
-        )
-    if entry.at is None:
+    at, undecided = entry.at, entry.status == UNDECIDED
+    if isinstance(at, datetime):
+        return at.astimezone(UTC) < start.astimezone(UTC) or (undecided and at == start)
+    if at is None:
         return False
-    return entry.at <= day if entry.status == UNDECIDED else entry.at < day
+    return at <= day if undecided else at < day
 
 
 def day_of(step: Step, zone: tzinfo) -> date:

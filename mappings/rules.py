@@ -116,7 +116,7 @@ def _judge_contact(s: Situation) -> Judgement:
     claim = _claim_state(s, stages)
     return Judgement(
         s.id,
-        s.contact.kind,
+        "contact",
         s.version,
         _signing_state(stages),
         claim,

@@ -20,6 +20,8 @@ from mappings.records import (
     Contact,
     Coverage,
     Engagement,
+    FiledClaim,
+    Group,
     Note,
     PlanEntry,
     ProgramFields,
@@ -137,46 +139,45 @@ class Situation:
     # An object with more than thirty values of its own would keep a table of their names for itself alone.
     # These stand in the order in which they are found.
     __slots__ = (  # noqa: RUF023
-        "__dict__", "contact", "around", "now", "doubled", "shared", "id", "person", "note", "jurisdiction",
-        "version", "peer_id", "session", "related", "service", "program", "peer", "is_group", "filed",
-        "status", "happened", "counts", "start", "end", "zone", "day", "began", "ended", "travel", "gross",
-        "minutes", "state", "pack", "unit", "pooled", "signed",
+        "__dict__", "contact", "around", "now", "doubled", "id", "person", "note", "jurisdiction",
+        "version", "peer_id", "session", "related", "service", "program", "peer", "is_group", "claim",
+        "filed", "status", "happened", "counts", "excluded", "start", "end", "zone", "day", "began", "ended",
+        "travel", "gross", "minutes", "state", "pack", "unit", "pooled", "signed",
     )  # fmt: skip
 
     def __init__(self, contact: Contact, around: Surrounding, now: datetime, doubled: bool = False) -> None:
         self.contact, self.around, self.now, self.doubled = contact, around, now, doubled
-        self.shared: dict[object, Any] = {}
         # What many checks ask for stands here too: to ask a pydantic model costs ten times as much.
         told = vars(contact)
         self.id: str = told["id"]
-        self.person: str = contact.individual.id
+        self.person: str = told["individual"].id
         self.note: Note | None = told["note"]
         self.jurisdiction: str = told["jurisdiction"]
         self.version: int = told["version"]
-        peer, group, relation = told["peer"], told["group"], told["relates_to"]
-        self.peer_id: str | None = peer.id if peer is not None else None
+        group, relation = told["group"], told["relates_to"]
         self.session: str | None = group.session if group is not None else None
         self.related: str | None = relation.id if relation is not None else None
         self.service: Service = told["service"] or _NO_SERVICE
-        self.program: ProgramFields | None = around.program(told["program"], self.jurisdiction)
-        self.peer: StaffFields | None = around.staff(peer, self.jurisdiction)
+        setting = around.setting(told["peer"], told["program"], self.jurisdiction)
+        self.peer_id, self.peer, self.program, kind, zone = setting
         # Whether it is, or looks like, a group of people of different records.
-        self.is_group: bool = self.service.format == "group" if group is None else self._looks_like_a_group()
-        claim = told["claim"]
+        self.is_group = self.service.format == "group" or (group is not None and _of_several(group))
+        self.claim: FiledClaim | None = told["claim"]
         # Whether units were filed elsewhere for this contact.
-        self.filed: bool = claim is not None and (claim.units or 0) > 0
+        self.filed: bool = self.claim is not None and (self.claim.units or 0) > 0
         self.status: str | None = told["status"]
         # Whether the contact took place or is taking place; one of unknown status is judged in full.
         self.happened = self.status not in DID_NOT_HAPPEN
         self.counts = self.happened and (relation is None or counts(contact))
-        self._see_its_time(told["start"], told["end"], told["excluded_minutes"])
-        self._see_what_is_in_force(told["engagement"])
+        self.excluded: int = told["excluded_minutes"]
+        self._see_its_time(told["start"], told["end"], zone)
+        self._see_what_is_in_force(told["engagement"], kind)
         # The signatures in their order.
         self.signed: list[Signed] = list(map(_signed, told["signatures"]))
 
-    def _see_its_time(self, start: datetime | None, end: datetime | None, excluded: int) -> None:
+    def _see_its_time(self, start: datetime | None, end: datetime | None, zone: tzinfo | None) -> None:
         self.start, self.end = start, end
-        self.zone = zone_of(self.program, start)
+        self.zone = zone or offset_of(start)
         # The calendar day of `start` where the programme is; without a start the day of the clock.
         self.day: date = (start or self.now).astimezone(self.zone).date()
         # In UTC, the first of all moments where they are missing: to sort contacts by, and to compare moments
@@ -192,13 +193,12 @@ class Situation:
         self.minutes: int | None = None
         if start is not None and end is not None:
             self.gross = whole_minutes(self.ended - self.began)
-            self.minutes = counted_minutes(self.gross, excluded, self.travel)
+            self.minutes = counted_minutes(self.gross, self.excluded, self.travel)
 
-    def _see_what_is_in_force(self, engagement: Engagement | None) -> None:
+    def _see_what_is_in_force(self, engagement: Engagement | None, kind: str | None) -> None:
         # The engagement at the start of the contact.
         self.state: State = state_at(engagement, self.start or self.now, self.zone)
         # What is in force where and when the contact took place, and for its payer; None without a pack.
-        kind = self.program.program_kind if self.program is not None else None
         self.pack: DayPack | None = pack_of(self.contact, self.around.library, kind, self.day)
         # Minutes of one unit and their rounding, None where neither the pack nor its table says; and whether
         # the minutes of all contacts of a day make units together.
@@ -213,6 +213,11 @@ class Situation:
     def library(self) -> Library:
         """All rules and tables."""
         return self.around.library
+
+    @once
+    def shared(self) -> dict[object, Any]:
+        """What helpers answered that several checks ask."""
+        return {}
 
     def pack_value(self, name: str) -> Any:
         """The value of a parameter of the pack, or None where it has none."""
@@ -273,14 +278,13 @@ class Situation:
     @once
     def lasting(self) -> Lasting:
         """How long it lasted, and what was filed for it."""
-        claim = self.contact.claim
-        units = self.units
+        claim, units = self.claim, self.units
         return Lasting(
             self.start is not None,
             self.end is not None,
             self.ended < self.began,
             self.gross,
-            self.contact.excluded_minutes,
+            self.excluded,
             self.travel,
             self.minutes,
             units,
@@ -358,12 +362,6 @@ class Situation:
         """The codes and yes-or-noes of the contact."""
         return coding_of(self)
 
-    def _looks_like_a_group(self) -> bool:
-        group = self.contact.group
-        if self.service.format == "group" or group is None:
-            return self.service.format == "group"
-        return len(set(group.recipients)) > 1 or (group.attendees or 0) > 1
-
     def latest(self, signed: list[Signed]) -> Signed | None:
         """The latest of these signatures on this version, else the latest of them at all."""
         if len(signed) > 1:
@@ -373,6 +371,10 @@ class Situation:
     def day_of(self, moment: datetime) -> date:
         """The calendar day of a moment where the programme is."""
         return moment.astimezone(self.zone).date()
+
+
+def _of_several(group: Group) -> bool:
+    return len(set(group.recipients)) > 1 or (group.attendees or 0) > 1
 
 
 @by_identity
@@ -397,12 +399,12 @@ def coverage_of(contact: Contact, pack: DayPack | None, day: date) -> Coverage |
 
 def pack_of(contact: Contact, library: Library, program_kind: str | None, day: date) -> DayPack | None:
     """What is in force for a contact: by its place, day and kind of programme, then by its payer."""
-    pack = library.on(contact.jurisdiction, day, program_kind)
-    payers = library.payers_of(contact.jurisdiction)
+    jurisdiction = contact.jurisdiction
+    pack, payers = library.on(jurisdiction, day, program_kind), library.payers_of(jurisdiction)
     if pack is None or payers.isdisjoint([c.payer for c in contact.individual.coverages]):
         return pack
     coverage = coverage_of(contact, pack, day)
-    return library.on(contact.jurisdiction, day, program_kind, coverage.payer if coverage else None)
+    return library.on(jurisdiction, day, program_kind, coverage.payer if coverage else None)
 
 
 class PlanSituation:
@@ -421,10 +423,17 @@ def plan_day(entry: PlanEntry, now: datetime) -> date:
 
 def zone_of(program: ProgramFields | None, start: datetime | None) -> tzinfo:
     """The programme's time zone; where it has none (or an unknown one) the offset of the start."""
+    return zone_of_program(program) or offset_of(start)
+
+
+def zone_of_program(program: ProgramFields | None) -> tzinfo | None:
+    """The programme's time zone; None where it has none or an unknown one."""
     name = program.time_zone if program is not None else None
-    zone = zone_named(name) if name else None
-    if zone is not None:
-        return zone
+    return zone_named(name) if name else None
+
+
+def offset_of(start: datetime | None) -> tzinfo:
+    """The offset of a moment as a time zone, UTC without a moment."""
     offset = start.utcoffset() if start is not None else None
     return timezone(offset or timedelta(0))
 

@@ -6,10 +6,10 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import accumulate
 from operator import attrgetter
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from mappings.in_force import Asked
 from mappings.library import Library
@@ -31,7 +31,7 @@ from mappings.records import (
     StaffFields,
 )
 from mappings.repeats import Passages
-from mappings.situation import Situation, only_id
+from mappings.situation import Situation, only_id, zone_of_program
 from mappings.units import pooled_units
 
 # More contacts of one peer at one moment than any group has; the ones that end last are kept.
@@ -70,6 +70,17 @@ class Team:
     days: tuple[date, ...]
 
 
+class Setting(NamedTuple):
+    """Who gave a service and where: the peer's id and record, the programme's record, its kind and its time
+    zone, each None where it is not known."""
+
+    peer_id: str | None
+    peer: StaffFields | None
+    program: ProgramFields | None
+    kind: str | None
+    zone: tzinfo | None
+
+
 _began, _ended = attrgetter("began"), attrgetter("ended")
 _NOBODY = Team(frozenset(), ())
 _DAY = timedelta(days=1)
@@ -85,8 +96,9 @@ class Surrounding:
         self._programs: dict[str, ProgramFields] = {}
         self._authorizations: dict[str, AuthorizationFields] = {}
         self._holding: dict[tuple[str | None, str, tuple[str, ...]], bool] = {}
-        self._told_staff: dict[tuple[int, str], tuple[StaffFields, StaffFields]] = {}
-        self._told_programs: dict[tuple[int, str], tuple[ProgramFields, ProgramFields]] = {}
+        self._settings: dict[
+            tuple[int, int, str], tuple[StaffFields | None, ProgramFields | None, Setting]
+        ] = {}
         self._earlier: dict[tuple[str, str], list[AuthorizationFields]] = defaultdict(list)
         self.counting, self.doubled = _counting(records)
         self.entries: dict[str, PlanEntry] = {}
@@ -116,17 +128,29 @@ class Surrounding:
         self.kept: dict[tuple[object, ...], tuple[Any, Situation]] = {}
         self.passages, self.pieces, self.in_vain = Passages(), Pieces(), InVain()
 
+    def setting(self, peer: StaffFields | None, program: ProgramFields | None, jurisdiction: str) -> Setting:
+        """Peer and programme of a contact as they are known."""
+        # Many contacts carry the same two objects; they are held, so that no others can have their identity.
+        key = id(peer), id(program), jurisdiction
+        told = self._settings.get(key)
+        if told is None:
+            told = self._settings[key] = peer, program, self._setting(peer, program, jurisdiction)
+        return told[2]
+
+    def _setting(self, peer: StaffFields | None, program: ProgramFields | None, jurisdiction: str) -> Setting:
+        place = self.program(program, jurisdiction)
+        return Setting(
+            peer.id if peer is not None else None,
+            self.staff(peer, jurisdiction),
+            place,
+            place.program_kind if place is not None else None,
+            zone_of_program(place),
+        )
+
     def staff(self, given: StaffFields | None, jurisdiction: str) -> StaffFields | None:
         """A staff member: as given when given whole, else the record of that id, else the id alone."""
-        if given is None:
-            return None
-        # Many contacts carry one and the same object; it is held, so that no other can have its identity.
-        key = id(given), jurisdiction
-        told = self._told_staff.get(key)
-        if told is None:
-            known = self.staff_by_id(given.id, jurisdiction) if only_id(given) else None
-            told = self._told_staff[key] = given, known or given
-        return told[1]
+        known = self.staff_by_id(given.id, jurisdiction) if given is not None and only_id(given) else None
+        return known or given
 
     def staff_by_id(self, id: str | None, jurisdiction: str) -> StaffFields | None:
         """The staff record of an id, that of the same jurisdiction first."""
@@ -143,14 +167,8 @@ class Surrounding:
 
     def program(self, given: ProgramFields | None, jurisdiction: str) -> ProgramFields | None:
         """A programme: as given when given whole, else the record of that id, else the id alone."""
-        if given is None:
-            return None
-        key = id(given), jurisdiction
-        told = self._told_programs.get(key)
-        if told is None:
-            known = self._program_by_id(given.id, jurisdiction) if only_id(given) else None
-            told = self._told_programs[key] = given, known or given
-        return told[1]
+        known = self._program_by_id(given.id, jurisdiction) if given is not None and only_id(given) else None
+        return known or given
 
     def _program_by_id(self, id: str, jurisdiction: str) -> ProgramFields | None:
         return self._programs.get(f"{jurisdiction}|{id}") or self._programs.get(id)
