@@ -10,8 +10,17 @@ from typing import NamedTuple
 
 from mappings.fhir.bundle import goal_of, own_entries
 from mappings.fhir.compiled import Target
-from mappings.fhir.elements import stamp, to_bytes
-from mappings.fhir.gaps import CARRIED, PARTS, Own, addresses, gaps_of, goal_in, lasting_of, signatures_of
+from mappings.fhir.elements import master_name, stamp, to_bytes
+from mappings.fhir.gaps import (
+    CARRIED,
+    PARTS,
+    Own,
+    addresses_of,
+    gaps_of,
+    goal_in,
+    lasting_of,
+    times_and_addresses,
+)
 from mappings.fhir.part2 import label
 from mappings.fhir.scene import WORDS, Scene, note_key
 from mappings.records import Coverage
@@ -79,7 +88,7 @@ def rest_of(pieces: Sequence[Piece]) -> bytes:
 
 def _numbered(scene: Scene, own: Own, entries: Sequence[Piece]) -> Sequence[Piece]:
     """The contact's own entries with the place among the scene's addresses in the place of each address."""
-    places = {url: str(place) for place, url in reversed([*enumerate(addresses(scene, own))]) if url}
+    places = {url: str(place) for place, url in reversed([*enumerate(addresses_of(scene, own))]) if url}
     return [
         Piece(
             b"",
@@ -93,7 +102,7 @@ def _numbered(scene: Scene, own: Own, entries: Sequence[Piece]) -> Sequence[Piec
 
 def entries_of(scene: Scene, own: Own, form: Form) -> Sequence[Piece]:
     """The contact's own entries as a form knows them, at the scene's addresses."""
-    urls = {str(place): url for place, url in enumerate(addresses(scene, own)) if url}
+    urls = {str(place): url for place, url in enumerate(addresses_of(scene, own)) if url}
     return [
         each._replace(
             url=urls[each.url], references=[(urls.get(url, url), kinds) for url, kinds in each.references]
@@ -110,12 +119,16 @@ def _marked_own(scene: Scene, own: Own) -> Own:
     """Marks in place of all that is of the contact alone."""
     id, contact = _mark("id"), scene.contact
     group, note, reason = contact.group, contact.note, scene.reason
+    key = note_key(contact.model_copy(update={"id": id}))
     times = [_ODD_TIME + timedelta(days=1 + place) for place in range(len(contact.signatures))]
-    signed = [each.model_copy(update={"at": at}) for each, at in zip(contact.signatures, times, strict=True)]
+    signatures = [
+        each.model_copy(update={"at": at}) for each, at in zip(contact.signatures, times, strict=True)
+    ]
+    signed, addresses = times_and_addresses(id, key, (), signatures)
     texts = [id, _mark("session") if group and group.session else "", _mark("reason") if reason else ""]
     return Own(
         id,
-        note_key(contact.model_copy(update={"id": id})),
+        master_name(key),
         [each.encode() for each in (*texts, *map(_mark, WORDS))],
         PARTS,
         True,
@@ -126,7 +139,8 @@ def _marked_own(scene: Scene, own: Own) -> Own:
         "" if scene.judgement.minutes is None else str(_ODD_MINUTES),
         (note and note.edited_at and stamp(_ODD_TIME)) or "",
         (_mark("data").encode(), _ODD_SIZE, _mark("digest").encode()),
-        signatures_of(signed),
+        signed,
+        addresses,
     )
 
 
@@ -139,7 +153,7 @@ def _marked(scene: Scene, own: Own) -> Scene:
     engagement, service, covers = contact.engagement, contact.service, contact.individual.coverages
     signed = [
         each.model_copy(update={"at": datetime.fromisoformat(when)})
-        for each, (_, _, when, _) in zip(contact.signatures, own.signed, strict=True)
+        for each, when in zip(contact.signatures, own.signed, strict=True)
     ]
     marks = {
         "id": id,

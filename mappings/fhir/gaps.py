@@ -42,14 +42,15 @@ _AROUND = 3
 class Own(NamedTuple):
     """What is of one contact alone in its Bundle; what is not there is empty.
 
-    `key` is that of its note. `texts` are id, session, reason and words as they stand between the quotation
-    marks of JSON, `parts` the names of the words, which are `lost` in the note's text or not. `on` is the day
-    of service; other times are as FHIR writes them. `attached` is the text as bytes of base64, its size and
-    its digest. Of each signature there are meaning, signer, time and time in UTC.
+    `master` is the name of its note. `texts` are id, session, reason and words as they stand between the
+    quotation marks of JSON, `parts` the names of the words, which are `lost` in the note's text or not. `on`
+    is the day of service; other times are as FHIR writes them. `attached` is the text as bytes of base64, its
+    size and its digest. `signed` are the times of the signatures, `addresses` those of the contact's own
+    entries.
     """
 
     id: str
-    key: str
+    master: str
     texts: Sequence[bytes]
     parts: tuple[str, ...]
     lost: bool
@@ -60,7 +61,8 @@ class Own(NamedTuple):
     minutes: str
     edited: str
     attached: tuple[bytes, int, bytes]
-    signed: Sequence[tuple[str, str, str, str]]
+    signed: Sequence[str]
+    addresses: Sequence[str]
 
     @property
     def shape(self) -> object:
@@ -75,18 +77,18 @@ def own_of(contact: Contact, judged: Judgement, begun: datetime, text: str) -> O
     note and signatures with their times.
     """
     said = contact.__dict__
-    note, group, minutes = said["note"], said["group"], judged.minutes
+    id, note, group, minutes, key = said["id"], said["note"], said["group"], judged.minutes, note_key(contact)
     words = _words(note.__dict__)
     session = group.session if group is not None else None
-    texts = _as_written([said["id"], session or "", reason_of(note) or "", *filter(None, words)])
+    texts = _as_written([id, session or "", reason_of(note) or "", *filter(None, words)])
     if texts is None:
         return None
     edited = note.edited_at
-    times = said["start"], said["end"], edited or said["start"]
-    (start, end, edited_at), signed = _times(times, said["signatures"])
+    times = [said["start"], said["end"], edited or said["start"]]
+    (start, end, edited_at, *signed), addresses = times_and_addresses(id, key, times, said["signatures"])
     return Own(
-        said["id"],
-        note_key(contact),
+        id,
+        master_name(key),
         texts,
         PARTS if all(words) else tuple(compress(PARTS, words)),
         *told_apart(note, text, ours=True),
@@ -97,26 +99,24 @@ def own_of(contact: Contact, judged: Judgement, begun: datetime, text: str) -> O
         edited_at if edited is not None else "",
         attached_bytes(text),
         signed,
+        addresses,
     )
 
 
-def signatures_of(signatures: Sequence[Signature]) -> Sequence[tuple[str, str, str, str]]:
-    """What `Own` has of signatures, which have their signers and times."""
-    return _times((), signatures)[1]
-
-
-def _times(
-    times: Sequence[datetime], signatures: Sequence[Signature]
-) -> tuple[Sequence[str], Sequence[tuple[str, str, str, str]]]:
-    """Times as FHIR writes them, and what `Own` has of signatures."""
+def times_and_addresses(
+    id: str, key: str, times: Sequence[datetime], signatures: Sequence[Signature]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """The times given and those of the signatures as FHIR writes them, and the addresses of a contact's own
+    entries; `key` is that of its note."""
+    found, addresses = [*times], [own_url(f"encounter|{id}"), own_url(f"note|{key}")]
     signed = [_signed(each.__dict__) for each in signatures]
-    ats = [at for _, _, at in signed]
-    found = stamps([*times, *ats, *[at.astimezone(UTC) for at in ats]])
-    place = len(times)
-    return found[:place], [
-        (meaning, by, found[at], found[at + len(ats)])
-        for at, (meaning, by, _) in enumerate(signed, start=place)
-    ]
+    found += [at for _, _, at in signed]
+    written = stamps(found + [at.astimezone(UTC) for _, _, at in signed])
+    for (meaning, by, _), utc in zip(signed, written[len(found) :], strict=True):
+        addresses.append(own_url(f"provenance|{key}|{meaning}|{by}|{utc}"))
+        if meaning != "author":
+            addresses.append(own_url(f"task|{key}/{meaning}"))
+    return written[: len(found)], addresses
 
 
 def gaps_of(own: Own) -> list[bytes]:
@@ -124,14 +124,10 @@ def gaps_of(own: Own) -> list[bytes]:
 
     The times, the numbers and what is computed of them are of a form that needs no check.
     """
-    id, key, texts, parts, lost, _, on, start, end, minutes, edited, (data, size, digest), signed = own
-    name, session, reason, *words = texts
+    id, master, texts, parts, lost, _, on, start, end, minutes, edited, attached, signed, addresses = own
+    (data, size, digest), (name, session, reason, *words) = attached, texts
     carried = _carried(parts) % tuple(words) if lost else b""
-    found = [
-        f"{quoted(id)}\0{on}\0{start}\0{end}\0{minutes}\0{edited}\0{size}\0{master_name(key)}",
-        *own_addresses(own),
-        *[when for _, _, when, _ in signed],
-    ]
+    found = quoted(id), on, start, end, minutes, edited, str(size), master, *addresses, *signed
     # This sign is in no text that the gate passes.
     return [name, session, reason, carried, *"\0".join(found).encode().split(b"\0"), data, digest]
 
@@ -154,17 +150,6 @@ def _as_written(texts: Sequence[str]) -> Sequence[bytes] | None:
 def _carried(parts: tuple[str, ...]) -> bytes:
     """The parts of the record's extension that carry the words of a note; there are others before them."""
     return "".join([f',{{"url":"{name}","valueString":"%s"}}' for name in parts]).encode()
-
-
-def own_addresses(own: Own) -> list[str]:
-    """The addresses of the contact's own entries."""
-    key = own.key
-    found = [own_url(f"encounter|{own.id}"), own_url(f"note|{key}")]
-    for meaning, by, _, utc in own.signed:
-        found.append(own_url(f"provenance|{key}|{meaning}|{by}|{utc}"))
-        if meaning != "author":
-            found.append(own_url(f"task|{key}/{meaning}"))
-    return found
 
 
 def referred(scene: Scene) -> list[Json | None]:
@@ -222,8 +207,8 @@ def lasting_of(scene: Scene, rest: bytes) -> list[bytes] | None:
     ]
 
 
-def addresses(scene: Scene, own: Own) -> list[str | None]:
+def addresses_of(scene: Scene, own: Own) -> list[str | None]:
     """The addresses of the contact's own entries, and of whom and what of the person they refer to; None for
     what has none."""
     people = [each.get("reference") if each is not None else None for each in referred(scene)]
-    return [*own_addresses(own), *people]
+    return [*own.addresses, *people]

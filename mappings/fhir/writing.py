@@ -155,7 +155,7 @@ class Writer:
         if len(self._same) >= _MOST_SAME:
             self._same.clear()
         pieces = self._pieces(entries, cast, fresh)
-        if pieces is not None and not fresh and _together(pieces):
+        if pieces and not fresh:
             data = self._bundle([each.data for each in pieces])
             if learn is not None:
                 learn(pieces, data)
@@ -169,14 +169,15 @@ class Writer:
         """The other entries of a contact's Bundle, of which its own are known; None in doubt."""
         fresh: list[str] = []
         pieces = self._pieces([*own, *entries_beside(scene)], cast, fresh)
-        if pieces is None or fresh or not _together(pieces):
+        if not pieces or fresh:
             return None
         return rest_of(pieces[len(own) :])
 
     def _pieces(
         self, entries: Iterable[Json | Repeated | Piece], cast: Cast, fresh: list[str]
     ) -> Sequence[Piece] | None:
-        """The entries and those of the people they refer to, in the order of the Bundle; None in doubt."""
+        """The entries and those of the people they refer to, in the order of the Bundle; None in doubt, and
+        where a reference is to an entry of a type that it may not be to."""
         part2 = _part2(cast.people)
         once: dict[str, Piece] = {}
         for each in entries:
@@ -193,14 +194,16 @@ class Writer:
                 once.setdefault(piece.url, piece)
         todo = list(once.values())
         while todo:
-            for url, _ in todo.pop().references:
-                if url in once:
-                    continue
-                known = cast.pieces.get(url) or self._of(url, cast, part2, fresh)
+            for url, allowed in todo.pop().references:
+                known = once.get(url)
                 if known is None:
+                    known = cast.pieces.get(url) or self._of(url, cast, part2, fresh)
+                    if known is None:
+                        return None
+                    once[url] = known
+                    todo.append(known)
+                if allowed and known.kind not in allowed:
                     return None
-                once[url] = known
-                todo.append(known)
         return list(once.values())
 
     def _of(self, url: str, cast: Cast, part2: bool, fresh: list[str]) -> Piece | None:
@@ -265,17 +268,6 @@ def _piece(entry: Json, part2: bool, fresh: list[str], same: Same) -> Piece | No
     fresh += met.fresh
     kind = entry["resource"]["resourceType"]
     return Piece(to_bytes(entry), entry["fullUrl"], kind, met.references)
-
-
-def _together(pieces: Sequence[Piece]) -> bool:
-    """Whether every reference is to an entry among these of a type that it may be to."""
-    kinds = {each.url: each.kind for each in pieces}
-    for each in pieces:
-        for url, allowed in each.references:
-            kind = kinds.get(url)
-            if kind is None or (allowed and kind not in allowed):
-                return False
-    return bool(pieces)
 
 
 __all__ = ["Writer"]

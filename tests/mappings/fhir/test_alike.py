@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone, tzinfo
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from mappings.fhir import alike, writing
 from mappings.fhir.bundle import ChartLinks, NotFit, contact_bundle
 from mappings.fhir.elements import to_bytes
+from mappings.fhir.forms import cut
 from mappings.fhir.people import People
 from mappings.fhir.writing import Writer
 from mappings.findings import Judgement
@@ -364,3 +366,22 @@ def test_a_zone_of_the_same_offset_with_another_name_is_called_by_its_own(zone: 
 def test_each_field_of_a_record_is_thought_of(part: type[Part]) -> None:
     # A new field must be put into the key of what is alike, or among what differs, before it stands here.
     assert set(part.model_fields) == _SAID[part]
+
+
+MARKS = st.lists(st.sampled_from([b"ab", b"abc", b"b", b"xabcx", b"cx", b""]), min_size=1, max_size=5)
+
+
+@given(MARKS, st.text("abcx-", max_size=40).map(str.encode))
+def test_a_bundle_is_cut_at_the_longest_of_the_marks_that_begin_at_one_place(
+    marks: list[bytes], written: bytes
+) -> None:
+    said = [f"<{place}>".encode() for place in range(len(marks))]
+    known = sorted({mark for mark in marks if mark}, key=len, reverse=True)
+    places = re.findall(b"|".join(map(re.escape, known)), written) if known else []
+    form = cut(written, marks, ())
+    if len(places) < 2:
+        assert form is None
+    else:
+        whole = re.sub(b"|".join(map(re.escape, known)), lambda found: said[marks.index(found[0])], written)
+        assert form is not None
+        assert form.filled(said) == whole
