@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, overload
 
 from mappings.once import once
 from mappings.phrases import Phrase, compiled
-from mappings.plain import NOTHING, Plain, keys_of_piece, pieces_of, plain
+from mappings.plain import KEYS, NOTHING, Plain, pieces_of, plain
 
 # Lists of wording to point out, and lists of signs that only a check reads beside them.
 LISTS, SIGNS = "lint.", "signs."
@@ -93,9 +93,9 @@ class _Looked:
     """Pieces of texts that were looked at: where they lead, and which of the needs given they meet."""
 
     def __init__(self, needs: Sequence[tuple[Need, ...]]) -> None:
-        self.at: set[str] = set()
         self.letters = 0
-        # Those that lead somewhere or meet a need, and by those of a text the phrases near it.
+        # Those that lead nowhere and meet no need; the others; and by the others of a text the phrases near it.
+        self.silent: set[str] = set()
         self.telling: set[str] = set()
         self.near: dict[Set[str], list[tuple[str, Phrase]]] = {}
         self.leading: dict[str, tuple[int, ...]] = {}
@@ -154,11 +154,11 @@ class WordLists:
         looked = self._looked
         if looked.letters > MOST_KEPT:
             looked = self._looked = _Looked(self._needs)
-        # Most pieces were looked at before.
-        for piece in filterfalse(looked.at.__contains__, pieces):
+        # Most pieces were looked at before and tell nothing; the others are the same in many texts.
+        rest = [*filterfalse(looked.silent.__contains__, pieces)]
+        for piece in filterfalse(looked.telling.__contains__, rest):
             self._look_at(piece, looked)
-        # Few pieces of a text tell anything, and these are the same in many texts.
-        telling = frozenset(filter(looked.telling.__contains__, pieces))
+        telling = frozenset(filter(looked.telling.__contains__, rest))
         near = looked.near.get(telling)
         if near is None:
             if len(looked.near) >= MOST_ALIKE:
@@ -181,15 +181,16 @@ class WordLists:
     def _look_at(self, piece: str, looked: _Looked) -> None:
         """Note which phrases a piece of a text leads to, and which needs it meets."""
         looked.letters += len(piece)
-        looked.at.add(piece)
-        keys = self._keys.intersection(keys_of_piece(piece))
+        keys = self._keys.intersection(KEYS[piece])
         if not keys:
+            looked.silent.add(piece)
             return
-        looked.telling.add(piece)
         looked.leading[piece] = tuple([place for key in keys for place in self._led_to.get(key, ())])
         for key in keys:
             for need in self._met_by.get(key, ()):
                 looked.meeting[need].add(piece)
+        # Last of all: another thread asks for no more than that it stands here.
+        looked.telling.add(piece)
 
     def _in(self, path: str, read: Plain, near: Sequence[tuple[str, Phrase]]) -> Mapping[str, list[Hit]]:
         seen: dict[str, list[tuple[int, int, Phrase]]] = {}

@@ -7,7 +7,6 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain, filterfalse
 
 NOTHING = "\x01"
@@ -102,13 +101,19 @@ def keys_of(piece: str) -> tuple[str, ...]:
     return tuple(_KEYS.findall(piece.lower()))
 
 
-# Most pieces of one text stand in the next one too.
-_kept_keys = lru_cache(maxsize=MOST_KEPT)(keys_of)
+class Keys(dict[str, tuple[str, ...]]):
+    """The keys of pieces (see `keys_of`): most pieces of one text stand in the next one too."""
+
+    def __missing__(self, piece: str) -> tuple[str, ...]:
+        keys = keys_of(piece)
+        if len(piece) <= LONGEST_KEPT:
+            if len(self) >= MOST_KEPT:
+                self.clear()
+            self[piece] = keys
+        return keys
 
 
-def keys_of_piece(piece: str) -> tuple[str, ...]:
-    """The same of one piece of a text, kept for the next text."""
-    return _kept_keys(piece) if len(piece) <= LONGEST_KEPT else keys_of(piece)
+KEYS = Keys()
 
 
 class InVain(dict[object, set[str | None]]):
@@ -147,9 +152,9 @@ class Beginnings:
         """Those that stand in pieces of a text (see `pieces_of`)."""
         # Most pieces were seen before and hold none; to leave them out at once is most of the work.
         unseen = [*filterfalse(self._without.__contains__, pieces)]
-        found = self._keys.intersection(chain.from_iterable(map(keys_of_piece, unseen)))
+        found = self._keys.intersection(chain.from_iterable(map(KEYS.__getitem__, unseen)))
         if found:
-            unseen = [piece for piece in unseen if self._keys.isdisjoint(keys_of_piece(piece))]
+            unseen = [piece for piece in unseen if self._keys.isdisjoint(KEYS[piece])]
         if len(self._without) >= MOST_KEPT:
             self._without = set()
         self._without.update([piece for piece in unseen if len(piece) <= LONGEST_KEPT])
