@@ -94,7 +94,7 @@ class _Looked:
 
     def __init__(self, needs: Sequence[tuple[Need, ...]]) -> None:
         self.letters = 0
-        # Those that lead nowhere and meet no need; the others; and by the others of a text the phrases near it.
+        # Those that lead nowhere and meet no need, and the others; by these of a text the phrases near it.
         self.silent: set[str] = set()
         self.telling: set[str] = set()
         self.near: dict[Set[str], list[tuple[str, Phrase]]] = {}
