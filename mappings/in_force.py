@@ -13,7 +13,8 @@ from mappings.library_parts import Pack, Rule, RuleVersion, Value
 if TYPE_CHECKING:
     from mappings.checks.registry import Outcome
     from mappings.coding import Coding, Kind
-    from mappings.situation import Lasting, Situation
+    from mappings.contact_seen import Lasting
+    from mappings.situation import Situation
 
 Asks = Literal["contact", "codes", "codes-and-wording", "times", "peer", "wording"]
 # What is said of contacts: findings with their place, and those of them that block by theirs.

@@ -9,6 +9,7 @@ from typing import Any
 
 from mappings.checks.registry import BY_CODES, NOT_APPLICABLE, PASS, TOGETHER, Test
 from mappings.coding import CodedContact, identities_of
+from mappings.contact_seen import Lasting
 from mappings.explaining import explain, prove
 from mappings.findings import NO_PACK, SUPERSEDED, ClaimState, Finding, Judgement, Signing, Stage
 from mappings.in_force import MOST_KINDS, Asked, Asking, Bound, DayPack, Told
@@ -17,7 +18,7 @@ from mappings.office_subjects import Meetings, ProgramSubject, StaffSubject, off
 from mappings.peer_days import PeerOnDay
 from mappings.records import Contact, Individual, PlanEntry, Program, Record, Staff
 from mappings.sharing import ReleasedUnits, Sharing
-from mappings.situation import Lasting, PlanSituation, Situation, plan_day
+from mappings.situation import PlanSituation, Situation, plan_day
 from mappings.surroundings import COUNTED, Surrounding
 
 STATUS_CHECK = "status-known"

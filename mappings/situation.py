@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from itertools import filterfalse
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from mappings.coding import Coding, coding_of
+from mappings.contact_seen import Lasting, Signed, signed_of
 from mappings.encounters import awaits_table, rows_for, table_of
 from mappings.engagement import State, state_at
 from mappings.language import SIGNS, Hit
@@ -26,7 +27,6 @@ from mappings.records import (
     PlanEntry,
     ProgramFields,
     Service,
-    Signature,
     StaffFields,
 )
 from mappings.repeats import Compared, compared
@@ -90,48 +90,6 @@ def counts(contact: Contact) -> bool:
     return contact.status not in DID_NOT_HAPPEN and not added
 
 
-class Signed(NamedTuple):
-    """A signature as the rules see it: whose it is, what it means, and its moment in UTC."""
-
-    signature: Signature
-    meaning: str | None
-    by: str | None
-    version: int | None
-    category: str | None
-    at: datetime | None
-
-
-def _signed(signature: Signature) -> Signed:
-    told = vars(signature)
-    at = told["at"]
-    at = at.astimezone(UTC) if at is not None else None
-    return Signed(signature, told["meaning"], told["by"], told["version"], told["category"], at)
-
-
-class Lasting(NamedTuple):
-    """How long a contact lasted: all that the checks of its minutes look at, so that what they find holds for
-    each contact of the same kind that lasted as long. `units` are its own before any cap; `backwards` says
-    that it ends before it starts, `pool_makes_units` that it makes none itself and its day does."""
-
-    started: bool
-    over: bool
-    backwards: bool
-    gross: int | None
-    excluded: int
-    travel: int
-    minutes: int | None
-    units: int
-    filed: bool
-    filed_units: int | None
-    no_connection: bool
-    pool_makes_units: bool
-
-    @property
-    def lasting(self) -> Lasting:
-        """Itself: a check asks it as it asks the Situation."""
-        return self
-
-
 class Situation:
     """A contact with everything its rules ask for."""
 
@@ -173,7 +131,7 @@ class Situation:
         self._see_its_time(told["start"], told["end"], zone)
         self._see_what_is_in_force(told["engagement"], kind)
         # The signatures in their order.
-        self.signed: list[Signed] = list(map(_signed, told["signatures"]))
+        self.signed: list[Signed] = list(map(signed_of, told["signatures"]))
 
     def _see_its_time(self, start: datetime | None, end: datetime | None, zone: tzinfo | None) -> None:
         self.start, self.end = start, end

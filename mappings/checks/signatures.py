@@ -20,8 +20,9 @@ from mappings.checks.registry import (
 )
 from mappings.checks.texts import blank, listed
 from mappings.coding import Coding
+from mappings.contact_seen import Signed
 from mappings.in_force import Bound
-from mappings.situation import Signed, Situation, covers
+from mappings.situation import Situation, covers
 
 _FOREVER = timedelta.max
 COSIGNERS = ("cosigner", "second-cosigner")

@@ -16,8 +16,9 @@ from mappings.checks.registry import (
 )
 from mappings.checks.texts import blank
 from mappings.coding import Coding
+from mappings.contact_seen import Lasting
 from mappings.in_force import Bound
-from mappings.situation import Lasting, Situation
+from mappings.situation import Situation
 from mappings.units import units_sentence
 
 
