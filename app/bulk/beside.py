@@ -193,7 +193,7 @@ class Beside(Surrounding):
         """The contacts before a moment with the same words of the same peer, the latest first."""
         rows = self._reader.db.execute(
             "SELECT number, record.id, jurisdiction, person, program, zone, start, session, relates "
-            "FROM copy JOIN record USING (number) WHERE copy.hash = ? AND copy.began < ? AND counts "
+            "FROM copy JOIN record USING (number) WHERE hash = ? AND copy.began < ? AND counts AND happened "
             "ORDER BY copy.began DESC, record.id DESC LIMIT ?",
             (hash, micros(moment), most),
         ).fetchall()
