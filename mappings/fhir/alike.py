@@ -270,6 +270,8 @@ def _has_rare(scene: Scene) -> bool:
 def _before(one: datetime, other: datetime) -> bool:
     """Whether a moment is before another; two of one time zone Python compares by what its clocks show,
     which is the same hour twice where summer ends."""
+    if one.tzinfo is not other.tzinfo:
+        return one < other
     return one.astimezone(UTC) < other.astimezone(UTC)
 
 
