@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from mappings.note_text import HEADINGS, LABEL_WIDTH, WIDTH
+from mappings.note_lines import LABEL_WIDTH, WIDTH
+from mappings.note_text import HEADINGS
 
 LANGUAGE = "en-US"
 EDITION = 1

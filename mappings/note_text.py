@@ -5,8 +5,7 @@ The digest of a signature is over the UTF-8 bytes of this text: the same contact
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from operator import itemgetter
@@ -19,6 +18,18 @@ from mappings.engagement import state_at
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.moments import CLOCK, day_written, offset_written
+from mappings.note_lines import (
+    LABEL_WIDTH,
+    WIDTH,
+    Row,
+    below,
+    bullets,
+    in_lines,
+    laid_out,
+    row,
+    section,
+    under,
+)
 from mappings.office import Surroundings
 from mappings.once import by_identities, once
 from mappings.records import (
@@ -32,8 +43,6 @@ from mappings.records import (
 )
 from mappings.terms import ENGAGEMENT
 
-WIDTH = 100
-LABEL_WIDTH = _LABEL = 18
 _TITLES = (
     "Purpose", "Response", "Progress", "Outcome", "In the person's own words", "Goals", "Service components",
     "Rationale outside the plan", "Event and response in the plan", "Risk", "Collaboration", "Addendum",
@@ -50,8 +59,6 @@ _words = itemgetter(*_NAMES)
 # The line that stands over each part of the text, and the heading that it is.
 HEADINGS = {title.upper(): title for title in _TITLES}
 PART2_NOTICE = NOTICE
-
-Row = tuple[str, str | None]
 
 
 def note_text(contact: Contact, judgement: Judgement, surroundings: Surroundings, library: Library) -> str:
@@ -76,9 +83,9 @@ def addendum_text(addendum: str, contact: Contact, said: str, by: str, surroundi
         ("Written by", _staff(surroundings.member(by))),
     )
     lines = ["ADDENDUM TO A PEER SUPPORT NOTE", f"{addendum}, version 1", ""]
-    head = "\n".join([*lines, *(line for row in rows for line in _row(*row))])
-    notice = _section("Notice", PART2_NOTICE if program and program.part2 else None)
-    blocks = [head, _section("Addendum", said), notice]
+    head = "\n".join([*lines, *laid_out(rows)])
+    notice = section("Notice", PART2_NOTICE if program and program.part2 else None)
+    blocks = [head, section("Addendum", said), notice]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -117,14 +124,14 @@ class Sheet:
     def _rest(self) -> str:
         """The parts under their headings that come after the note's own."""
         rows: tuple[Row, ...] = (
-            ("Goals", _bullets(self._goals())),
+            ("Goals", bullets(self._goals())),
             ("Service components", self._components()),
             ("Rationale outside the plan", self._rationale()),
             ("Event and response in the plan", self._event()),
             ("Risk", self._risk()),
-            ("Collaboration", _bullets(self._collaboration())),
+            ("Collaboration", bullets(self._collaboration())),
         )
-        parts = [part for heading, text in rows if (part := _section(heading, text))]
+        parts = [part for heading, text in rows if (part := section(heading, text))]
         if self.program and self.program.part2:
             parts.append(_notice())
         return "".join([f"\n\n{part}" for part in parts])
@@ -137,7 +144,7 @@ class Sheet:
         if not self.contact.staff:
             return lines
         others = [self._name(one.id) for one in self.contact.staff if one.id and one.id.strip()]
-        return lines + _below(_row("Also present", ", ".join(others)))
+        return lines + below(row("Also present", ", ".join(others)))
 
     def _when(
         self, said: Mapping[str, Any], judged: Judgement, begun: datetime | None, until: datetime | None
@@ -149,7 +156,7 @@ class Sheet:
             units = None if begun is None else judged.units
             lines += _lasted(minutes, said["excluded_minutes"], units, self._unit)
         if said["status"] != "finished":
-            lines += _below(_row("Status", said["status"]))
+            lines += below(row("Status", said["status"]))
         return lines
 
     @once
@@ -173,7 +180,7 @@ class Sheet:
             ("Group", _attended(contact) if group is not None else None),
             ("Technical failure", "The connection failed" if contact.technical_failure else None),
         )
-        return _below([*where, *_row("Admission", self._admission()), *why, *_laid_out(rows)])
+        return below([*where, *row("Admission", self._admission()), *why, *laid_out(rows)])
 
     def _admission(self) -> str | None:
         if self.contact.start is None:
@@ -252,7 +259,7 @@ def _people(who: Individual, program: ProgramFields | None, peer: StaffFields | 
         ("Program", _named(program.name, program.id) if program else None),
         ("Peer", _staff(peer) if peer else None),
     )
-    return _below(_laid_out(rows))
+    return below(laid_out(rows))
 
 
 @by_identities(1024)
@@ -267,7 +274,7 @@ def _service(library: Library, service: Service) -> tuple[Sequence[str], Sequenc
     where = [word("places", service.place), (word("modalities", service.modality) or "").lower()]
     where += [(word("location-kinds", place.kind) or "").lower(), place.name] if place else []
     first = ("Service", ", ".join(filter(None, done))), ("Place", ", ".join(filter(None, where)))
-    return _laid_out(first), _laid_out(
+    return laid_out(first), laid_out(
         (("Basis", word("bases", service.basis)), ("Plan entry", service.plan_entry))
     )
 
@@ -275,35 +282,20 @@ def _service(library: Library, service: Service) -> tuple[Sequence[str], Sequenc
 @by_identities(1024)
 def _components(library: Library, service: Service, jurisdiction: str) -> str:
     found = [(code, terms.component(library, jurisdiction, code)) for code in service.components]
-    return _bullets([f"{known[2]} ({code})" if known else code for code, known in found])
-
-
-def _below(lines: Sequence[str]) -> str:
-    return "".join([f"\n{line}" for line in lines])
-
-
-def _laid_out(rows: Iterable[Row]) -> list[str]:
-    return [line for label, value in rows if value for line in _row(label, value)]
-
-
-# Most rows stand in many notes: the programme, the peer, the service, the place.
-@lru_cache(maxsize=4096)
-def _row(label: str, value: str | None) -> tuple[str, ...]:
-    if not value or not value.strip():
-        return ()
-    first = f"{label + ':':<{_LABEL}}"
-    return tuple(_wrapped(" ".join(value.split()), first, " " * _LABEL))
+    return bullets([f"{known[2]} ({code})" if known else code for code, known in found])
 
 
 def _time_row(value: str) -> str:
     # Hardly any other note has the same: nothing is kept.
-    return f"\n{'Time:':<{_LABEL}}{value}" if len(value) <= WIDTH - _LABEL else _below(_row("Time", value))
+    if len(value) > WIDTH - LABEL_WIDTH:
+        return below(row("Time", value))
+    return f"\n{'Time:':<{LABEL_WIDTH}}{value}"
 
 
 # Of most days there are many notes.
 @lru_cache(maxsize=4096)
 def _date(day: date) -> str:
-    return f"{'Date:':<{_LABEL}}{_DAYS[day.weekday()]}, {day.isoformat()}"
+    return f"{'Date:':<{LABEL_WIDTH}}{_DAYS[day.weekday()]}, {day.isoformat()}"
 
 
 @lru_cache(maxsize=4096)
@@ -312,12 +304,7 @@ def _lasted(minutes: int, left_out: int, units: int | None, each: int | None) ->
     rows = [("Minutes", _minutes(minutes, left_out))]
     if units is not None:
         rows.append(("Units", _units(units, minutes, each)))
-    return _below(_laid_out(rows))
-
-
-def stands_alone(words: str) -> bool:
-    """Whether words are sure to stand under their heading as they are, in one line of their own."""
-    return len(words) <= WIDTH and "\n" not in words and "\r" not in words and not words.isspace()
+    return below(laid_out(rows))
 
 
 def all_said(words: Sequence[str | None]) -> TypeGuard[Sequence[str]]:
@@ -333,77 +320,14 @@ def _own_parts(words: Sequence[str | None]) -> str:
     """The note's own parts under their headings."""
     # Most notes: many times quicker, and the same.
     if all_said(words):
-        return _WITH_ALL % tuple([each if len(each) <= WIDTH else _in_lines(each) for each in words])
+        return _WITH_ALL % tuple([each if len(each) <= WIDTH else in_lines(each) for each in words])
     parts = zip(_HEADINGS, words, strict=True)
-    return "".join([_under(heading, each) for heading, each in parts if each])
-
-
-def _section(heading: str, text: str | None) -> str:
-    return _under(f"{heading.upper()}\n", text) if text else ""
-
-
-def _under(heading: str, text: str) -> str:
-    """A text under the line that is its heading; nothing where it says nothing."""
-    if not text.strip():
-        return ""
-    if "\n" in text or "\r" in text:
-        return heading + "\n".join(map(_in_lines, _lines(text)))
-    return heading + (text if len(text) <= WIDTH else _in_lines(text))
-
-
-def _in_lines(text: str) -> str:
-    return "\n".join(_wrapped(text, "", _hanging(text)))
+    return "".join([under(heading, each) for heading, each in parts if each])
 
 
 @lru_cache(maxsize=1)
 def _notice() -> str:
-    return _section("Notice", PART2_NOTICE)
-
-
-def _lines(text: str) -> list[str]:
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n")
-
-
-def _hanging(line: str) -> str:
-    return "  " if line.startswith("- ") else ""
-
-
-def _wrapped(text: str, first: str, rest: str) -> list[str]:
-    if len(first) + len(text) <= WIDTH:
-        return [first + text]
-    # With one blank between all words, lines are cut at a blank: several times quicker, and the same.
-    if " ".join(text.split()) == text:
-        return _cut(text, first, rest)
-    lines = textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-        expand_tabs=False,
-        replace_whitespace=False,
-    )
-    return lines or [""]
-
-
-def _cut(text: str, first: str, rest: str) -> list[str]:
-    lines, indent, start = [], first, 0
-    while len(text) - start > (room := WIDTH - len(indent)):
-        end = text.rfind(" ", start, start + room + 1)
-        # A longer word has a line of its own.
-        end = end if end >= 0 else text.find(" ", start)
-        if end < 0:
-            break
-        lines.append(indent + text[start:end])
-        start, indent = end + 1, rest
-    return [*lines, indent + text[start:]]
-
-
-def _bullets(items: Sequence[str]) -> str:
-    if not items:
-        return ""
-    return "\n".join(f"- {' '.join(item.split())}" for item in items if item.strip())
+    return section("Notice", PART2_NOTICE)
 
 
 def _minutes(minutes: int, left_out: int) -> str:

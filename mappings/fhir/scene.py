@@ -30,7 +30,8 @@ from mappings.fhir.people import ChartLinks, People
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.moments import written
-from mappings.note_text import WIDTH, all_said, note_text, stands_alone
+from mappings.note_lines import WIDTH, stands_alone
+from mappings.note_text import all_said, note_text
 from mappings.office import Surroundings
 from mappings.once import once
 from mappings.records import Contact, Individual, Note, PlanEntry, Recipient, Service

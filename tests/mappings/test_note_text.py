@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from mappings.fhir.scene import WORDS as PARTS
 from mappings.fhir.scene import told_apart
-from mappings.note_text import PART2_NOTICE, WIDTH, _own_parts, _under, _wrapped, note_text
+from mappings.note_lines import WIDTH, under, wrapped
+from mappings.note_text import PART2_NOTICE, _own_parts, note_text
 from mappings.records import Contact
 from tests.mappings.fhir import contacts as c
 from tests.mappings.fhir.makers import Json, library
@@ -163,7 +164,7 @@ NOTES = st.lists(SAID | HOSTILE, min_size=5, max_size=5) | st.lists(
 @given(NOTES)
 def test_parts_that_are_written_together_are_written_as_each_of_them_is(said: list[str | None]) -> None:
     headings = [f"\n\n{heading}\n" for heading in PARTS.values()]
-    each = [_under(heading, words) for heading, words in zip(headings, said, strict=True) if words]
+    each = [under(heading, words) for heading, words in zip(headings, said, strict=True) if words]
     assert _own_parts(said) == "".join(each)
 
 
@@ -200,7 +201,7 @@ def test_a_contact_with_nothing_but_its_ids_gives_a_text_too() -> None:
 )
 def test_lines_are_cut_as_the_standard_library_cuts_them(words: list[str], indents: tuple[str, str]) -> None:
     text, (first, rest) = " ".join(words), indents
-    made = _wrapped(text, first, rest)
+    made = wrapped(text, first, rest)
     if len(first) + len(text) > WIDTH:
         asked = textwrap.TextWrapper(WIDTH, first, rest, expand_tabs=False, replace_whitespace=False)
         asked.break_long_words = asked.break_on_hyphens = False

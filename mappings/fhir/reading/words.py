@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from mappings.fhir.scene import WORDS
-from mappings.note_text import HEADINGS, WIDTH
+from mappings.note_lines import WIDTH
+from mappings.note_text import HEADINGS
 
 
 def text_of_attachment(attachment: Mapping[str, object]) -> str | None:
