@@ -14,6 +14,7 @@ from app.authorized_units import APPROVED, DENIED, PENDING, RETURNED, WITHDRAWN,
 from app.registry import jurisdiction_of
 from app.tables import AuthorizationRow
 from mappings import authorizing
+from mappings.days import zone_of
 from mappings.findings import Finding
 from mappings.library import Library
 from mappings.records import (
@@ -27,7 +28,6 @@ from mappings.records import (
     Staff,
     StaffFields,
 )
-from mappings.situation import zone_of
 
 ENDS_SOON_DAYS, FEW_UNITS = 14, 4
 NOT_SENT, ASKED, OVER, USED_UP = "not-sent", "asked", "over", "used-up"

@@ -33,8 +33,8 @@ from app.authorized_units import APPROVED, Taken, current, taken
 from app.problems import MendInput, Stale
 from app.registry import jurisdiction_of
 from app.tables import AuthorizationRow
+from mappings.days import zone_of
 from mappings.library import Library
-from mappings.situation import zone_of
 
 KEEPERS = (BILLER, ADMINISTRATOR, SUPERVISOR, CLINICIAN, LPHA)
 # Their work is with everybody's units; others begin one for whom they are assigned to.

@@ -20,10 +20,10 @@ from app.staff import program_of
 from app.store import rows
 from app.tables import EngagementGoalRow, EngagementRow
 from app.tables.base import Table
+from mappings.days import zone_of
 from mappings.engagement import ADMITTED, DECLINED, ENDS, UNDECIDED, day_of, in_order
 from mappings.fhir.people import ChartLinks
 from mappings.records import Contact, Engagement, EngagementEntry
-from mappings.situation import zone_of
 
 # The status of a line that says of the one it corrects: this never was.
 WITHDRAWN = "withdrawn"

@@ -24,6 +24,7 @@ from app.tables import (
 )
 from app.words import DISCARDED, DRAFT, ENDED, IN_ERROR, SIGNED
 from mappings.authorizing import Grant, judge_authorized
+from mappings.days import zone_of
 from mappings.fhir import gate
 from mappings.fhir.elements import NotFit
 from mappings.findings import Judgement
@@ -45,7 +46,6 @@ from mappings.records import (
 )
 from mappings.rules import ReleasedUnits, judge
 from mappings.seal import Seal
-from mappings.situation import zone_of
 
 # Rules look at the days around a contact: the day's cap, overlaps of one peer, contacts one after another.
 PERSON_DAYS, PEER_DAYS = timedelta(days=45), timedelta(days=1)

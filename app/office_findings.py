@@ -14,12 +14,12 @@ from app.actor import ADMINISTRATOR, PEER, SUPERVISOR, Actor, require
 from app.judging import current_version
 from app.tables import ContactRow, PlanEntryRow, VersionRow
 from app.words import DISCARDED, DRAFT, ENDED, IN_ERROR, SIGNED
+from mappings.days import zone_of
 from mappings.findings import Finding, Judgement
 from mappings.in_force import DayPack
 from mappings.library import Library
 from mappings.records import Contact, Program, Record, Supervisor
 from mappings.rules import judge_office
-from mappings.situation import zone_of
 from mappings.staff_times import (
     Countdown,
     EducationYear,

@@ -14,11 +14,12 @@ from app.judging import Around
 from app.tables import ClaimRow, ClaimUnitRow, ContactRow, IssuerRow, PlanEntryRow, VersionRow
 from app.words import AWAITING, DRAFT, FINAL, SIGNED
 from mappings.as_of import Turn, as_of, renewed, turns
+from mappings.days import zone_of
 from mappings.findings import Judgement
 from mappings.library import Library
 from mappings.records import Contact, Program, Staff
 from mappings.rules import judge_office
-from mappings.situation import plan_day, zone_of
+from mappings.situation import plan_day
 
 KINDS = {DRAFT: "draft", AWAITING: "open review", FINAL: "final, not released"}
 Told = Callable[[int, int], None]

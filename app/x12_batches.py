@@ -21,9 +21,9 @@ from app.tables import ClaimRow, VersionRow, X12BatchRow, X12ExportRow, X12Numbe
 from app.x12_lineage import Sending, Waiting, to_send, unsent
 from mappings.claim_forms import HANDOFF, sole_biller
 from mappings.claims import ClaimDraft
+from mappings.days import zone_named
 from mappings.library import Library
 from mappings.records import StaffFields
-from mappings.situation import zone_named
 from mappings.x12.batch import LAST_NUMBER, Billed, Interchange, interchange, sets_needed
 from mappings.x12.claim import Bill, charged, subscriber_level
 from mappings.x12.configuration import Trading, charges, trading

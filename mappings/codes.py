@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date
 
+from mappings.days import zone_of
 from mappings.encounters import awaits_table, rows_for, table_of
 from mappings.in_force import DayPack
 from mappings.library import Library
 from mappings.records import Contact, ProgramFields
-from mappings.situation import pack_of, zone_of
+from mappings.situation import pack_of
 from mappings.units import counted_minutes, minutes_between, units_of
 
 CODE, MODIFIER, RATE = "code.individual", "code.group_modifier", "rate_code."

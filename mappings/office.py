@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from functools import cached_property
 
+from mappings.days import zone_named
 from mappings.records import AuthorizationFields, Contact, Individual, PlanEntry, ProgramFields, StaffFields
-from mappings.situation import only_id, zone_named
+from mappings.situation import only_id
 
 
 @dataclass(frozen=True)

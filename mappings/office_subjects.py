@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
 
+from mappings.days import zone_named
 from mappings.records import PEER_SUPPORT, Collaboration, Contact, PlanEntry, Program, Record, Staff
-from mappings.situation import zone_named
 
 
 class Meetings:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from functools import lru_cache
+from datetime import UTC, date, datetime, tzinfo
 from itertools import filterfalse
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from mappings.coding import Coding, coding_of
 from mappings.contact_seen import Lasting, Signed, signed_of
+from mappings.days import covers, offset_of
 from mappings.encounters import awaits_table, rows_for, table_of
 from mappings.engagement import State, state_at
 from mappings.language import SIGNS, Hit
@@ -47,40 +46,6 @@ APPENDS = "appends"
 _NO_SERVICE, _ID_ALONE = Service.model_construct(), frozenset({"id"})
 _TOLD = itemgetter("purpose", "response", "progress", "outcome", "own_words")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-
-@lru_cache(maxsize=256)
-def zone_named(name: str) -> ZoneInfo | None:
-    """The time zone of a name such as America/New_York, or None where there is none."""
-    try:
-        return ZoneInfo(name)
-    # Names like "America" or "../x" fail as a folder or as a path, not as an unknown key.
-    except (KeyError, ValueError, OSError):
-        return None
-
-
-def covers(start: date | None, end: date | None, day: date) -> bool | None:
-    """Whether a period covers the day; both ends count, an open end is None, both open say nothing."""
-    if start is None and end is None:
-        return None
-    return (start is None or start <= day) and (end is None or day <= end)
-
-
-def plus_months(day: date, months: int) -> date:
-    """The same day of the month some months later; the month's last day where it is too short."""
-    month = day.month - 1 + months
-    year, month = day.year + month // 12, month % 12 + 1
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(year, month, min(day.day, last))
-        except ValueError:
-            continue
-    return date(year, month, 28)
-
-
-def age_on(birth: date, day: date) -> int:
-    """Full years of age on a day."""
-    return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
 
 
 def counts(contact: Contact) -> bool:
@@ -377,23 +342,6 @@ def plan_day(entry: PlanEntry, now: datetime) -> date:
     """The day whose rules judge a plan entry: the first of its plan, else the day of the clock."""
     start = entry.plan.from_ if entry.plan is not None else None
     return start or now.date()
-
-
-def zone_of(program: ProgramFields | None, start: datetime | None) -> tzinfo:
-    """The programme's time zone; where it has none (or an unknown one) the offset of the start."""
-    return zone_of_program(program) or offset_of(start)
-
-
-def zone_of_program(program: ProgramFields | None) -> tzinfo | None:
-    """The programme's time zone; None where it has none or an unknown one."""
-    name = program.time_zone if program is not None else None
-    return zone_named(name) if name else None
-
-
-def offset_of(start: datetime | None) -> tzinfo:
-    """The offset of a moment as a time zone, UTC without a moment."""
-    offset = start.utcoffset() if start is not None else None
-    return timezone(offset or timedelta(0))
 
 
 def only_id(fields: StaffFields | ProgramFields | AuthorizationFields) -> bool:

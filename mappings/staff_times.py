@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
 
+from mappings.days import age_on, covers, plus_months
 from mappings.in_force import DayPack
 from mappings.records import PEER_SUPPORT, Credential, Education, StaffFields, Supervisor
-from mappings.situation import age_on, covers, plus_months
 
 Kind = Literal["ends", "provisional", "grace", "age"]
 ONE_DAY = timedelta(days=1)

@@ -11,6 +11,7 @@ from itertools import accumulate
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from mappings.days import zone_of_program
 from mappings.in_force import Asked
 from mappings.library import Library
 from mappings.names import Acquaintances, Known, names_of
@@ -31,7 +32,7 @@ from mappings.records import (
     StaffFields,
 )
 from mappings.repeats import Passages
-from mappings.situation import Situation, only_id, zone_of_program
+from mappings.situation import Situation, only_id
 from mappings.units import pooled_units
 
 # More contacts of one peer at one moment than any group has; the ones that end last are kept.

@@ -22,9 +22,9 @@ from app.web.formkit import (
     show,
 )
 from app.web.forms import tidy
+from mappings.days import zone_named
 from mappings.intake import record_from, write_record
 from mappings.records import Education, Program, Staff, SupervisionSession, Supervisor
-from mappings.situation import zone_named
 from mappings.staff_times import assignments
 
 STAFF = (

@@ -19,10 +19,11 @@ from mappings.checks.registry import (
 )
 from mappings.checks.texts import blank, listed
 from mappings.coding import Coding
+from mappings.days import covers
 from mappings.findings import Severity
 from mappings.in_force import Bound, DayPack
 from mappings.records import AuthorizationFields, Credential
-from mappings.situation import Situation, covers, only_id
+from mappings.situation import Situation, only_id
 
 APPROVED = "approved"
 FORM_FIELDS = {

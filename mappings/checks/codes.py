@@ -20,9 +20,10 @@ from mappings.checks.registry import (
 )
 from mappings.checks.texts import blank, listed
 from mappings.coding import CodedContact, Coding
+from mappings.days import covers
 from mappings.in_force import Bound
 from mappings.records import Coverage, Diagnosis
-from mappings.situation import Situation, covers
+from mappings.situation import Situation
 
 _ICD10CM = re.compile(r"[A-TV-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?")
 

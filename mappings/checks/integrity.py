@@ -9,9 +9,10 @@ from functools import lru_cache
 from mappings.checks.registry import PASS, Outcome, check, coded_check, fails, missing
 from mappings.checks.texts import listed
 from mappings.coding import CodedContact, Coding
+from mappings.days import zone_named
 from mappings.engagement import STATES
 from mappings.in_force import Bound
-from mappings.situation import DID_NOT_HAPPEN, STATUSES, Situation, zone_named
+from mappings.situation import DID_NOT_HAPPEN, STATUSES, Situation
 from mappings.surroundings import Neighbour
 
 FORMATS, ROLES = ("individual", "group"), ("individual", "family", "collateral")

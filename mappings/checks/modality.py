@@ -5,9 +5,10 @@ from __future__ import annotations
 from mappings.checks.registry import PASS, Outcome, advises, by_codes, check, coded_check, fails, missing
 from mappings.checks.texts import listed
 from mappings.coding import CodedContact, Coding
+from mappings.days import age_on
 from mappings.in_force import Bound
 from mappings.records import Recipient
-from mappings.situation import Situation, age_on
+from mappings.situation import Situation
 
 
 @check("recipient-kinds", "recipient.roles")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing
 from mappings.checks.texts import listed
+from mappings.days import covers
 from mappings.encounters import awaits_table, table_of
 from mappings.in_force import Bound
 from mappings.records import Enrolment, Licence
-from mappings.situation import Situation, covers, only_id
+from mappings.situation import Situation, only_id
 
 
 @check("programme-enrolled", settings=("service",))

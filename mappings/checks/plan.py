@@ -8,9 +8,10 @@ from functools import lru_cache
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, coded_check, fails, missing
 from mappings.checks.texts import blank, says_something
 from mappings.coding import CodedContact
+from mappings.days import covers
 from mappings.in_force import Bound
 from mappings.records import PlanEntry, Signature
-from mappings.situation import Situation, covers
+from mappings.situation import Situation
 
 
 @coded_check("basis-declared", "plan.bases")

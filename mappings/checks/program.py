@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, passes
 from mappings.checks.texts import listed
+from mappings.days import covers, plus_months
 from mappings.in_force import Bound
 from mappings.office_subjects import ProgramSubject
-from mappings.situation import covers, plus_months
 
 
 @check("document-on-file", "program.review_months")

@@ -16,11 +16,11 @@ from mappings.checks.registry import (
     peer_check,
 )
 from mappings.checks.texts import blank, listed
+from mappings.days import age_on, covers, plus_months
 from mappings.in_force import Bound
 from mappings.once import by_identity
 from mappings.peer_days import PeerOnDay
 from mappings.records import Credential, StaffFields
-from mappings.situation import age_on, covers, plus_months
 
 CREDENTIAL_LISTS = ("credentials.adult", "credentials.family", "credentials.youth")
 

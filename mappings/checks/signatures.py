@@ -21,8 +21,9 @@ from mappings.checks.registry import (
 from mappings.checks.texts import blank, listed
 from mappings.coding import Coding
 from mappings.contact_seen import Signed
+from mappings.days import covers
 from mappings.in_force import Bound
-from mappings.situation import Situation, covers
+from mappings.situation import Situation
 
 _FOREVER = timedelta.max
 COSIGNERS = ("cosigner", "second-cosigner")

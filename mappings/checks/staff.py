@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, check, fails, missing, passes
 from mappings.checks.texts import listed
+from mappings.days import age_on, covers, plus_months
 from mappings.in_force import Bound
 from mappings.office_subjects import StaffSubject
 from mappings.records import Credential
-from mappings.situation import age_on, covers, plus_months
 
 PEERS = "credentials.peers"
 IN_DISCIPLINE = "in-discipline-support"

@@ -18,10 +18,10 @@ from mappings.checks.registry import (
 )
 from mappings.checks.rendering import unknown_peer
 from mappings.checks.texts import listed
+from mappings.days import age_on, covers, plus_months
 from mappings.in_force import Bound
 from mappings.peer_days import PeerOnDay
 from mappings.records import Credential, Education
-from mappings.situation import age_on, covers, plus_months
 
 SOON = timedelta(days=60)
 

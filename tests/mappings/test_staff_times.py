@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mappings.days import age_on
 from mappings.in_force import DayPack
 from mappings.library import load
 from mappings.records import StaffFields
-from mappings.situation import age_on
 from mappings.staff_times import assignments, countdowns, education_years, gaps, last_day_of_age
 
 DAY = date(2026, 3, 4)
