@@ -3,6 +3,7 @@ wrote at once one makes sure for all that it is there."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from collections.abc import Callable
@@ -37,8 +38,9 @@ def put_on_disk(path: Path) -> None:
 def begin_to_put(file: int, place: int, length: int) -> None:
     """Let the disk begin to take these bytes of an open file while the writer goes on, so that whoever waits
     for it later waits for little. Promises nothing."""
-    # Linux begins at once with what it hears is not needed soon, and keeps what is not on the disk yet.
-    if hasattr(os, "posix_fadvise"):
+    # Linux begins at once with what it hears is not needed soon, and keeps what is not on the disk yet. Some
+    # systems and places of files know nothing of it, and take what is written all the same.
+    with contextlib.suppress(AttributeError, OSError):
         os.posix_fadvise(file, place, length, os.POSIX_FADV_DONTNEED)
 
 

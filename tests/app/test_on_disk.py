@@ -1,5 +1,6 @@
 """Many who wrote at once wait for the disk together, and nobody goes on before it has what they wrote."""
 
+import errno
 import io
 import os
 import threading
@@ -130,3 +131,18 @@ def test_the_disk_begins_to_take_each_byte_of_a_file_once_and_the_file_holds_wha
     ends = [place + length for place, length in begun]
     assert [place for place, _ in begun] == [0, *ends[:-1]]
     assert ends[-1] == sum(map(len, parts))
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system cannot be asked to begin")
+def test_a_place_that_cannot_be_asked_to_begin_takes_what_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(os, "posix_fadvise", refuses)
+
+    with io.BufferedWriter(Begun(tmp_path / "out", "w"), 4096) as stream:
+        stream.write(b"whole")
+
+    assert (tmp_path / "out").read_bytes() == b"whole"
