@@ -74,7 +74,17 @@ _SAID = {
 texts = st.one_of(
     st.text(max_size=130),
     st.sampled_from(
-        ['say "hi"', "back\\slash", "two\nlines", "  ", "\x07", "PURPOSE", "é" * 120, "a b " * 40]
+        [
+            'say "hi"',
+            'said "hi",',
+            "back\\slash",
+            "two\nlines",
+            "  ",
+            "\x07",
+            "PURPOSE",
+            "é" * 120,
+            "a b " * 40,
+        ]
     ),
 )
 
@@ -160,6 +170,26 @@ def test_whatever_is_said_it_is_written_or_refused_as_the_bundle_is(
     for changes in ({"id": id}, odd, {"id": id, **odd}):
         written, data = _both_ways(writer, one.model_copy(update=changes), _known()[1][first.id], around)
         assert written == data
+
+
+@pytest.mark.parametrize("part", ["id", "session", "purpose", "response", "progress", "outcome", "own_words"])
+@pytest.mark.parametrize("end", ['",', "\\", ",", '"', '","'])
+def test_words_that_end_as_json_parts_its_texts_stay_in_their_place(part: str, end: str) -> None:
+    around, writer = _around(), Writer(load(), CLOCK)
+    first = next(one for one in _contacts() if one.group is not None)
+    for one in [*_weekly(first, 3)]:
+        _both_ways(writer, one, _known()[1][first.id], around)
+    assert one.note and one.group
+    # What is too long for one line of the note's text is carried beside it, word for word.
+    said, long = f"Said {end}", one.note.model_copy(update={"response": "word " * 40 + "end."})
+    changes = {
+        "id": {"id": said},
+        "session": {"group": one.group.model_copy(update={"session": said})},
+    }.get(part, {"note": long.model_copy(update={part: "word " * 40 + said})})
+
+    written, data = _both_ways(writer, one.model_copy(update=changes), _known()[1][first.id], around)
+
+    assert written == data
 
 
 @settings(max_examples=60, deadline=None)
