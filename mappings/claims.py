@@ -109,8 +109,8 @@ def draft_claims(
     own, of_contacts = list(contacts), [each for each in judgements if each.kind == "contact"]
     judged = dict(zip(map(_version, of_contacts), of_contacts, strict=True))
     pairs = zip(own, map(judged.get, map(_version, own)), strict=True)
-    billable = [(c, j) for c, j in pairs if j is not None and _billable(j) and not filed_elsewhere(c)]
-    parts = [_part(c, j, surroundings, library) for c, j in billable]
+    billed = [(c, j) for c, j in pairs if j is not None and billable(j) and not filed_elsewhere(c)]
+    parts = [_part(c, j, surroundings, library) for c, j in billed]
     ready = sorted((p for p in parts if p is not None), key=lambda p: (p.claim, p.line, _order(p)))
     return [
         _draft(tuple(group), surroundings, library)
@@ -146,7 +146,8 @@ def filed_elsewhere(contact: Contact) -> bool:
     return contact.claim is not None
 
 
-def _billable(judged: Judgement) -> bool:
+def billable(judged: Judgement) -> bool:
+    """Whether a judgement leaves units for a claim."""
     return judged.claim == "ready" and judged.counts and judged.billed_units > 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from mappings.once import by_identity
@@ -11,6 +12,9 @@ from mappings.records import ProgramFields, StaffFields
 if TYPE_CHECKING:
     from mappings.library import Library
     from mappings.situation import Situation
+
+
+_meaning_and_category = attrgetter("meaning", "category")
 
 
 class Kind(NamedTuple):
@@ -55,7 +59,10 @@ class Coding(NamedTuple):
     coverages: tuple[str | None, ...]
     staff: tuple[str | None, ...]
     signatures: tuple[tuple[str | None, str | None], ...]
+    peer_known: bool
     credentials: tuple[str | None, ...]
+    employment: str | None
+    contract: bool
     relation: str | None
     roles: tuple[str | None, ...]
     states: tuple[str | None, ...]
@@ -100,9 +107,9 @@ def identities_of(s: Situation) -> tuple[object, ...] | None:
         id(s.program),
         id(s.peer),
         id(told["engagement"]),
+        id(s.state),
         tuple(map(id, told["recipients"])),
-        tuple([(each[1], each[4]) for each in s.signed]),
-        s.state.enrolled,
+        tuple(map(_meaning_and_category, s.signed)),
         told["status"],
         told["technical_failure"],
         s.is_group,
@@ -136,8 +143,9 @@ def coding_of(s: Situation) -> Coding:
         person.gender,
         tuple([coverage.class_ for coverage in person.coverages]),
         tuple([present.category for present in staff]) if staff else (),
-        tuple([(each.meaning, each.category) for each in s.signed]),
-        _credentials_of(s.peer) if s.peer is not None else (),
+        tuple(map(_meaning_and_category, s.signed)),
+        s.peer_known,
+        *(_coded_of_peer(s.peer) if s.peer is not None else ((), None, False)),
         relation.how if relation is not None else None,
         tuple([recipient.role for recipient in contact["recipients"]]),
         tuple([entry.status for entry in engagement.history]) if engagement is not None else (),
@@ -151,8 +159,9 @@ def coding_of(s: Situation) -> Coding:
 
 
 @by_identity
-def _credentials_of(peer: StaffFields) -> tuple[str | None, ...]:
-    return tuple([credential.code for credential in peer.credentials])
+def _coded_of_peer(peer: StaffFields) -> tuple[tuple[str | None, ...], str | None, bool]:
+    codes = tuple([credential.code for credential in peer.credentials])
+    return codes, peer.employment, bool((peer.contract or "").strip())
 
 
 @by_identity

@@ -89,7 +89,9 @@ def _read(
 def _before(entry: EngagementEntry, start: datetime, day: date) -> bool:
     at, undecided = entry.at, entry.status == UNDECIDED
     if isinstance(at, datetime):
-        return at.astimezone(UTC) < start.astimezone(UTC) or (undecided and at == start)
+        # In UTC: in the hour that comes twice Python takes no two moments of different zones for the same.
+        began, started = at.astimezone(UTC), start.astimezone(UTC)
+        return began < started or (undecided and began == started)
     if at is None:
         return False
     return at <= day if undecided else at < day

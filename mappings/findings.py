@@ -125,7 +125,7 @@ class Judgement:
         """The findings that hold the stages given (all of them when none is given)."""
         if self._blocking is None:
             self._blocking = tuple([finding for finding in self.findings if finding.blocks])
-        return tuple([f for f in self._blocking if not stages or f.stage in stages])
+        return tuple([f for f in self._blocking if f.stage in stages]) if stages else self._blocking
 
     def to_json(self, all: bool = False) -> Mapping[str, Any]:
         """The judgement as one line of `peerchart check`; `all` lists passing and inapplicable rules too."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from mappings.findings import Finding, Severity
 from mappings.language import LISTS, WordLists
@@ -24,6 +25,8 @@ Said = tuple["Outcome", "Finding", bool]
 # Texts of the input decide what kind a contact is, so that kinds have no end either.
 MOST_KINDS = 1024
 MOST_SAID = 1024
+# To call the class itself takes twice as long.
+_finding = cast("Callable[[tuple[object, ...]], Finding]", partial(tuple.__new__, Finding))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +63,34 @@ class Bound:
             return outcome, self.inapplicable, False
         if result == "pass" and not message:
             return outcome, self.passed, False
-        if words or said is None or said[0] != outcome:
-            said = outcome, (finding := self._built(outcome)), finding.blocks
-            if words:
-                return said
+        if words:
+            # Kept nowhere: these are words of a note.
+            finding = self._built(outcome)
+            return outcome, finding, finding.blocks
+        if said is None or said[0] != outcome:
             if len(self._said) > MOST_SAID:
                 self._said.clear()
-            self._said[message] = said
+            finding = self._built(outcome)
+            said = self._said[message] = outcome, finding, finding.blocks
         return said
 
     def _built(self, outcome: Outcome) -> Finding:
         result, message, fields, severity, fix, words = outcome
         rule, version = self.rule, self.version
-        return Finding(
-            rule.id,
-            result,
-            severity or self.severity,
-            rule.stage,
-            message,
-            fix or ("" if result == "pass" else rule.fix),
-            version.cite,
-            fields or rule.fields,
-            version.from_,
-            self.passed.library,
-            words,
+        return _finding(
+            (
+                rule.id,
+                result,
+                severity or self.severity,
+                rule.stage,
+                message,
+                fix or ("" if result == "pass" else rule.fix),
+                version.cite,
+                fields or rule.fields,
+                version.from_,
+                self.passed.library,
+                words,
+            )
         )
 
     def __getitem__(self, name: str) -> Any:
@@ -94,6 +101,21 @@ class Bound:
         words = self.values[name].standing
         return f" ({words})" if words else ""
 
+
+def _made(lists: Mapping[str, Mapping[str, object]]) -> WordLists:
+    """The word lists, compiled once for all days on which they are the same objects."""
+    key = tuple([(name, id(words)) for name, words in lists.items()])
+    made = _MADE.get(key)
+    if made is None:
+        if len(_MADE) >= _MOST_MADE:
+            _MADE.clear()
+        # The lists are held, so that nothing else can come to have the identity of one of them.
+        made = _MADE[key] = lists, WordLists(lists)
+    return made[1]
+
+
+_MOST_MADE = 8
+_MADE: dict[tuple[tuple[str, int], ...], tuple[object, WordLists]] = {}
 
 # A rule at its place, with its check.
 Asking = tuple[int, Bound, Callable[..., "Outcome"]]
@@ -186,7 +208,7 @@ class DayPack:
         if kind not in self._words:
             lists = {name: v.value for name, v in self.values.items() if name.startswith(kind)}
             own = {name: words for name, words in lists.items() if isinstance(words, Mapping)}
-            self._words[kind] = WordLists(own)
+            self._words[kind] = _made(own)
         return self._words[kind]
 
     def value(self, name: str) -> Any:

@@ -16,6 +16,7 @@ from mappings.records import KINDS, Contact, Part, PlanEntry, Record
 
 MAX_LINE_BYTES = 1024 * 1024
 MAX_DEPTH = 64
+_TAB, _LINE_FEED, _RETURN, _BACKSLASH = b"\t\n\r\\"
 _KEY_BYTES = re.compile(rb'"\s*:')
 # What the lines of one person, peer or programme have alike.
 _OFTEN_ALIKE: dict[type[Part], tuple[str, ...]] = {
@@ -72,10 +73,11 @@ class Line:
 class Alike:
     """Parts that many lines of one input have alike: each is read and checked once, and stays one object.
 
-    One for each input; not to be shared between threads.
+    One for each input; not to be shared between threads. At most so many of each part are kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = _MOST_KEPT) -> None:
+        self._most = most
         # By how a part is written.
         self._kept: dict[type[Part], list[tuple[str, dict[bytes, object]]]] = {
             model: [(name, {}) for name in names] for model, names in _OFTEN_ALIKE.items()
@@ -95,7 +97,7 @@ class Alike:
         # What `model_validate` does, without its many options.
         record: Part = model.__pydantic_validator__.validate_python(data, by_alias=True, by_name=False)
         for name, kept, written in new:
-            if len(kept) >= _MOST_KEPT:
+            if len(kept) >= self._most:
                 kept.clear()
             kept[written] = getattr(record, name)
         return record
@@ -172,14 +174,22 @@ def _quickly(text: str | bytes, alike: Alike) -> Record | None:
         if model is None:
             return None
         written = text.encode() if isinstance(text, str) else text
-        if _plainly_written(written):
-            each_once = _keys_in(orjson.dumps(data)) == _keys_in(written)
-        else:
-            each_once = _keys(data, MAX_DEPTH) == len(_KEY_BYTES.findall(written))
+        each_once = _each_key_once(data, written)
         return cast(Record, alike.read(model, data)) if each_once else None
     # Also what is no JSON.
     except (ValueError, orjson.JSONEncodeError):
         return None
+
+
+def _each_key_once(data: dict[str, object], written: bytes) -> bool:
+    """Whether no key stands twice in one object of the text that the data was read from; not where it may."""
+    anew = orjson.dumps(data)
+    # Most systems write without blanks, and what is written anew has each key once.
+    if written.rstrip() == anew:
+        return True
+    if _plainly_written(written):
+        return _keys_in(anew) == _keys_in(written)
+    return _keys(data, MAX_DEPTH) == len(_KEY_BYTES.findall(written))
 
 
 def _keys_in(written: bytes) -> int:
@@ -191,11 +201,11 @@ def _keys_in(written: bytes) -> int:
 
 def _plainly_written(text: bytes) -> bool:
     """Whether colons tell of keys: no sign stands as its number, and no blank before a colon."""
-    # To look for one sign takes a hundredth of looking for two.
+    # To look for one sign, and for its number, takes a small part of looking for two.
     line = text.rstrip()
-    if b"\\" in line and b"\\u00" in line:
+    if _BACKSLASH in line and b"\\u00" in line:
         return False
-    return not (b"\t" in line or b"\n" in line or b"\r" in line or b" :" in line)
+    return not (_TAB in line or _LINE_FEED in line or _RETURN in line or b" :" in line)
 
 
 def _keys(data: dict[str, object] | list[object], depth: int) -> int:

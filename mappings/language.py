@@ -6,13 +6,11 @@ What the person said, in quotation marks or as reported speech, is left alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from itertools import filterfalse
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple, overload
 
-from mappings.once import once
 from mappings.phrases import Phrase, compiled
-from mappings.plain import KEYS, NOTHING, Plain, pieces_of, plain
+from mappings.plain import KEYS, NOTHING, Plain, Texts, keys_of_all, pieces_of, plain
 
 # Lists of wording to point out, and lists of signs that only a check reads beside them.
 LISTS, SIGNS = "lint.", "signs."
@@ -59,12 +57,15 @@ class Places(Sequence[Hit]):
     """Words found whose places are looked up when they are first asked for; else like a tuple of them. There
     must be one at least."""
 
-    def __init__(self, look: Callable[[], Iterable[Hit]]) -> None:
-        self._look = look
+    __slots__ = ("_found", "_look")
 
-    @once
+    def __init__(self, look: Callable[[], Iterable[Hit]]) -> None:
+        self._look, self._found = look, tuple[Hit, ...]()
+
+    @property
     def _hits(self) -> tuple[Hit, ...]:
-        return tuple(self._look())
+        self._found = self._found or tuple(self._look())
+        return self._found
 
     def __bool__(self) -> bool:
         return True
@@ -94,8 +95,8 @@ class _Looked:
 
     def __init__(self, needs: Sequence[tuple[Need, ...]]) -> None:
         self.letters = 0
-        # Those that lead nowhere and meet no need, and the others; by these of a text the phrases near it.
-        self.silent: set[str] = set()
+        # All of them, and those that lead anywhere or meet a need; by these of a text the phrases near it.
+        self.seen: set[str] = set()
         self.telling: set[str] = set()
         self.near: dict[Set[str], list[tuple[str, Phrase]]] = {}
         self.leading: dict[str, tuple[int, ...]] = {}
@@ -149,16 +150,30 @@ class WordLists:
                 found.setdefault(name, []).extend(hits)
         return found
 
-    def near(self, pieces: Sequence[str]) -> Sequence[tuple[str, Phrase]]:
+    def telling(self, texts: Texts) -> Set[str]:
+        """Those pieces of the texts that lead to a phrase which may stand in one of them."""
+        if self._always:
+            return texts.pieces
+        looked = self._looked_at(texts.pieces)
+        near = self._near_in(texts.pieces, looked)
+        leading = frozenset[str]().union(*[phrase.needs[0] for _, phrase in near])
+        return {piece for piece in looked.telling & texts.pieces if not leading.isdisjoint(KEYS[piece])}
+
+    def near(self, pieces: Collection[str]) -> Sequence[tuple[str, Phrase]]:
         """The phrases all of whose words may stand in a text of these pieces, in the order of their lists."""
+        return self._near_in(pieces, self._looked_at(pieces))
+
+    def _looked_at(self, pieces: Collection[str]) -> _Looked:
         looked = self._looked
         if looked.letters > MOST_KEPT:
             looked = self._looked = _Looked(self._needs)
-        # Most pieces were looked at before and tell nothing; the others are the same in many texts.
-        rest = [*filterfalse(looked.silent.__contains__, pieces)]
-        for piece in filterfalse(looked.telling.__contains__, rest):
-            self._look_at(piece, looked)
-        telling = frozenset(filter(looked.telling.__contains__, rest))
+        # Most pieces were looked at before.
+        if not looked.seen.issuperset(pieces):
+            self._look_at({*pieces} - looked.seen, looked)
+        return looked
+
+    def _near_in(self, pieces: Iterable[str], looked: _Looked) -> Sequence[tuple[str, Phrase]]:
+        telling = frozenset(filter(looked.telling.__contains__, pieces))
         near = looked.near.get(telling)
         if near is None:
             if len(looked.near) >= MOST_ALIKE:
@@ -178,18 +193,24 @@ class WordLists:
                 near.append(place)
         return [self._phrases[place] for place in sorted(near)]
 
-    def _look_at(self, piece: str, looked: _Looked) -> None:
-        """Note which phrases a piece of a text leads to, and which needs it meets."""
-        looked.letters += len(piece)
+    def _look_at(self, pieces: Set[str], looked: _Looked) -> None:
+        """Note which phrases pieces of texts lead to, and which needs they meet."""
+        looked.letters += sum(map(len, pieces))
+        # What many texts say in words of their own, such as numbers, mostly tells nothing.
+        if not self._keys.isdisjoint(keys_of_all(pieces)):
+            for piece in pieces:
+                self._look_at_one(piece, looked)
+        # Last of all: another thread asks for no more than that it stands here.
+        looked.seen.update(pieces)
+
+    def _look_at_one(self, piece: str, looked: _Looked) -> None:
         keys = self._keys.intersection(KEYS[piece])
         if not keys:
-            looked.silent.add(piece)
             return
         looked.leading[piece] = tuple([place for key in keys for place in self._led_to.get(key, ())])
         for key in keys:
             for need in self._met_by.get(key, ()):
                 looked.meeting[need].add(piece)
-        # Last of all: another thread asks for no more than that it stands here.
         looked.telling.add(piece)
 
     def _in(self, path: str, read: Plain, near: Sequence[tuple[str, Phrase]]) -> Mapping[str, list[Hit]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from mappings.once import by_identity
-from mappings.plain import KEY, Beginnings
+from mappings.plain import Beginnings, beginning_of
 from mappings.records import Name
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-‐‑][^\W\d_]+)*")
@@ -83,7 +83,7 @@ class Acquaintances:
         for known in self.known.values():
             forms = (nicknames.get(first, frozenset()) for first in known.firsts)
             for name in (known.firsts | known.lasts).union(*forms):
-                self._by_key.setdefault(name[:KEY], set()).add(known.id)
+                self._by_key.setdefault(beginning_of(name), set()).add(known.id)
         self._beginnings = Beginnings(self._by_key)
 
 

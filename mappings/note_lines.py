@@ -53,7 +53,19 @@ def under(heading: str, text: str) -> str:
 
 def in_lines(text: str) -> str:
     """One line of a text in lines of at most WIDTH characters where words allow it."""
-    return "\n".join(wrapped(text, "", _hanging(text)))
+    hanging = _hanging(text)
+    # With one blank between all words, lines are cut at a blank: several times quicker, and the same.
+    if hanging or " ".join(text.split()) != text:
+        return "\n".join(wrapped(text, "", hanging))
+    found, start, enough = "", 0, len(text) - WIDTH
+    while start < enough:
+        end = text.rfind(" ", start, start + WIDTH + 1)
+        # A longer word has a line of its own.
+        if end < 0 and (end := text.find(" ", start)) < 0:
+            break
+        found += text[start:end] + "\n"
+        start = end + 1
+    return found + text[start:]
 
 
 def lines_of(text: str) -> list[str]:

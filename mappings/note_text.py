@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from operator import itemgetter
 from sys import intern
-from typing import Any, TypeGuard, cast
+from typing import Any, NamedTuple, TypeGuard, cast
 
 from mappings import terms
 from mappings.disclosure import NOTICE
@@ -36,6 +36,7 @@ from mappings.records import (
     Contact,
     Goal,
     Individual,
+    Note,
     ProgramFields,
     Recipient,
     Service,
@@ -49,6 +50,7 @@ _TITLES = (
     "Notice",
 )  # fmt: skip
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_TIME = f"\n{'Time:':<{LABEL_WIDTH}}"
 # An offset in hours and minutes, such as -05:00.
 _MINUTES = slice(6)
 # The parts of a note, by the attribute that has them, and the line that stands over each.
@@ -106,15 +108,15 @@ class Sheet:
         start, end, zone = contact.start, contact.end, self.zone
         begun = start.astimezone(zone) if start is not None else None
         until = end.astimezone(zone) if end is not None else None
-        return self.text_at(contact, judged, begun, until)
+        parts = own_parts(words_of(contact.note)).text if contact.note is not None else ""
+        return self.text_at(contact, judged, begun, until, parts)
 
     def text_at(
-        self, contact: Contact, judged: Judgement, begun: datetime | None, until: datetime | None
+        self, contact: Contact, judged: Judgement, begun: datetime | None, until: datetime | None, parts: str
     ) -> str:
-        """As `text`, of a contact whose times are known in the zone of its notes."""
+        """As `text`, of a contact whose times are known in the zone of its notes, and the parts of its note
+        as `own_parts` writes them."""
         said = contact.__dict__
-        note = said["note"]
-        parts = _own_parts(_words(note.__dict__)) if note is not None else ""
         title = f"PEER SUPPORT NOTE\n{said['id']}, version {said['version']}\n"
         return f"{title}{self._who}{self._when(said, judged, begun, until)}{self._what}{parts}{self._rest}\n"
 
@@ -289,7 +291,7 @@ def _time_row(value: str) -> str:
     # Hardly any other note has the same: nothing is kept.
     if len(value) > WIDTH - LABEL_WIDTH:
         return below(row("Time", value))
-    return f"\n{'Time:':<{LABEL_WIDTH}}{value}"
+    return _TIME + value
 
 
 # Of most days there are many notes.
@@ -316,13 +318,29 @@ def all_said(words: Sequence[str | None]) -> TypeGuard[Sequence[str]]:
     return "\n" not in whole and "\r" not in whole and not any(map(str.isspace, said))
 
 
-def _own_parts(words: Sequence[str | None]) -> str:
+class Parts(NamedTuple):
+    """A note's own parts under their headings. Where all of them say something, each without a line break,
+    `laid` is whether lines were made of one; it is None otherwise."""
+
+    text: str
+    laid: bool | None
+
+
+def words_of(note: Note) -> Sequence[str | None]:
+    """What a note says in each of its own parts."""
+    words: Sequence[str | None] = _words(note.__dict__)
+    return words
+
+
+def own_parts(words: Sequence[str | None]) -> Parts:
     """The note's own parts under their headings."""
     # Most notes: many times quicker, and the same.
     if all_said(words):
-        return _WITH_ALL % tuple([each if len(each) <= WIDTH else in_lines(each) for each in words])
+        said = tuple(words)
+        laid = tuple([each if len(each) <= WIDTH else in_lines(each) for each in said])
+        return Parts(_WITH_ALL % laid, laid != said)
     parts = zip(_HEADINGS, words, strict=True)
-    return "".join([under(heading, each) for heading, each in parts if each])
+    return Parts("".join([under(heading, each) for heading, each in parts if each]), None)
 
 
 @lru_cache(maxsize=1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from datetime import UTC, date, datetime
 from operator import attrgetter
 from typing import Literal, NamedTuple, Protocol
 
@@ -15,6 +15,7 @@ from mappings.situation import Situation
 # All words of a note together, or one of its sentences.
 Of = Literal["words", "sentence"]
 _began = attrgetter("began")
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Earlier(Protocol):
@@ -70,17 +71,45 @@ class Own:
 
 class RightBefore(NamedTuple):
     """Of the notes of one individual that said the same as a later one the last in order: all its words, and
-    each of its sentences as they stand in `Compared.keys`; None for what was not said before."""
+    each of its sentences as they stand in `Compared.keys`; None for what was not said before. `apart`: each
+    of these notes surely is of an earlier event."""
 
     words: Situation | None
     sentences: Sequence[Situation | None]
+    apart: bool
+
+
+class _Last:
+    """The last of the notes of one individual that said something, and whether all are of events apart."""
+
+    __slots__ = ("apart", "began", "sentence", "sessions", "words")
+
+    def __init__(self) -> None:
+        self.words: dict[str, Situation] = {}
+        self.sentence: dict[str, Situation] = {}
+        self.apart, self.began, self.sessions = True, _LONG_AGO, set[str]()
+
+    def stay_apart(self, s: Situation) -> bool:
+        """Whether the next note is apart from all before it, and these from each other: none begins with
+        another or is of its session, and none of them names another."""
+        self.apart = self.apart and s.began > self.began and s.related is None
+        if s.session:
+            self.apart = self.apart and s.session not in self.sessions
+            self.sessions.add(s.session)
+        self.began = s.began
+        return self.apart
 
 
 class Notes:
-    """Contacts by whose they are and by what their notes say."""
+    """Contacts by whose they are and by what their notes say.
 
-    def __init__(self, in_order: Sequence[Situation]) -> None:
-        self._in_order = in_order
+    `repeating` are the ids of contacts whose notes say something, all their words or one of their sentences,
+    that earlier notes of their peer said of others, and none of the same individual; None where it is not
+    known.
+    """
+
+    def __init__(self, in_order: Sequence[Situation], repeating: Set[str] | None = None) -> None:
+        self._in_order, self.repeating = in_order, repeating
 
     def of_person(self, id: str, of: Of, text: str, moment: datetime, most: int) -> Sequence[Situation]:
         """Those of one individual that said so and began before a moment, the latest first, at most so
@@ -91,11 +120,9 @@ class Notes:
         """The same of one peer."""
         return self._of_peers.get(id, _NOBODYS).before(of, text, moment, most)
 
-    @property
-    def shared(self) -> Mapping[str, int] | None:
-        """How much of a note, all its words or one of its sentences, stood in earlier notes of its peer, by
-        the id of its contact, nothing where that is left out; None where it was not counted."""
-        return None
+    def of_others(self, id: str, of: Of, text: str, moment: datetime, most: int) -> Iterable[Earlier]:
+        """The same where the individual who is asked about said no such thing before."""
+        return self.of_peer(id, of, text, moment, most)
 
     def right_before(self, s: Situation) -> RightBefore | None:
         """What stands right before one of these contacts; None for any other."""
@@ -103,14 +130,14 @@ class Notes:
 
     @once
     def _right_before(self) -> Mapping[Situation, RightBefore]:
-        last: dict[str, tuple[dict[str, Situation], dict[str, Situation]]] = defaultdict(lambda: ({}, {}))
+        last: dict[str, _Last] = defaultdict(_Last)
         found = {}
         for s in self._in_order:
-            by_words, by_sentence = last[s.person]
-            _, words, keys, _ = s.compared
-            found[s] = RightBefore(by_words.get(words), [*map(by_sentence.get, keys)])
-            by_words[words] = s
-            by_sentence.update(dict.fromkeys(keys, s))
+            own, (_, words, keys, _) = last[s.person], s.compared
+            said = [*map(own.sentence.get, keys)]
+            found[s] = RightBefore(own.words.get(words), said, own.stay_apart(s))
+            own.words[words] = s
+            own.sentence.update(dict.fromkeys(keys, s))
         return found
 
     @once

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, TypeVar, TypeVarTuple, overload
 
 Owner = TypeVar("Owner")
 Answer = TypeVar("Answer")
 Asked = TypeVar("Asked")
-Arguments = ParamSpec("Arguments")
+Several = TypeVarTuple("Several")
 MOST_KEPT = 256
 
 
@@ -55,23 +55,21 @@ def by_identity(find: Callable[[Asked], Answer]) -> Callable[[Asked], Answer]:
     return answer
 
 
-def by_identities(most: int) -> Callable[[Callable[Arguments, Answer]], Callable[Arguments, Answer]]:
+def by_identities(most: int) -> Callable[[Callable[[*Several], Answer]], Callable[[*Several], Answer]]:
     """As `by_identity`, for a function of several things; the answers of the last so many are kept."""
 
-    def keeping(find: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    def keeping(find: Callable[[*Several], Answer]) -> Callable[[*Several], Answer]:
         kept: dict[tuple[int, ...], tuple[object, Answer]] = {}
 
         @wraps(find)
-        def answer(*asked: Arguments.args, **named: Arguments.kwargs) -> Answer:
-            if named:
-                return find(*asked, **named)
+        def answer(*asked: *Several) -> Answer:
             key = tuple(map(id, asked))
             found = kept.get(key)
             if found is None:
                 if len(kept) >= most:
                     kept.clear()
                 # What is asked with is held, so that no other object can come to have its identity.
-                found = kept[key] = asked, find(*asked, **named)
+                found = kept[key] = asked, find(*asked)
             return found[1]
 
         return answer

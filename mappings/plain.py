@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from dataclasses import dataclass
 from itertools import chain, filterfalse
+from typing import NamedTuple, Protocol
+
+from mappings.once import once
 
 NOTHING = "\x01"
 # Words are looked up by their beginnings: long ones are rare in a text, and stems still differ little.
@@ -91,14 +94,29 @@ def pieces_of(text: str) -> list[str]:
 
 
 def keys_of(piece: str) -> tuple[str, ...]:
-    """The beginnings of all words of a text or of a piece of it in small letters, and "$"."""
+    """The beginnings of all words of a text or of a piece of it in small letters, and "$"; of words with
+    accents those without them too: names are compared so."""
     if not piece.isascii():
-        piece = "".join(letter for letter, _ in _folded(piece))
-    elif piece.isalnum():
+        text = "".join(letter for letter, _ in _folded(piece))
+        keys, bare = _KEYS.findall(text.lower()), _bare(text)
+        return tuple(keys) if bare == text else (*keys, *_KEYS.findall(bare.lower()))
+    if piece.isalnum():
         return (piece[:KEY].lower(),)
-    elif "$" not in piece:
+    if "$" not in piece:
         return tuple(_ASCII_KEYS.findall(piece.lower()))
     return tuple(_KEYS.findall(piece.lower()))
+
+
+def beginning_of(name: str) -> str:
+    """Of the beginnings of a name's words one that stands wherever the name does: the longest."""
+    return max(keys_of(name), key=len, default="")
+
+
+def keys_of_all(pieces: Collection[str]) -> set[str]:
+    """The keys of many pieces together."""
+    # One look at all that is plain; the rest is folded letter by letter.
+    keys = {*keys_of(" ".join(filter(str.isascii, pieces)))}
+    return keys.union(*map(keys_of, filterfalse(str.isascii, pieces)))
 
 
 class Keys(dict[str, tuple[str, ...]]):
@@ -116,29 +134,77 @@ class Keys(dict[str, tuple[str, ...]]):
 KEYS = Keys()
 
 
-class InVain(dict[object, set[str | None]]):
-    """Texts by what was looked for in them in vain, so that none is read twice for the same; what is blank is
-    never read."""
+class Sought(Protocol):
+    """What is looked for in many texts."""
 
-    def __missing__(self, looked_for: object) -> set[str | None]:
-        if len(self) >= MOST_LOOKED_FOR:
-            self.clear()
-        texts: set[str | None] = {None, ""}
-        self[looked_for] = texts
-        return texts
+    def telling(self, texts: Texts) -> Set[str]:
+        """Those pieces of the texts of which one at least stands in each text that may hold any of it."""
+
+    def near(self, pieces: Collection[str]) -> Collection[object]:
+        """What of it may stand in a text of these pieces."""
 
 
-class Pieces(dict[str | None, list[str]]):
-    """The pieces of texts (see `pieces_of`), each text cut once."""
+class _Read(NamedTuple):
+    """The pieces that tell of what is looked for, and the texts that were seen to hold none of it."""
 
-    def __missing__(self, text: str | None) -> list[str]:
-        pieces = self[text] = pieces_of(text or "")
-        return pieces
+    telling: Set[str]
+    lacking: set[str | None]
 
-    def of(self, texts: Sequence[str | None]) -> list[str]:
-        """The pieces of several texts."""
-        # Most notes say one thing that no other says.
-        return self[texts[0]] if len(texts) == 1 else [*chain.from_iterable(map(self.__getitem__, texts))]
+
+class Texts:
+    """The texts of notes that are judged together. Most hold nothing of what is looked for, and that is seen
+    of all of them at once; a text that is none of them is read when it is asked about."""
+
+    def __init__(self, texts: Iterable[str | None]) -> None:
+        self._cut: dict[str | None, list[str]] = {text: pieces_of(text) for text in {*texts} if text}
+        self._cut_or_blank: set[str | None] = {None, "", *self._cut}
+        self._read: dict[Sought, _Read] = {}
+        self._longer: dict[int, set[str | None]] = {}
+        self.pieces = set(chain.from_iterable(self._cut.values()))
+
+    @once
+    def keys(self) -> Set[str]:
+        """The beginnings of all words of these texts."""
+        return keys_of_all(self.pieces)
+
+    def pieces_of(self, text: str | None) -> list[str]:
+        """The pieces of a text, cut once where it is one of these."""
+        return self._cut.get(text) or pieces_of(text or "")
+
+    def longer(self, words: int) -> set[str | None]:
+        """Those of the texts that have more words than so many."""
+        if words not in self._longer:
+            self._longer[words] = {text for text, pieces in self._cut.items() if len(pieces) > words}
+        return self._longer[words]
+
+    def near(self, sought: Sought, texts: Iterable[str | None]) -> list[str | None]:
+        """Those of some texts in which something of what is looked for may stand."""
+        read = self._read.get(sought) or self._first(sought)
+        # Many notes say much the same, and none of it is read twice.
+        fresh = [*filterfalse(read.lacking.__contains__, texts)]
+        return self._in_which(fresh, sought, read) if fresh else fresh
+
+    def _first(self, sought: Sought) -> _Read:
+        if len(self._read) >= MOST_LOOKED_FOR:
+            self._read.clear()
+        telling = sought.telling(self)
+        read = self._read[sought] = _Read(telling, {None, ""} if telling else self._cut_or_blank)
+        return read
+
+    def _in_which(self, texts: Iterable[str | None], sought: Sought, read: _Read) -> list[str | None]:
+        if read.lacking is self._cut_or_blank:
+            read = self._read[sought] = read._replace(lacking={*read.lacking})
+        near = []
+        for text in texts:
+            pieces = self._cut.get(text)
+            # All pieces were looked at together; few texts have one that tells anything.
+            if pieces is not None and read.telling.isdisjoint(pieces):
+                read.lacking.add(text)
+            elif sought.near(self.pieces_of(text)):
+                near.append(text)
+            else:
+                read.lacking.add(text)
+        return near
 
 
 class Beginnings:
@@ -148,7 +214,14 @@ class Beginnings:
         self._keys = frozenset(keys)
         self._without: set[str] = set()
 
-    def among(self, pieces: Iterable[str]) -> Set[str]:
+    def telling(self, texts: Texts) -> Set[str]:
+        """The pieces of the texts that hold one of them."""
+        # Most of them stand in none.
+        if self._keys.isdisjoint(texts.keys):
+            return frozenset()
+        return {piece for piece in texts.pieces if not self._keys.isdisjoint(KEYS[piece])}
+
+    def near(self, pieces: Iterable[str]) -> Set[str]:
         """Those that stand in pieces of a text (see `pieces_of`)."""
         # Most pieces were seen before and hold none; to leave them out at once is most of the work.
         unseen = [*filterfalse(self._without.__contains__, pieces)]
@@ -159,6 +232,12 @@ class Beginnings:
             self._without = set()
         self._without.update([piece for piece in unseen if len(piece) <= LONGEST_KEPT])
         return found
+
+
+def _bare(text: str) -> str:
+    """A text without accents and without the i that has no dot, which patterns take for any other i."""
+    apart = unicodedata.normalize("NFKD", text).replace("ı", "i")
+    return "".join([letter for letter in apart if not unicodedata.combining(letter)])
 
 
 def _folded(text: str) -> Iterator[tuple[str, int]]:

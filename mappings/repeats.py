@@ -38,7 +38,7 @@ class Passage:
 
     def __init__(self, text: str) -> None:
         folded = text.casefold()
-        self.text, self.words, self.keys = text, _evenly(folded), keys_in(folded)
+        self.text, self.words, self.keys = text, evenly(folded), keys_in(folded)
 
     @once
     def sentences(self) -> list[Sentence]:
@@ -112,6 +112,7 @@ def keys_in(folded: str) -> list[str]:
     return _KEY.findall(folded)
 
 
-def _evenly(text: str) -> str:
+def evenly(text: str) -> str:
+    """A text with one blank between its words and no other space."""
     # Most texts have one blank between their words and no other space; it is all that is printable.
     return text.strip() if text.isprintable() and "  " not in text else " ".join(text.split())

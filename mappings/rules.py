@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from operator import attrgetter
 from typing import Any
 
 from mappings.checks.registry import BY_CODES, NOT_APPLICABLE, PASS, TOGETHER, Test
@@ -22,6 +23,7 @@ from mappings.situation import PlanSituation, Situation, plan_day
 from mappings.surroundings import COUNTED, Surrounding
 
 STATUS_CHECK = "status-known"
+_stage = attrgetter("stage")
 
 
 def judge(
@@ -113,7 +115,7 @@ def _judge_contact(s: Situation) -> Judgement:
     else:
         findings = _ask_status(s, s.pack) if s.filed else ()
         holding = tuple([finding for finding in findings if finding.blocks])
-    stages = {finding.stage for finding in holding}
+    stages = {*map(_stage, holding)}
     claim = _claim_state(s, stages)
     return Judgement(
         s.id,
@@ -151,9 +153,11 @@ def _asked_of_alike(s: Situation, pack: DayPack) -> Asked:
         if answer is not None:
             told[place] = bound.finding(answer)
     together, rest = _together([each for each in asked.of_contact if each[0] not in told])
-    answers = tuple([told.get(place, known) for place, known in enumerate(asked.answers)])
+    answers = list(asked.answers)
+    for place, finding in told.items():
+        answers[place] = finding
     holding = {place: finding for place, finding in told.items() if finding.blocks}
-    alike = replace(asked, answers=answers, holding=holding, of_contact=rest, together=together)
+    alike = replace(asked, answers=tuple(answers), holding=holding, of_contact=rest, together=together)
     return pack.keep_alike(s.codes, alike)
 
 
@@ -192,13 +196,14 @@ def _ask(s: Situation, asked: Asked) -> tuple[tuple[Finding, ...], tuple[Finding
     for told, blocking in (_ask_peer(s.peer_day, asked.of_peer), _ask_lasting(s.lasting, asked)):
         for place, finding in told:
             findings[place] = finding
-        holding.update(blocking)
+        if blocking:
+            holding.update(blocking)
     for place, bound in asked.of_wording if s.wording else ():
         finding = findings[place] = find(bound, s)
         holding.pop(place, None)
         if finding.blocks:
             holding[place] = finding
-    return tuple(findings), tuple([holding[place] for place in sorted(holding)])
+    return tuple(findings), tuple(map(holding.__getitem__, sorted(holding)))
 
 
 def _ask_peer(day: PeerOnDay, asked: tuple[tuple[int, Bound], ...]) -> Told:
@@ -207,11 +212,14 @@ def _ask_peer(day: PeerOnDay, asked: tuple[tuple[int, Bound], ...]) -> Told:
     kept = day.told.get(id(asked))
     # What was asked is held, so that nothing else can come to have its identity.
     if kept is None or kept[0] is not asked:
-        for place, bound in asked:
-            if place not in day.findings:
-                day.findings[place] = find(bound, day)
-        kept = day.told[id(asked)] = asked, _beyond(asked, [day.findings[place] for place, _ in asked])
+        found = [day.findings.get(place) or _of_peer(day, place, bound) for place, bound in asked]
+        kept = day.told[id(asked)] = asked, _beyond(asked, found)
     return kept[1]
+
+
+def _of_peer(day: PeerOnDay, place: int, bound: Bound) -> Finding:
+    finding = day.findings[place] = find(bound, day)
+    return finding
 
 
 def _ask_lasting(lasting: Lasting, asked: Asked) -> Told:
@@ -227,12 +235,8 @@ def _ask_lasting(lasting: Lasting, asked: Asked) -> Told:
 
 def _beyond(asked: Sequence[tuple[int, Bound]], found: Sequence[Finding]) -> Told:
     # That the rest passed is what stands there already.
-    told = [
-        (place, finding)
-        for (place, bound), finding in zip(asked, found, strict=True)
-        if finding is not bound.passed
-    ]
-    return tuple(told), {place: finding for place, finding in told if finding.blocks}
+    told = [(each[0], said) for each, said in zip(asked, found, strict=True) if said is not each[1].passed]
+    return tuple(told), {place: said for place, said in told if said.blocks}
 
 
 def _ask_status(s: Situation, pack: DayPack) -> tuple[Finding, ...]:
@@ -255,7 +259,9 @@ def _judge_entry(s: PlanSituation) -> Judgement:
 
 def find(bound: Bound, s: Any) -> Finding:
     """What one rule says of one subject of its kind."""
-    return bound.finding(bound.check(s, bound))
+    outcome = bound.check(s, bound)
+    # Most checks pass without a word.
+    return bound.passed if outcome is PASS else bound.said(outcome)[1]
 
 
 def _signing_state(stages: Set[Stage]) -> Signing:

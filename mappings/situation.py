@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
-from itertools import filterfalse
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 from mappings.coding import Coding, coding_of
@@ -45,6 +44,7 @@ APPENDS = "appends"
 # Made without its model, which is built when a record of it is first read.
 _NO_SERVICE, _ID_ALONE = Service.model_construct(), frozenset({"id"})
 _TOLD = itemgetter("purpose", "response", "progress", "outcome", "own_words")
+_payer = attrgetter("payer")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -223,15 +223,8 @@ class Situation:
         if self.pack is None or self.note is None:
             return {}
         lists = self.pack.word_lists()
-        in_vain = self.around.in_vain[lists]
-        # Many notes say much the same, and most say nothing that stands in a list.
-        fresh = [*filterfalse(in_vain.__contains__, self.texts)]
-        if not fresh:
-            return {}
-        if not lists.near(self.around.pieces.of(fresh)):
-            in_vain.update(fresh)
-            return {}
-        return lists.hits([each for each in self.peer_texts if each[1] in fresh])
+        near = self.around.texts.near(lists, self.texts)
+        return lists.hits([each for each in self.peer_texts if each[1] in near]) if near else {}
 
     @once
     def compared(self) -> Compared:
@@ -248,7 +241,7 @@ class Situation:
     @once
     def edited(self) -> datetime | None:
         """When the note was last changed, in UTC."""
-        edited = self.note.edited_at if self.note is not None else None
+        edited = vars(self.note)["edited_at"] if self.note is not None else None
         return edited.astimezone(UTC) if edited is not None else None
 
     @once
@@ -324,7 +317,7 @@ def pack_of(contact: Contact, library: Library, program_kind: str | None, day: d
     """What is in force for a contact: by its place, day and kind of programme, then by its payer."""
     jurisdiction = contact.jurisdiction
     pack, payers = library.on(jurisdiction, day, program_kind), library.payers_of(jurisdiction)
-    if pack is None or payers.isdisjoint([c.payer for c in contact.individual.coverages]):
+    if pack is None or payers.isdisjoint(map(_payer, contact.individual.coverages)):
         return pack
     coverage = coverage_of(contact, pack, day)
     return library.on(jurisdiction, day, program_kind, coverage.payer if coverage else None)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from itertools import accumulate
-from operator import attrgetter
+from itertools import accumulate, chain
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from mappings.days import zone_of_program
@@ -18,7 +18,7 @@ from mappings.names import Acquaintances, Known, names_of
 from mappings.notes_told import Notes
 from mappings.once import once
 from mappings.peer_days import PeerDays
-from mappings.plain import InVain, Pieces
+from mappings.plain import Texts
 from mappings.records import (
     Authorization,
     AuthorizationFields,
@@ -40,16 +40,10 @@ OPEN_AT_ONCE = 40
 # Of these records of one id the highest version counts.
 COUNTED = (Contact, PlanEntry)
 
-Placed = TypeVar("Placed", bound="AtTime")
-
-
-class AtTime(Protocol):
-    """A contact at its time, in UTC or as a number to sort by."""
-
-    @property
-    def began(self) -> Any: ...
-    @property
-    def ended(self) -> Any: ...
+Placed = TypeVar("Placed")
+# A contact at its time: its peer, its start and end, in UTC or as numbers to sort by, its session, its
+# individual, and what stands for it.
+AtTime = tuple[str, Any, Any, str | None, str, Placed]
 
 
 class Neighbour(Protocol):
@@ -82,7 +76,8 @@ class Setting(NamedTuple):
     zone: tzinfo | None
 
 
-_began, _ended = attrgetter("began"), attrgetter("ended")
+_began, _first = attrgetter("began"), itemgetter(0)
+_at_its_time = attrgetter("peer_id", "began", "ended", "session", "person", "contact")
 _NOBODY = Team(frozenset(), ())
 _DAY = timedelta(days=1)
 
@@ -121,13 +116,14 @@ class Surrounding:
         self._by_person: dict[str, list[Situation]] = defaultdict(list)
         self._by_session: dict[str, list[Situation]] = defaultdict(list)
         self._pools: dict[tuple[str, date, str], dict[str, int]] = {}
+        self._judged: list[Situation] = []
         self._placed: list[Situation] = []
         self.peer_days = PeerDays()
         # What contacts are asked, by the identities of what decides it, each with one of these contacts.
         self.asked: dict[tuple[object, ...], tuple[Situation, Asked]] = {}
         # What checks found of contacts that are alike in all they look at, each with one of these contacts.
         self.kept: dict[tuple[object, ...], tuple[Any, Situation]] = {}
-        self.passages, self.pieces, self.in_vain = Passages(), Pieces(), InVain()
+        self.passages = Passages()
 
     def setting(self, peer: StaffFields | None, program: ProgramFields | None, jurisdiction: str) -> Setting:
         """Peer and programme of a contact as they are known."""
@@ -188,8 +184,9 @@ class Surrounding:
         before = (a for a in same if a.id != of.id and a.from_ is not None)
         return next((a for a in before if of.from_ is not None and a.from_ and a.from_ < of.from_), None)
 
-    def place(self, situations: Iterable[Situation]) -> None:
+    def place(self, situations: Collection[Situation]) -> None:
         """Put the contacts that count beside each other: by person, by session, by peer and time."""
+        self._judged += situations
         placed = [situation for situation in situations if situation.counts]
         self._placed += placed
         for situation in placed:
@@ -347,6 +344,11 @@ class Surrounding:
         return found
 
     @once
+    def texts(self) -> Texts:
+        """The texts of all notes."""
+        return Texts(chain.from_iterable([s.texts for s in self._judged if s.happened]))
+
+    @once
     def notes(self) -> Notes:
         """The contacts that took place by the words of their notes."""
         return Notes(self._in_order)
@@ -356,30 +358,31 @@ class Surrounding:
         return sorted([s for s in self._placed if s.start is not None], key=attrgetter("began", "id"))
 
     def _note_overlaps(self, placed: Sequence[Situation]) -> None:
-        by_peer: dict[str, list[Situation]] = defaultdict(list)
-        for s in sorted([s for s in placed if s.gross is not None and s.gross > 0], key=_began):
-            if s.peer_id is not None:
-                by_peer[s.peer_id].append(s)
-        for own in by_peer.values():
-            for one, other in overlapping(own, _same_session):
-                self.overlaps.setdefault(one.contact.id, other.contact)
-                self.overlaps.setdefault(other.contact.id, one.contact)
+        lasting = [s for s in placed if s.gross is not None and s.gross > 0 and s.peer_id is not None]
+        lasting.sort(key=attrgetter("peer_id", "began"))
+        own: Iterator[AtTime[Contact]] = map(_at_its_time, lasting)
+        for one, other in overlapping(own):
+            self.overlaps.setdefault(one.id, other)
+            self.overlaps.setdefault(other.id, one)
 
 
-def overlapping(
-    own: Iterable[Placed], together: Callable[[Placed, Placed], bool]
-) -> Iterator[tuple[Placed, Placed]]:
-    """Pairs of contacts of one peer that lie at the same time in two sessions; `own` in order of start,
-    `together` says of two whether they are one session."""
-    open_: list[Placed] = []
-    for situation in own:
-        open_ = [o for o in open_ if o.ended > situation.began][-OPEN_AT_ONCE:]
-        for other in open_:
-            if not together(other, situation):
-                yield other, situation
-                break
-        open_.append(situation)
-        open_.sort(key=_ended)
+def overlapping(contacts: Iterable[AtTime[Placed]]) -> Iterator[tuple[Placed, Placed]]:
+    """Pairs of contacts of one peer that lie at the same time in two sessions; `contacts` by peer in order of
+    start."""
+    # Those of the peer that go on, in order of end, and of start where they end together.
+    open_: list[tuple[Any, int, str | None, str, Placed]] = []
+    of_peer: str | None = None
+    for place, (peer, began, ended, session, person, contact) in enumerate(contacts):
+        if peer != of_peer:
+            of_peer, open_ = peer, []
+        if open_:
+            del open_[: bisect_right(open_, began, key=_first)]
+            del open_[:-OPEN_AT_ONCE]
+            for _, _, other_session, other_person, other in open_:
+                if not session or session != other_session or person == other_person:
+                    yield other, contact
+                    break
+        insort(open_, (ended, place, session, person, contact))
 
 
 def pool_key(s: Situation) -> tuple[str, date, str]:
@@ -406,10 +409,3 @@ def _counting(records: Sequence[Record]) -> tuple[frozenset[int], frozenset[int]
         elif record.version == held.version and record != held:
             doubled.add(first)
     return frozenset(best.values()), frozenset(doubled)
-
-
-def _same_session(one: Situation, other: Situation) -> bool:
-    ours, theirs = one.contact.group, other.contact.group
-    if ours is None or theirs is None or not ours.session:
-        return False
-    return ours.session == theirs.session and one.contact.individual.id != other.contact.individual.id

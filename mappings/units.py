@@ -25,7 +25,10 @@ def whole_minutes(lasting: timedelta) -> int:
 
 def counted_minutes(gross: int, *left_out: int | None) -> int:
     """Minutes that count: gross less what is left out; never below 0, and nothing negative is left out."""
-    return max(0, gross - sum([minutes for minutes in left_out if minutes and minutes > 0]))
+    for minutes in left_out:
+        if minutes and minutes > 0:
+            gross -= minutes
+    return max(0, gross)
 
 
 def _floor(minutes: int, per_unit: int) -> int:

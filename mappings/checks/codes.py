@@ -126,9 +126,10 @@ def coverage_active(s: Situation, b: Bound) -> Outcome:
     if known is None:
         # The contact is held, so that nothing else can come to have the identity of its coverages.
         known = s.around.kept[key] = _only_complete(coverages, b), s
-    only, day, classes = known[0], s.day, b["payer.classes"]
-    if only is not None and covers(only.from_, only.to, day):
+    only, day = known[0], s.day
+    if only is not None and only.from_ <= day <= only.to:
         return _recently_checked(only, day)
+    classes = b["payer.classes"]
     active = [(n, c) for n, c in enumerate(coverages) if covers(c.from_, c.to, day)]
     if not active:
         return _inactive(s, coverages)
@@ -160,8 +161,8 @@ class _Complete(NamedTuple):
     """A coverage with payer, member id and a class that the claim goes to: its days, and how old the last
     look at it may be."""
 
-    from_: date | None
-    to: date | None
+    from_: date
+    to: date
     checked_on: date | None
     at: str
     days: int
@@ -170,7 +171,8 @@ class _Complete(NamedTuple):
     @classmethod
     def of(cls, coverage: Coverage, at: str, b: Bound) -> _Complete:
         days, standing = b["eligibility.recheck_days"], b.standing("eligibility.recheck_days")
-        return cls(coverage.from_, coverage.to, coverage.checked_on, at, days, standing)
+        first, last = coverage.from_ or date.min, coverage.to or date.max
+        return cls(first, last, coverage.checked_on, at, days, standing)
 
 
 def _only_complete(coverages: tuple[Coverage, ...], b: Bound) -> _Complete | None:
@@ -178,7 +180,8 @@ def _only_complete(coverages: tuple[Coverage, ...], b: Bound) -> _Complete | Non
     if len(coverages) != 1 or coverages[0].class_ not in b["payer.classes"]:
         return None
     (only,) = coverages
-    if blank(only.payer) or blank(only.member_id):
+    # Without any day nothing is known of when it holds.
+    if blank(only.payer) or blank(only.member_id) or (only.from_ is None and only.to is None):
         return None
     return _Complete.of(only, "individual.coverages[0]", b)
 

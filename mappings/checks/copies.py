@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
 from functools import lru_cache, partial
 from itertools import compress
 from operator import attrgetter
@@ -11,6 +10,7 @@ from typing import NamedTuple
 
 from mappings.checks.language import MOST_SHOWN, wording_advice
 from mappings.checks.registry import Outcome, advises, check
+from mappings.checks.texts import on_day
 from mappings.findings import Severity
 from mappings.in_force import Bound
 from mappings.language import Hit, Places
@@ -41,20 +41,20 @@ class Told(NamedTuple):
 @check("own-text", "clone.min_words", "clone.share", "lint.boilerplate")
 def own_text(s: Situation, b: Bound) -> Outcome:
     """The text of a note is its own: no copy of an earlier note, no sentence that fits any note."""
-    if s.start is not None and s.compared.words:
-        least = b["clone.min_words"]
+    words = s.compared.words
+    if s.start is not None and words:
         before, peer = _to_ask(s)
-        found = _whole(s, least, before, peer) or _parts(s, least, b["clone.share"], before, peer)
+        earlier, count = _same_words(s, before, peer), words.count(" ") + 1
+        # Few notes have the very words of another.
+        if earlier is not None and count >= b["clone.min_words"]:
+            return _whole(s, earlier)
+        found = _parts(s, _said_before(s, before, peer), count, b)
         if found is not None:
             return found
     return wording_advice(s, b, "lint.boilerplate")
 
 
-def _whole(s: Situation, least: int, before: RightBefore | None, peer: str | None) -> Outcome | None:
-    earlier = _same_words(s, before, peer)
-    # Few notes have the very words of another.
-    if earlier is None or _length(s) < least:
-        return None
+def _whole(s: Situation, earlier: Earlier) -> Outcome:
     whose = "person" if earlier.person == s.person else "peer"
     return advises(
         f"Response, progress and outcome are word for word those of contact {earlier.id} "
@@ -66,17 +66,15 @@ def _whole(s: Situation, least: int, before: RightBefore | None, peer: str | Non
     )
 
 
-def _parts(
-    s: Situation, least: int, share: int, before: RightBefore | None, peer: str | None
-) -> Outcome | None:
+def _parts(s: Situation, said: Sequence[Earlier | None], count: int, b: Bound) -> Outcome | None:
     """Sentences that stood in earlier notes; those of the same person weigh, own formulas hardly."""
-    said = _said_before(s, before, peer)
     _, _, keys, paths = s.compared
+    least = b["clone.min_words"]
     told = _told(tuple(compress(keys, said)), tuple(compress(paths, said)), least)
-    notes = [*compress(filter(None, said), told.long)]
-    if not notes:
+    if not told.keys:
         return None
-    if told.words * 100 >= share * _length(s):
+    notes = [*compress(filter(None, said), told.long)]
+    if told.words * 100 >= b["clone.share"] * count:
         weight: Severity = "warn" if s.person in map(_person, notes) else "info"
         return _advice(s, "Most of this", told, notes, weight)
     own = [note.person == s.person for note in notes]
@@ -105,7 +103,7 @@ def _advice(
     what = what or f"“{places[0].found}”"
     return Outcome(
         "advice",
-        f"{what} stands word for word in contact {latest.id} {whose} on {_text(latest.day)}.",
+        f"{what} stands word for word in contact {latest.id} {whose} on {on_day(latest.day)}.",
         told.fields,
         severity,
         _KEEP_IT if len(notes) == 1 else _KEEP_THEM,
@@ -113,24 +111,14 @@ def _advice(
     )
 
 
-def _length(s: Situation) -> int:
-    return s.compared.words.count(" ") + 1
-
-
 def _places(passages: Iterable[Passage], keys: Iterable[str], notes: Iterable[Earlier]) -> list[Hit]:
     said = dict(zip(keys, notes, strict=True))
     return [
-        Hit(path, start, end, text, _INSTEAD.format(_text(said[key].day)), (), "", text)
+        Hit(path, start, end, text, _INSTEAD.format(on_day(said[key].day)), (), "", text)
         for path, passage in zip(COMPARED, passages, strict=True)
         for start, end, text, key in passage.sentences
         if key in said
     ]
-
-
-# Many sentences stood in the notes of one day.
-@lru_cache(maxsize=1024)
-def _text(day: date) -> str:
-    return day.isoformat()
 
 
 def _to_ask(s: Situation) -> tuple[RightBefore | None, str | None]:
@@ -138,50 +126,47 @@ def _to_ask(s: Situation) -> tuple[RightBefore | None, str | None]:
     whose other notes may say more.
 
     The first is None where one of the notes may well be alike, or is not earlier, so that others are to be
-    looked for; the second where no more of the note stood in earlier ones of the peer than in those.
+    looked for; the second where no earlier note of the peer says more of the note than those.
     """
     notes = s.around.notes
-    before, shared, peer = notes.right_before(s), notes.shared, s.peer_id
-    if before is None:
-        return None, peer
-    words, sentences = before
-    of_peer = True
-    for each in {words, *sentences}:
-        if each is not None:
-            if each.began >= s.began or _one_event(s, each):
-                return None, peer
-            of_peer = of_peer and each.peer_id == peer
-    if shared is not None and of_peer:
-        told = {*compress(s.compared.keys, sentences)}
-        if shared.get(s.id, 0) == len(told) + (words is not None):
-            peer = None
-    return before, peer
+    before, repeating = notes.right_before(s), notes.repeating
+    if before is None or not (before.apart or _all_apart(s, before)):
+        return None, s.peer_id
+    return before, s.peer_id if repeating is None or s.id in repeating else None
+
+
+def _all_apart(s: Situation, before: RightBefore) -> bool:
+    notes = {before.words, *before.sentences}
+    return not any(each.began >= s.began or _one_event(s, each) for each in notes if each is not None)
 
 
 def _same_words(s: Situation, before: RightBefore | None, peer: str | None) -> Earlier | None:
     """The latest note before with the same words: of the person, else of the peer."""
     notes, words = s.around.notes, s.compared.words
+    earlier: Earlier | None
     if before is not None:
-        earlier: Earlier | None = before.words
+        earlier, others = before.words, notes.of_others
     else:
         earlier = _latest(s, notes.of_person(s.person, "words", words, s.began, MOST_SHOWN))
+        others = notes.of_peer
     if earlier is not None or peer is None:
         return earlier
-    return _latest(s, notes.of_peer(peer, "words", words, s.began, MOST_SHOWN))
+    return _latest(s, others(peer, "words", words, s.began, MOST_SHOWN))
 
 
 def _said_before(s: Situation, before: RightBefore | None, peer: str | None) -> Sequence[Earlier | None]:
     """For each sentence the latest of the earlier notes that say it: of the person, else of the peer."""
     notes, keys = s.around.notes, s.compared.keys
+    said: Sequence[Earlier | None]
     if before is not None:
-        said: Sequence[Earlier | None] = before.sentences
+        said, others = before.sentences, notes.of_others
     else:
         own = [notes.of_person(s.person, "sentence", key, s.began, MOST_SHOWN) for key in keys]
-        said = [_latest(s, others) for others in own]
+        said, others = [_latest(s, each) for each in own], notes.of_peer
     if peer is None or None not in said:
         return said
     return [
-        _latest(s, notes.of_peer(peer, "sentence", key, s.began, MOST_SHOWN)) if each is None else each
+        _latest(s, others(peer, "sentence", key, s.began, MOST_SHOWN)) if each is None else each
         for key, each in zip(keys, said, strict=True)
     ]
 

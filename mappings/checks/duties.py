@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import lru_cache
 
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, advises, by_codes, check, fails, missing
-from mappings.checks.texts import blank
 from mappings.coding import Coding
 from mappings.in_force import Bound
 from mappings.situation import Situation
@@ -44,13 +43,7 @@ def _no_days_set(codes: Coding, b: Bound) -> Outcome | None:
 @check("collaboration-shown", "collab.required_when", "collab.window_days", "employment.contracted")
 def collaboration_shown(s: Situation, b: Bound) -> Outcome:
     """For a contracted peer the record shows collaboration with the team within the window (R115)."""
-    # Every contact of the peer asks for it.
-    key = collaboration_shown, id(s.peer), id(b)
-    known = s.around.kept.get(key)
-    if known is None:
-        # The contact is held, so that nothing else can come to have the identity of its peer.
-        known = s.around.kept[key] = _collaborates(s, b), s
-    if not known[0]:
+    if not _collaborates(s.codes, b):
         return NOT_APPLICABLE
     first = s.day - timedelta(days=b["collab.window_days"])
     days = s.around.team_of(s.contact.individual.id).days
@@ -63,11 +56,15 @@ def collaboration_shown(s: Situation, b: Bound) -> Outcome:
     )
 
 
-def _collaborates(s: Situation, b: Bound) -> bool:
-    if s.peer is None or not s.peer_known:
-        return False
-    contracted = s.peer.employment in b["employment.contracted"] or not blank(s.peer.contract)
-    return ("contracted" in b["collab.required_when"] and contracted) or "all" in b["collab.required_when"]
+@by_codes("collaboration-shown")
+def _nothing_to_show(codes: Coding, b: Bound) -> Outcome | None:
+    return None if _collaborates(codes, b) else NOT_APPLICABLE
+
+
+def _collaborates(codes: Coding, b: Bound) -> bool:
+    contracted = codes.employment in b["employment.contracted"] or codes.contract
+    asked = b["collab.required_when"]
+    return codes.peer_known and (("contracted" in asked and contracted) or "all" in asked)
 
 
 @check("peer-in-team", "team.after_contacts")

@@ -7,13 +7,12 @@ from datetime import datetime, tzinfo
 from functools import lru_cache
 
 from mappings.checks.registry import PASS, Outcome, check, coded_check, fails, missing
-from mappings.checks.texts import listed
+from mappings.checks.texts import listed, on_day
 from mappings.coding import CodedContact, Coding
 from mappings.days import zone_named
 from mappings.engagement import STATES
 from mappings.in_force import Bound
 from mappings.situation import DID_NOT_HAPPEN, STATUSES, Situation
-from mappings.surroundings import Neighbour
 
 FORMATS, ROLES = ("individual", "group"), ("individual", "family", "collateral")
 
@@ -45,21 +44,30 @@ def no_overlap_of_peer(s: Situation, b: Bound) -> Outcome:
     if other is None:
         return PASS
     return fails(
-        f"The peer is in contact {other.id} at the same time ({_span(s, other)}).",
+        f"The peer is in contact {other.id} at the same time ({_span(other.start, other.end, s.zone)}).",
         "start",
         "end",
         "peer",
     )
 
 
-def _span(s: Situation, other: Neighbour) -> str:
-    return " to ".join([_to_the_minute(at, s.zone) for at in (other.start, other.end) if at is not None])
-
-
+# The hours of a group are those of all who came.
 @lru_cache(maxsize=4096)
+def _span(start: datetime | None, end: datetime | None, zone: tzinfo) -> str:
+    if start is None or end is None:
+        return "".join([_to_the_minute(at, zone) for at in (start, end) if at is not None])
+    return f"{_to_the_minute(start, zone)} to {_to_the_minute(end, zone)}"
+
+
 def _to_the_minute(at: datetime, zone: tzinfo) -> str:
-    # To write it out by a pattern costs many times more.
-    return at.astimezone(zone).replace(tzinfo=None).isoformat(" ", "minutes")
+    # To write out all of it costs more than to look up its parts.
+    local = at.astimezone(zone)
+    return f"{on_day(local.date())} {_clock(local.hour, local.minute)}"
+
+
+@lru_cache(maxsize=1440)
+def _clock(hour: int, minute: int) -> str:
+    return f"{hour:02}:{minute:02}"
 
 
 @check("not-in-the-future")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Set
-from itertools import filterfalse
 
 from mappings.checks.language import shown
 from mappings.checks.registry import NOT_APPLICABLE, PASS, Outcome, check, points_out
@@ -38,17 +37,12 @@ def no_names_of_others(s: Situation, b: Bound) -> Outcome:
 
 def _near(s: Situation, people: Acquaintances, nicknames: Mapping[str, Set[str]]) -> list[Known]:
     """Those of the people one of whose names, in any form, may stand in the note."""
-    beginnings = people.beginnings(nicknames)
-    in_vain = s.around.in_vain[beginnings]
-    # Many notes say much the same, and most name nobody.
-    fresh = [*filterfalse(in_vain.__contains__, s.texts)]
-    if not fresh:
+    beginnings, texts = people.beginnings(nicknames), s.around.texts
+    near = texts.near(beginnings, s.texts)
+    # Most notes name nobody.
+    if not near:
         return []
-    found = beginnings.among(s.around.pieces.of(fresh))
-    if not found:
-        in_vain.update(fresh)
-        return []
-    return people.named_by(found)
+    return people.named_by(set().union(*[beginnings.near(texts.pieces_of(text)) for text in near]))
 
 
 def _others(known: Collection[str], own: str) -> bool:

@@ -20,7 +20,7 @@ from mappings.checks.registry import (
     together,
 )
 from mappings.checks.signatures import author_standing, hours
-from mappings.checks.texts import listed, more_words, most_words, says_something
+from mappings.checks.texts import listed, most_words, says_something
 from mappings.coding import CodedContact
 from mappings.in_force import Bound
 from mappings.records import Note
@@ -86,14 +86,14 @@ def _written_out(bounds: Sequence[Bound]) -> Test:
     why, empty = any(b.version.check == "rationale" for b in bounds), bounds[0]["note.empty_words"]
     # Of one name alone it would be no tuple.
     texts_of = itemgetter(*fields, fields[0])
-    more = more_words(most_words(empty))
+    most = most_words(empty)
     type_said = lru_cache(maxsize=64)(partial(says_something, empty_words=empty))
 
     def passes(s: Situation) -> bool:
         type, texts = s.service.type, texts_of(vars(s.note or _NO_NOTE))
         if why:
             texts += (s.service.rationale,)
-        return type is not None and None not in texts and type_said(type) and all(map(more, texts))
+        return type is not None and type_said(type) and s.around.texts.longer(most).issuperset(texts)
 
     return passes
 

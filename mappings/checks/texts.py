@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 
@@ -27,12 +26,6 @@ def most_words(empty_words: tuple[str, ...]) -> int:
     return max((word.count(" ") + 1 for word in empty_words), default=0)
 
 
-@lru_cache(maxsize=16)
-def more_words(most: int) -> Callable[[str], object]:
-    """What tells of a text whether it has more words than so many."""
-    return re.compile(rf"\s*+(?:\S++\s++){{{most}}}\S").match
-
-
 def blank(text: str | None) -> bool:
     """Whether an id or a code is not there: absent, empty or nothing but spaces."""
     return not text or text.isspace()
@@ -44,6 +37,8 @@ def listed(words: Iterable[str], last: str = "and") -> str:
     return all_[0] if len(all_) == 1 else f"{', '.join(all_[:-1])} {last} {all_[-1]}" if all_ else ""
 
 
+# Many contacts took place on one day.
+@lru_cache(maxsize=1024)
 def on_day(day: date) -> str:
     """A day as it is written in messages."""
     return day.isoformat()

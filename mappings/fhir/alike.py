@@ -12,39 +12,52 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime
 from operator import itemgetter
 from typing import NamedTuple
 
 from mappings.engagement import day_of, state_at
 from mappings.fhir.beyond import history_lost, signatures_lost
+from mappings.fhir.elements import Json
 from mappings.fhir.episode import span_at
 from mappings.fhir.forms import Form, Piece, entries_of, form_of, rest_of
-from mappings.fhir.gaps import Own, covers_of, gaps_of, lasting_of, own_of, person_stands, referred
+from mappings.fhir.gaps import (
+    Own,
+    carried_of,
+    lasting_of,
+    own_of,
+    person_stands,
+    referred,
+)
 from mappings.fhir.people import GENDERS
 from mappings.fhir.scene import Scene
 from mappings.findings import Judgement
-from mappings.note_text import Sheet
+from mappings.note_text import Sheet, own_parts, words_of
 from mappings.office import Surroundings
-from mappings.once import by_identities
-from mappings.records import Contact, ProgramFields, Signature
+from mappings.records import Contact, Signature
 
 # What a contact has in common with those of its course: as values, and as one and the same object. What few
 # contacts have is compared as it reads, and not written into the forms of other persons.
 _values = itemgetter("kind", "version", "jurisdiction", "status", "excluded_minutes", "technical_failure")
 _objects = itemgetter("individual", "program", "peer", "engagement", "service")
-_told = itemgetter("start", "end", "note", "group", "ehr", "program", "recipients", "diagnoses")
+_told = itemgetter(
+    *("start", "end", "note", "group", "ehr", "recipients", "diagnoses", "signatures", "version")
+)
 _rare = itemgetter(
     *("staff", "risk", "consents", "clinical_input", "collaboration", "authorization", "claim", "relates_to")
 )
-_noted = itemgetter("goals", "data_verified")
+_noted = itemgetter("goals", "data_verified", "edited_at")
 _signed_as = itemgetter("meaning", "by", "category", "licence_from", "licence_to")
-_service = itemgetter("type", "code", "format", "place", "modality", "components", "basis", "voluntary")
+_service = itemgetter("type", "code", "format", "place", "modality", "basis", "voluntary")
 _place = itemgetter("kind", "name")
 _received = itemgetter("role", "relationship", "attachment")
 _diagnosed = itemgetter("code", "rank", "by")
 _SIGNERS = (["author"], ["author", "cosigner"])
 _MOST_KEPT, _MOST_ALIKE, _MOST_FORMS = 512, 32, 512
+
+
+# The day of a contact, its start and its end, where the programme is.
+Times = tuple[date, datetime, datetime]
 
 
 class Alike:
@@ -61,8 +74,16 @@ class Alike:
         self.manner = _manner(scene) or self
         # Whether others like them are to be expected: to make a form costs as much as a Bundle.
         self.often = not _has_rare(scene)
-        self.lasting: Sequence[bytes] | None = None
+        self.lasting: list[bytes] | None = None
         self.forms: dict[object, Form] = {}
+
+    def told(self, contact: Contact, judged: Judgement, times: Times) -> tuple[str, Own | None]:
+        """The text of one of them, and what is of it alone; None where that does not stand."""
+        day, begun, until = times
+        words = words_of(contact.__dict__["note"])
+        parts, laid = own_parts(words)
+        text = self.sheet.text_at(contact, judged, begun, until, parts)
+        return text, own_of(contact, judged, day, text, words, laid)
 
 
 class Course:
@@ -72,10 +93,10 @@ class Course:
     the engagement; `near` those that are alone between two turns, since it may begin in their midst.
     """
 
-    __slots__ = ("alike", "ends", "held", "near", "settled", "spans", "turns")
+    __slots__ = ("alike", "ends", "held", "near", "settled", "spans", "turns", "zone")
 
     def __init__(self, scene: Scene) -> None:
-        self.held, self.ends, self.spans = scene, _ends(scene), scene.spans
+        self.held, self.ends, self.spans, self.zone = scene, _ends(scene), scene.spans, scene.zone
         engagement = scene.contact.engagement
         history = engagement.history if engagement is not None else ()
         changes = [day_of(each, scene.zone).toordinal() for each in history if each.at is not None]
@@ -87,8 +108,9 @@ class Course:
         # Those of the stretches from turn to turn.
         self.settled: dict[int, Alike] = {}
 
-    def on(self, day: date, start: datetime) -> Alike | None:
-        """Those that a contact of a day is alike, which started then; None where it is the first."""
+    def on(self, times: Times) -> Alike | None:
+        """Those that a contact of such times is alike; None where it is the first."""
+        day, start, _ = times
         number = day.toordinal()
         stretch = bisect_right(self.turns, number)
         found = self.settled.get(stretch)
@@ -112,6 +134,14 @@ class Course:
         state, span = state_at(of.contact.engagement, at, of.zone), span_at(self.spans, at, of.zone)
         return bisect_right(of.library.breaks, day), bisect_left(self.ends, day), state, id(span)
 
+    def times(self, contact: Contact) -> Times | None:
+        """The times of one of its contacts; None where it ended before it began."""
+        said, zone = contact.__dict__, self.zone
+        begun, until = said["start"].astimezone(zone), said["end"].astimezone(zone)
+        # What a clock shows tells unless it shows it twice, where summer ends.
+        wrong = until < begun if until.fold == begun.fold else _before(until, begun)
+        return None if wrong else (begun.date(), begun, until)
+
 
 class Met(NamedTuple):
     """A contact beside those that it is alike, and what is of it alone; None where that does not stand."""
@@ -128,42 +158,50 @@ class Kept:
         self._courses: dict[object, Course] = {}
         # None for what no form can be made of.
         self._forms: dict[object, Form | None] = {}
+        # References that the gate has passed, by their identity.
+        self._passed: dict[int, Json] = {}
 
     def at_once(self, contact: Contact, judged: Judgement, around: Surroundings) -> bytes | None:
         """The Bundle of a contact by the form of those before it; None where all of it must be looked at."""
         kind = _kind(contact, judged, around)
         if kind is None:
             return None
-        key, start, begun, until = kind
-        course = self._courses.get(key)
-        alike = course.on(begun.date(), start) if course is not None else None
+        course = self._courses.get(kind) or self._courses.get(_of_offset(kind, contact))
+        times = course.times(contact) if course is not None else None
+        if course is None or times is None:
+            return None
+        alike = course.on(times)
         if alike is None or alike.lasting is None:
             return None
-        own = own_of(contact, judged, begun, alike.sheet.text_at(contact, judged, begun, until))
+        _, own = alike.told(contact, judged, times)
         form = alike.forms.get(own.shape) if own is not None else None
-        return form.filled([*gaps_of(own), *alike.lasting]) if own is not None and form is not None else None
+        return form.filled(own.gaps + alike.lasting) if own is not None and form is not None else None
 
     def met(self, scene: Scene) -> Met | None:
         """Those that the contact is alike; None where it is of no kind that has a form."""
-        contact, judged = scene.contact, scene.judgement
-        kind = _kind(contact, judged, scene.around)
+        contact, around = scene.contact, scene.around
+        kind = _kind(contact, scene.judgement, around)
         if kind is None or not scene.span or not _in_order(contact):
             return None
-        key, start, begun, until = kind
-        course = self._courses.get(key)
-        if course is None:
+        if around.zone_of(contact.program, None) is None:
+            kind = _of_offset(kind, contact)
+        known = self._courses.get(kind)
+        course = known or Course(scene)
+        times = course.times(contact)
+        if times is None:
+            return None
+        if known is None:
             if len(self._courses) >= _MOST_KEPT:
                 self._courses.clear()
-            course = self._courses[key] = Course(scene)
-        alike = course.on(scene.day, start)
+            self._courses[kind] = course
+        alike = course.on(times)
         if alike is None:
             alike = course.first(scene)
         else:
             alike.often = True
-        text = alike.sheet.text_at(contact, judged, begun, until)
         # Before anybody asks for the text.
-        scene.__dict__["text"] = text
-        return Met(alike, own_of(contact, judged, begun, text))
+        scene.__dict__["text"], own = alike.told(contact, scene.judgement, times)
+        return Met(alike, own)
 
     def filled(
         self, scene: Scene, met: Met, beside: Callable[[Sequence[Piece]], bytes | None]
@@ -182,9 +220,9 @@ class Kept:
                 return None
             alike.forms[own.shape] = form
         if alike.lasting is None:
-            rest = beside(entries_of(scene, own, form)) if person_stands(scene) else None
+            rest = beside(entries_of(scene, own, form)) if person_stands(scene, self._passed) else None
             alike.lasting = lasting_of(scene, rest) if rest is not None else None
-        return form.filled([*gaps_of(own), *alike.lasting]) if alike.lasting is not None else None
+        return form.filled(own.gaps + alike.lasting) if alike.lasting is not None else None
 
     def learn(self, scene: Scene, met: Met, pieces: Sequence[Piece], data: bytes) -> None:
         """Make a form of a Bundle that has passed the gate."""
@@ -199,53 +237,46 @@ class Kept:
             alike.lasting = lasting_of(scene, rest_of(pieces[len(form.own) :]))
 
 
-# Of which course a contact is, its start, and its times where the programme is.
-Kind = tuple[object, datetime, datetime, datetime]
-
-
-def _kind(contact: Contact, judged: Judgement, around: Surroundings) -> Kind | None:
+def _kind(contact: Contact, judged: Judgement, around: Surroundings) -> object | None:
     """All that a Bundle depends on beside what `Own` has and what the day brings about; None where that is
-    not all of it."""
+    not all of it. Where the programme has no time zone `_of_offset` makes it whole."""
     said = contact.__dict__
-    start, end, note, group, ehr, program, recipients, diagnoses = _told(said)
+    start, end, note, group, ehr, recipients, diagnoses, signatures, version = _told(said)
     if start is None or end is None or note is None or (ehr is not None and ehr.encounter is not None):
         return None
-    few = _rare(said)
-    rare = repr(few) if any(few) else None
-    if rare is not None and said["relates_to"]:
-        return None
-    zone, named = _zone(around, program), None
-    if zone is None:
-        zone = start.tzinfo or UTC
-        # Equal zones may be called by other names, and the text says the name.
-        named = zone, str(zone)
-    begun, until = start.astimezone(zone), end.astimezone(zone)
-    # What a clock shows tells unless it shows it twice, where summer ends.
-    if until < begun if until.fold == begun.fold else _before(until, begun):
-        return None
+    rare, few = None, _rare(said)
+    if any(few):
+        if said["relates_to"]:
+            return None
+        rare = repr(few)
     held = None
     if group is not None:
         held = group.attendees, group.session is None
         if not held[1] and (group.session != group.session.strip() or not group.session):
             return None
-    signed = _signed(said["signatures"], said["version"])
+    signed = _signed(signatures, version)
     if signed is None:
         return None
     parts = note.__dict__
+    goals, verified, edited = _noted(parts)
     same = tuple(map(id, (around, *_objects(said), *recipients, *diagnoses)))
-    edited = parts["edited_at"] is not None
-    key = same, _values(said), _noted(parts), edited, signed, held, rare, judged.minutes is None, named
-    return key, start, begun, until
+    untimed = judged.minutes is None
+    return same, _values(said), goals, verified, edited is None, signed, held, rare, untimed
 
 
-@by_identities(64)
-def _zone(around: Surroundings, program: ProgramFields | None) -> tzinfo | None:
-    """The time zone of the programme; None where it has none."""
-    return around.zone_of(program, None)
+def _of_offset(kind: object, contact: Contact) -> object:
+    """The kind of a contact whose programme has no time zone: its times are those of its own offset."""
+    zone = (contact.start.tzinfo if contact.start is not None else None) or UTC
+    # Equal zones may be called by other names, and the text says the name.
+    return kind, zone, str(zone)
 
 
 def _signed(signatures: Sequence[Signature], version: int) -> object | None:
-    """How the version is signed; None unless by its author, and after that by one co-signer at most."""
+    """How the version is signed, each signature with a time after that of the one before; None otherwise."""
+    # Most notes: the author's signature alone.
+    if len(signatures) == 1:
+        one = signatures[0].__dict__
+        return _signed_as(one) if one["at"] is not None and one["by"] and one["version"] == version else None
     found, before = [], None
     for each in signatures:
         one = each.__dict__
@@ -290,10 +321,10 @@ def _manner(scene: Scene) -> object:
     engagement, note, group = contact.engagement, scene.note, contact.group
     if engagement is None or contact.service is None or contact.peer is None or _has_rare(scene):
         return None
-    if service["rationale_ref"] is not None or service["accompaniment"] is not None or scene.related:
+    if service["rationale_ref"] is not None or service["accompaniment"] is not None:
         return None
     gender = contact.individual.gender
-    if history_lost(scene) or any(each.name for each in contact.recipients) or gender not in GENDERS:
+    if history_lost(scene) or gender not in GENDERS:
         return None
     ids = [contact.peer.id, *[each.by for each in contact.signatures]]
     signed = [_signed_as(each.__dict__) for each in contact.signatures] if signatures_lost(scene) else ()
@@ -305,7 +336,7 @@ def _manner(scene: Scene) -> object:
         (engagement.goal is None, engagement.goal == "", engagement.goal_on is None, not engagement.history),
         tuple([_received(each.__dict__) for each in contact.recipients]),
         tuple([_diagnosed(each.__dict__) for each in contact.diagnoses]),
-        not covers_of(scene),
+        tuple([not each for each in carried_of(scene)]),
         (note.goals, note.data_verified, note.edited_at is None),
         # What the record's extension carries of people.
         tuple(signed),

@@ -16,13 +16,13 @@ from mappings.fhir.elements import (
     PEER_TAXONOMY,
     SNOMED,
     Json,
-    coding,
     concept,
     entry,
     filled,
     full_url,
     identifier,
     logical,
+    made_of_library,
     narrative,
     period,
     present,
@@ -176,7 +176,7 @@ def _service_entry(scene: PlanScene, on: date) -> Json:
 def _service(scene: PlanScene, who: Json, on: date) -> Json:
     one, people, library = scene.entry, scene.people, scene.library
     code = terms.pack_code(library, one.jurisdiction, on)
-    social = concept(coding(SNOMED, "410606002", "Social service procedure"))
+    social = term_concept(SNOMED, "410606002", "Social service procedure")
     kind = terms.term(library, "bases", one.basis)
     goal = one.goal if one.goal and filled(one.goal.text) else None
     link = (
@@ -192,13 +192,13 @@ def _service(scene: PlanScene, who: Json, on: date) -> Json:
         identifier=[who],
         status=status,
         intent="plan",
-        category=[social, *([concept(coding(*kind))] if kind else [])],
+        category=[social, *([term_concept(*kind)] if kind else [])],
         code=service_concept(library, code),
-        orderDetail=[_component(one, each, library) for each in one.components if filled(each)],
+        orderDetail=[_component(library, one.jurisdiction, each) for each in one.components if filled(each)],
         subject=people.patient(),
         authoredOn=stamp(plan.from_) if plan else None,
         requester=people.practitioner(plan.author) if plan and plan.author and filled(plan.author) else None,
-        performerType=concept(coding(NUCC, *PEER_TAXONOMY)),
+        performerType=term_concept(NUCC, *PEER_TAXONOMY),
         reasonCode=[concept(text=one.event.text)] if one.event and filled(one.event.text) else None,
         note=[{"text": one.response}] if filled(one.response) else None,
         **_amount(one),
@@ -225,9 +225,10 @@ def service_term(library: Library, code: str | None) -> tuple[str, str, str | No
     return terms.term(library, "service-codes", code) or ((HCPCS, code, None) if code else None)
 
 
-def _component(one: PlanEntry, code: str, library: Library) -> Json:
-    known = terms.component(library, one.jurisdiction, code)
-    return concept(*([coding(*known)] if known else []), text=known[2] if known else code)
+@made_of_library
+def _component(library: Library, jurisdiction: str, code: str) -> Json:
+    known = terms.component(library, jurisdiction, code)
+    return term_concept(*known, known[2]) if known else concept(text=code)
 
 
 def _service_rows(one: PlanEntry, library: Library) -> list[tuple[str, str | None]]:
@@ -297,8 +298,8 @@ def _plan(entries: Sequence[PlanEntry], who: Json, people: People, library: Libr
         intent="plan",
         # The slice is asked for to US Core 8; US Core 9 retires its code system for the SNOMED CT code.
         category=[
-            concept(coding(CATEGORIES, "assess-plan")),
-            concept(coding(SNOMED, "734163000", "Care plan")),
+            term_concept(CATEGORIES, "assess-plan"),
+            term_concept(SNOMED, "734163000", "Care plan"),
         ],
         title="Treatment plan",
         subject=people.patient(),

@@ -13,7 +13,7 @@ from datetime import date
 from operator import attrgetter
 
 from mappings.claims import ClaimDraft, ClaimLine
-from mappings.fhir.elements import own_url
+from mappings.fhir.elements import own_urls
 from mappings.fhir.forms import Form, cut
 from mappings.moments import day_written
 from mappings.office import Surroundings
@@ -81,7 +81,8 @@ def _gaps(claim: ClaimDraft) -> list[bytes]:
     """What differs from claim to claim, as it is written."""
     number = claim.control_number
     names = [name for line in claim.lines for name, _, _ in line.contacts]
-    return [each.encode() for each in (number, own_url(f"claim|{number}"), day_written(claim.day), *names)]
+    found = [number, *own_urls((f"claim|{number}",)), day_written(claim.day), *names]
+    return [each.encode() for each in found]
 
 
 def _form_of(claim: ClaimDraft, data: bytes, write: Write) -> Form | None:

@@ -224,6 +224,7 @@ class Compiler:
         """What a Reference says, asked once for each object of a Bundle; None where it is not well made."""
         if type(value) is not dict or "resourceType" in value:
             return None
+        new = len(met.fresh)
         check = self._functions.get(("Reference", *value)) or self.function("Reference", value)
         if check is None or not check(value, met):
             return None
@@ -231,7 +232,10 @@ class Compiler:
         inside = literal is not None and literal.startswith("urn:")
         named = self._type_of(literal) if literal is not None and not inside else None
         kinds = tuple(each for each in (named, kind) if each is not None)
-        known = met.same[id(value)] = value, literal if inside else None, kinds
+        known = value, literal if inside else None, kinds
+        # A shape that is new is told of each time, until the models have passed it.
+        if len(met.fresh) == new:
+            met.same[id(value)] = known
         return known
 
     def _value(self, element: Element, place: int, scope: dict[str, Any]) -> list[str]:

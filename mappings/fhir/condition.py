@@ -6,8 +6,6 @@ from mappings.fhir.elements import (
     ICD10CM,
     THO,
     Json,
-    coding,
-    concept,
     entry,
     filled,
     full_url,
@@ -16,14 +14,15 @@ from mappings.fhir.elements import (
     narrative,
     present,
     reference,
+    term_concept,
 )
 from mappings.fhir.people import People
 from mappings.fhir.scene import scoped_key
 from mappings.records import Diagnosis
 
-_ACTIVE = concept(coding(f"{THO}/condition-clinical", "active", "Active"))
-_CONFIRMED = concept(coding(f"{THO}/condition-ver-status", "confirmed", "Confirmed"))
-_PROBLEM = concept(coding(f"{THO}/condition-category", "problem-list-item", "Problem List Item"))
+_ACTIVE = term_concept(f"{THO}/condition-clinical", "active", "Active")
+_CONFIRMED = term_concept(f"{THO}/condition-ver-status", "confirmed", "Confirmed")
+_PROBLEM = term_concept(f"{THO}/condition-category", "problem-list-item", "Problem List Item")
 
 
 def condition_reference(diagnosis: Diagnosis, people: People) -> Json:
@@ -53,7 +52,7 @@ def _entry(diagnosis: Diagnosis, people: People) -> Json:
         clinicalStatus=_ACTIVE,
         verificationStatus=_CONFIRMED,
         category=[_PROBLEM],
-        code=concept(coding(ICD10CM, str(diagnosis.code))),
+        code=term_concept(ICD10CM, str(diagnosis.code)),
         subject=people.patient(),
         recorder=recorder,
     )

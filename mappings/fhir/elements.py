@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
-from functools import lru_cache, partial, wraps
+from functools import lru_cache, wraps
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
@@ -52,8 +52,8 @@ THO = "http://terminology.hl7.org/CodeSystem"
 PEER_TAXONOMY = ("175T00000X", "Peer Specialist")
 
 # A fullUrl is never a business id: some servers replace its text wherever it stands.
-_FULL_URLS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/bundle-entry").bytes
-_MASTER_IDS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/master-identifier").bytes
+_FULL_URLS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/bundle-entry")
+_MASTER_IDS = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/master-identifier")
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _uuid_parts = itemgetter(slice(8), slice(8, 12), slice(13, 16), 16, slice(17, 20), slice(20, 32))
 _UNQUOTED = re.compile(r"[A-Za-z0-9_.~/-]*")
@@ -299,22 +299,39 @@ def xml_can_hold(text: str) -> bool:
 
 def full_url(kind: str, key: str) -> str:
     """The fullUrl of one of our entries: the same for the same kind and key, always."""
-    return _urn(_FULL_URLS, f"{kind}|{key}")
+    return _urn(f"{kind}|{key}")
 
 
-def _named(namespace: bytes, name: str) -> str:
-    """A name-based UUID (RFC 9562, version 5) as a URN; uuid.uuid5 takes several times as long."""
-    told = hashlib.sha1(namespace + name.encode(), usedforsecurity=False).hexdigest()
-    low, middle, high, variant, clock, node = _uuid_parts(told)
-    return f"urn:uuid:{low}-{middle}-5{high}-{_VARIANT[variant]}{clock}-{node}"
+def _named_in(namespace: uuid.UUID) -> Callable[[Iterable[str]], list[str]]:
+    """What makes name-based UUIDs (RFC 9562, version 5) as URNs; uuid.uuid5 takes several times as long."""
+    begun = hashlib.sha1(namespace.bytes, usedforsecurity=False).copy
+
+    def named(names: Iterable[str]) -> list[str]:
+        found = []
+        for name in names:
+            hashed = begun()
+            hashed.update(name.encode())
+            low, middle, high, variant, clock, node = _uuid_parts(hashed.hexdigest())
+            found.append(f"urn:uuid:{low}-{middle}-5{high}-{_VARIANT[variant]}{clock}-{node}")
+        return found
+
+    return named
+
+
+# The fullUrls of kinds and keys, each "kind|key", that are asked for once: nothing is kept.
+own_urls = _named_in(_FULL_URLS)
+_master_names = _named_in(_MASTER_IDS)
 
 
 # A bundle names each of its entries several times.
-_urn = lru_cache(maxsize=4096)(_named)
-# The fullUrl of a kind and a key, "kind|key", of what is asked for once: nothing is kept.
-own_url = partial(_named, _FULL_URLS)
-# The value of a document's `master_identifier`.
-master_name = partial(_named, _MASTER_IDS)
+@lru_cache(maxsize=4096)
+def _urn(name: str) -> str:
+    return own_urls((name,))[0]
+
+
+def master_name(key: str) -> str:
+    """The value of a document's `master_identifier`."""
+    return _master_names((key,))[0]
 
 
 def master_identifier(key: str) -> Json:

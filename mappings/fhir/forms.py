@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from mappings.fhir.bundle import goal_of, own_entries
 from mappings.fhir.compiled import Target
-from mappings.fhir.elements import master_name, stamp, to_bytes
+from mappings.fhir.elements import master_name, quoted, stamp, to_bytes
 from mappings.fhir.gaps import (
     CARRIED,
     PARTS,
     Own,
     addresses_of,
+    carried_parts,
     gaps_of,
     goal_in,
     lasting_of,
@@ -23,7 +24,7 @@ from mappings.fhir.gaps import (
 )
 from mappings.fhir.part2 import label
 from mappings.fhir.scene import WORDS, Scene, note_key
-from mappings.records import Coverage
+from mappings.records import Coverage, Name, Signature
 
 _HEAD, _TAIL = b'{"resourceType":"Bundle","type":"transaction","entry":[', b"]}"
 # Around the name of each gap: letters that mean nothing to anybody.
@@ -62,22 +63,22 @@ class Form:
 def form_of(scene: Scene, own: Own, pieces: Sequence[Piece], data: bytes, end: bytes) -> Form | None:
     """The form of a Bundle that has passed the gate, of which the entries are given and what stands behind;
     None where none can be made."""
-    marked = _marked_own(scene, own)
-    like = _marked(scene, marked)
+    marks, own_marks = _marks_of(scene)
+    like = _marked(scene, marks)
     entries, rest = _own_bytes(like), _mark("rest").encode()
     lasting, marks_lasting = lasting_of(scene, rest_of(pieces[len(entries) :])), lasting_of(like, rest)
     if lasting is None or marks_lasting is None:
         return None
-    marks = [*gaps_of(marked), *marks_lasting]
+    all_marks = [*own_marks, *marks_lasting]
     # Somebody's name may be a mark: it would be taken for a gap.
-    known = marks if _SIGN in data else [mark for mark in marks if _SIGN not in mark]
+    known = all_marks if _SIGN in data else [mark for mark in all_marks if _SIGN not in mark]
     if any(mark and mark in data for mark in known):
         return None
     written = b"".join((_HEAD, b",".join([*entries, rest]), _TAIL, end))
-    if written.count(marks[CARRIED]) != 1:
+    if written.count(own_marks[CARRIED]) != 1:
         return None
-    form = cut(written, marks, _numbered(scene, own, pieces[: len(entries)]))
-    fits = form is not None and form.filled([*gaps_of(own), *lasting]) == data
+    form = cut(written, all_marks, _numbered(scene, own, pieces[: len(entries)]))
+    fits = form is not None and form.filled([*own.gaps, *lasting]) == data
     return form if fits else None
 
 
@@ -94,7 +95,8 @@ def _numbered(scene: Scene, own: Own, entries: Sequence[Piece]) -> Sequence[Piec
             b"",
             places[each.url],
             each.kind,
-            [(places.get(url, url), kinds) for url, kinds in each.references],
+            # Most are referred to several times.
+            [*dict.fromkeys([(places.get(url, url), kinds) for url, kinds in each.references])],
         )
         for each in entries
     ]
@@ -115,56 +117,78 @@ def _mark(name: str) -> str:
     return _MARK.format(name)
 
 
-def _marked_own(scene: Scene, own: Own) -> Own:
-    """Marks in place of all that is of the contact alone."""
-    id, contact = _mark("id"), scene.contact
-    group, note, reason = contact.group, contact.note, scene.reason
-    key = note_key(contact.model_copy(update={"id": id}))
-    times = [_ODD_TIME + timedelta(days=1 + place) for place in range(len(contact.signatures))]
-    signatures = [
-        each.model_copy(update={"at": at}) for each, at in zip(contact.signatures, times, strict=True)
-    ]
-    signed, addresses = times_and_addresses(id, key, (), signatures)
-    texts = [id, _mark("session") if group and group.session else "", _mark("reason") if reason else ""]
-    return Own(
-        id,
-        master_name(key),
-        [each.encode() for each in (*texts, *map(_mark, WORDS))],
-        PARTS,
-        True,
-        own.unsaid,
+class _Marks(NamedTuple):
+    """Marks in place of what is of a contact alone; what is not there is empty."""
+
+    id: str
+    session: str
+    reason: str
+    on: str
+    start: str
+    end: str
+    signed: Sequence[datetime]
+    attached: tuple[bytes, int, bytes]
+
+
+def _marks_of(scene: Scene) -> tuple[_Marks, Sequence[bytes]]:
+    """Marks in place of all that is of the contact alone, and the gaps that they make."""
+    contact, note, minutes = scene.contact, scene.contact.note, scene.judgement.minutes
+    group = contact.group
+    marks = _Marks(
+        _mark("id"),
+        _mark("session") if group and group.session else "",
+        _mark("reason") if scene.reason else "",
         _mark("on"),
         _mark("start"),
         _mark("end"),
-        "" if scene.judgement.minutes is None else str(_ODD_MINUTES),
-        (note and note.edited_at and stamp(_ODD_TIME)) or "",
+        [_ODD_TIME + timedelta(days=1 + place) for place in range(len(contact.signatures))],
         (_mark("data").encode(), _ODD_SIZE, _mark("digest").encode()),
-        signed,
-        addresses,
     )
+    key = note_key(contact.model_copy(update={"id": marks.id}))
+    _, signed, addresses = times_and_addresses(marks.id, key, (), _signed_at(scene, marks.signed))
+    data, size, digest = marks.attached
+    told = [
+        *(marks.id, marks.session, marks.reason, carried_parts(PARTS, [*map(_mark, WORDS)])),
+        *(quoted(marks.id), marks.on, marks.start, marks.end, "" if minutes is None else str(_ODD_MINUTES)),
+        *((note and note.edited_at and stamp(_ODD_TIME)) or "", master_name(key), *addresses, *signed),
+    ]
+    return marks, gaps_of([*told, str(size)], data, digest)
 
 
-def _marked(scene: Scene, own: Own) -> Scene:
+def _signed_at(scene: Scene, times: Sequence[datetime]) -> Sequence[Signature]:
+    return [
+        each.model_copy(update={"at": at}) for each, at in zip(scene.contact.signatures, times, strict=True)
+    ]
+
+
+def _marked(scene: Scene, own: _Marks) -> Scene:
     """The same scene with marks in place of all that differs, those of the contact alone among them."""
     contact, note, people = scene.contact, scene.note, scene.people
     words = {name: _mark(name) for name in WORDS}
-    id, session, reason, *_ = [each.decode() for each in own.texts]
     data, size, digest = own.attached
     engagement, service, covers = contact.engagement, contact.service, contact.individual.coverages
-    signed = [
-        each.model_copy(update={"at": datetime.fromisoformat(when)})
-        for each, when in zip(contact.signatures, own.signed, strict=True)
-    ]
     marks = {
-        "id": id,
+        "id": own.id,
         "note": note.model_copy(update={**words, "edited_at": note.edited_at and _ODD_TIME}),
-        "group": contact.group and contact.group.model_copy(update={"session": session or None}),
-        "signatures": tuple(signed),
+        "group": contact.group and contact.group.model_copy(update={"session": own.session or None}),
+        "signatures": tuple(_signed_at(scene, own.signed)),
+        "recipients": tuple(
+            [
+                each.model_copy(update={"name": each.name and Name(family=_mark(f"recipient {place}"))})
+                for place, each in enumerate(contact.recipients)
+            ]
+        ),
         "engagement": engagement
         and engagement.model_copy(
             update={"goal": engagement.goal and _mark("goal"), "goal_on": engagement.goal_on and _ODD_DAY}
         ),
-        "service": service and service.model_copy(update={"rationale": service.rationale and _mark("why")}),
+        "service": service
+        and service.model_copy(
+            update={
+                "rationale": service.rationale and _mark("why"),
+                "components": (_mark("component"),) if service.components else (),
+            }
+        ),
         "individual": contact.individual.model_copy(
             update={"coverages": (Coverage(payer=_mark("covers")),) if covers else ()}
         ),
@@ -187,7 +211,7 @@ def _marked(scene: Scene, own: Own) -> Scene:
     marked.__dict__.update(
         {name: getattr(scene, name) for name in ("text", "unsaid", "state", "straight", "span", "entry")},
         words_lost=True,
-        reason=reason or None,
+        reason=own.reason or None,
         on=own.on,
         during={"start": own.start, "end": own.end},
         attached=(data.decode(), size, digest.decode()),

@@ -31,6 +31,7 @@ from mappings.fhir.elements import (
     present,
     reference,
     stamp,
+    term_concept,
 )
 from mappings.office import Surroundings
 from mappings.once import once
@@ -40,8 +41,8 @@ NPI_FORM = re.compile(r"[12]\d{9}")
 Made = tuple[object, Callable[[], Json]]
 GENDERS = ("male", "female", "other", "unknown")
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
-_MEMBER = concept(coding(f"{THO}/v2-0203", "MB", "Member Number"))
-_RECORD = concept(coding(f"{THO}/v2-0203", "MR", "Medical record number"))
+_MEMBER = term_concept(f"{THO}/v2-0203", "MB", "Member Number")
+_RECORD = term_concept(f"{THO}/v2-0203", "MR", "Medical record number")
 # v3-RoleCode words that are the same in every office; others keep their text alone.
 _RELATIONSHIPS = {
     "mother": "MTH",
@@ -96,6 +97,15 @@ class People:
     around: Surroundings
     links: ChartLinks
     peer: StaffFields | None = None
+
+    def beside(self, individual: Individual) -> People:
+        """Everybody a record of another individual may refer to, of the same peer and programme: whom both
+        may refer to is referred to by the same objects."""
+        other = People(individual, self.program, self.around, self.links, self.peer)
+        other.__dict__.update(
+            _said=self._said, _met=self._met, _lost=self._lost, _organization=self._organization
+        )
+        return other
 
     @once
     def _said(self) -> dict[str, Json]:
@@ -209,7 +219,10 @@ class People:
     @once
     def _apart_from_staff(self) -> Mapping[str, Made]:
         person = self.individual
-        found: dict[str, Made] = {full_url("patient", self._patient_key()): (person, self._patient_entry)}
+        # Not their coverages: a plan may not say them.
+        said = person.id, person.identifier_system, person.name, person.gender, person.birth_date
+        url = full_url("patient", self._patient_key())
+        found: dict[str, Made] = {url: ((*said, person.address), self._patient_entry)}
         if self.program is not None and filled(self.program.name):
             program = self.program
             found[full_url("program", program.id)] = program, partial(self._program_entry, program)
@@ -298,7 +311,7 @@ class People:
             extension=program_extension(program),
             identifier=_with_own(who, "program", program.id),
             active=True,
-            type=[concept(coding(f"{THO}/organization-type", "prov", "Healthcare Provider"))],
+            type=[term_concept(f"{THO}/organization-type", "prov", "Healthcare Provider")],
             name=filled(program.name),
         )
         return entry(full_url("program", program.id), resource, who)
@@ -314,7 +327,7 @@ class People:
             type=concept(text=cover.class_) or None,
             subscriberId=member,
             beneficiary=self.patient(),
-            relationship=concept(coding(f"{THO}/subscriber-relationship", "self", "Self")),
+            relationship=term_concept(f"{THO}/subscriber-relationship", "self", "Self"),
             period=period(cover.from_, cover.to),
             payor=[self.payer(payer)],
             order=cover.order if cover.order and cover.order > 0 else None,
@@ -352,7 +365,7 @@ def _payer_entry(code: str) -> Json:
         text=narrative(code),
         identifier=[who],
         active=True,
-        type=[concept(coding(f"{THO}/organization-type", "pay", "Payer"))],
+        type=[term_concept(f"{THO}/organization-type", "pay", "Payer")],
         name=code,
     )
     return entry(full_url("payer", code), resource, who)

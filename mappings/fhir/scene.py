@@ -48,6 +48,7 @@ WORDS = {
 BLOCKS = tuple((name, f"\n\n{heading}\n") for name, heading in WORDS.items())
 _HEADINGS = tuple([block for _, block in BLOCKS])
 _words = itemgetter(*WORDS)
+_SHA1 = hashlib.sha1(usedforsecurity=False).copy
 _LONGEST_REASON = 200
 
 
@@ -328,8 +329,9 @@ def attached_bytes(text: str) -> tuple[bytes, int, bytes]:
     """As `as_attached`, with bytes and digest in the bytes of JSON."""
     data = text.encode("utf-8")
     # R4 says SHA-1 for Attachment.hash; what proves the text is the SHA-256 in the seal.
-    digest = hashlib.sha1(data, usedforsecurity=False).digest()
-    return b2a_base64(data, newline=False), len(data), b2a_base64(digest, newline=False)
+    hashed = _SHA1()
+    hashed.update(data)
+    return b2a_base64(data, newline=False), len(data), b2a_base64(hashed.digest(), newline=False)
 
 
 def told_apart(note: Note, text: str, *, ours: bool) -> tuple[bool, Sequence[str]]:
@@ -338,10 +340,7 @@ def told_apart(note: Note, text: str, *, ours: bool) -> tuple[bool, Sequence[str
     said = _words(note.__dict__)
     # Most notes: several times quicker, and the same.
     if ours and all_said(said):
-        for heading, words in zip(_HEADINGS, said, strict=True):
-            if len(words) > WIDTH and not _stands(f"{heading}{words}\n", text):
-                return True, ()
-        return False, ()
+        return laid_apart(said, text), ()
     lost, unsaid = False, list[str]()
     for (name, block), words in zip(BLOCKS, said, strict=True):
         if not words:
@@ -350,6 +349,15 @@ def told_apart(note: Note, text: str, *, ours: bool) -> tuple[bool, Sequence[str
         elif not lost and not (ours and stands_alone(words)):
             lost = "\n" in words or not _stands(f"{block}{words}\n", text)
     return lost, unsaid
+
+
+def laid_apart(said: Sequence[str], text: str) -> bool:
+    """Whether one of the parts of a note, all of which say something without a line break, does not stand in
+    its text as it is: it was laid in lines."""
+    for heading, words in zip(_HEADINGS, said, strict=True):
+        if len(words) > WIDTH and not _stands(f"{heading}{words}\n", text):
+            return True
+    return False
 
 
 def reason_of(note: Note) -> str | None:

@@ -38,17 +38,26 @@ from mappings.seal import Seal
 # What is kept of people is a few kB each: some MB at most, however long the input is.
 _MOST_KEPT = 1_024
 _MOST_CASTS, _MOST_SAME = 256, 8_192
+# Who is the same for everybody whom a peer of a programme supports; a payer's entry says its code alone.
+_OF_OFFICE = ("Practitioner", "Organization")
 _HEAD, _TAIL = b'{"resourceType":"Bundle","type":"transaction","entry":[', b"]}"
 
 
 class Cast:
-    """The people of a record, and the entries of those whom it refers to as they were written before."""
+    """The people of a record, and the entries of those whom it refers to as they were written before: those
+    of its individual, and those of the office that is theirs."""
 
-    __slots__ = ("people", "pieces")
+    __slots__ = ("office", "people", "pieces")
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: People, office: dict[str, Piece] | None = None) -> None:
         self.people = people
         self.pieces: dict[str, Piece] = {}
+        self.office = office if office is not None else {}
+
+    def of(self, around: Surroundings, peer: StaffFields | None, program: ProgramFields | None) -> bool:
+        """Whether its people are of this peer and programme."""
+        known = self.people
+        return known.around is around and (known.peer, known.program) == (peer, program)
 
 
 class Writer:
@@ -64,6 +73,8 @@ class Writer:
         self.library, self.now, self.links = library, now, links or ChartLinks()
         self._kept: dict[tuple[str, bool], tuple[object, Sequence[Piece]]] = {}
         self._casts: dict[tuple[str, str | None, str | None], Cast] = {}
+        # By peer and programme those of one of their records.
+        self._offices: dict[tuple[str | None, str | None], Cast] = {}
         self._same: Same = {}
         self._kept_alike, self._kept_claims = Kept(end), KeptClaims()
 
@@ -135,13 +146,17 @@ class Writer:
         """Everybody of a contact or claim: those of an earlier one while they are the same."""
         name = person.id, peer.id if peer else None, program.id if program else None
         kept = self._casts.get(name)
-        if kept is not None and kept.people.around is around:
-            known = kept.people
-            if (known.individual, known.peer, known.program) == (person, peer, program):
-                return kept
+        if kept is not None and kept.of(around, peer, program) and kept.people.individual == person:
+            return kept
         if len(self._casts) >= _MOST_CASTS:
             self._casts.clear()
-        made = self._casts[name] = Cast(People(person, program, around, self.links, peer))
+            self._offices.clear()
+        known = self._offices.get(name[1:])
+        if known is None or not known.of(around, peer, program):
+            made = self._offices[name[1:]] = Cast(People(person, program, around, self.links, peer))
+        else:
+            made = Cast(known.people.beside(person), known.office)
+        self._casts[name] = made
         return made
 
     def _written(
@@ -152,8 +167,6 @@ class Writer:
         learn: Callable[[Sequence[Piece], bytes], None] | None = None,
     ) -> bytes:
         fresh: list[str] = []
-        if len(self._same) >= _MOST_SAME:
-            self._same.clear()
         pieces = self._pieces(entries, cast, fresh)
         if pieces and not fresh:
             data = self._bundle([each.data for each in pieces])
@@ -187,7 +200,7 @@ class Writer:
             elif isinstance(each, Repeated):
                 pieces = self._again(each.name, each.source, each.make, part2, fresh)
             else:
-                pieces = _pieces_of((each,), part2, fresh, self._same)
+                pieces = _pieces_of((each,), part2, fresh, self._known_same())
             if pieces is None:
                 return None
             for piece in pieces:
@@ -197,7 +210,7 @@ class Writer:
             for url, allowed in todo.pop().references:
                 known = once.get(url)
                 if known is None:
-                    known = cast.pieces.get(url) or self._of(url, cast, part2, fresh)
+                    known = cast.office.get(url) or cast.pieces.get(url) or self._of(url, cast, part2, fresh)
                     if known is None:
                         return None
                     once[url] = known
@@ -213,7 +226,7 @@ class Writer:
         if not pieces:
             return None
         if len(fresh) == new:
-            cast.pieces[url] = pieces[0]
+            (cast.office if pieces[0].kind in _OF_OFFICE else cast.pieces)[url] = pieces[0]
         return pieces[0]
 
     def _again(
@@ -224,12 +237,17 @@ class Writer:
         if kept is not None and (kept[0] is source or kept[0] == source):
             return kept[1]
         new = len(fresh)
-        pieces = _pieces_of(make(), part2, fresh, {})
+        pieces = _pieces_of(make(), part2, fresh, self._known_same())
         if pieces is not None and len(fresh) == new:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
             self._kept[name, part2] = source, pieces
         return pieces
+
+    def _known_same(self) -> Same:
+        if len(self._same) >= _MOST_SAME:
+            self._same.clear()
+        return self._same
 
 
 def _bytes(entry: Json, people: People) -> bytes:

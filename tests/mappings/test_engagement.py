@@ -64,3 +64,12 @@ def test_history_that_cannot_be_read_names_what_is_missing(
 def test_no_engagement_at_all_is_no_admission_and_names_the_history() -> None:
     state = state_at(None, TEN, ZONE)
     assert (state.enrolled, state.missing) == (False, "engagement.history")
+
+
+@pytest.mark.parametrize("offset", ["-04:00", "-05:00"])
+def test_an_undecided_entry_counts_from_its_own_time_in_the_hour_that_comes_twice(offset: str) -> None:
+    at = f"2026-11-01T01:30:00{offset}"
+    history = [{"status": "admitted", "at": "2026-10-01"}, {"status": "undecided", "at": at}]
+    engagement, start = Engagement.model_validate({"history": history}), datetime.fromisoformat(at)
+    said = [state_at(engagement, each, ZONE).status for each in (start, start.astimezone(ZONE))]
+    assert said == ["undecided", "undecided"]

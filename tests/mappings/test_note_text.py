@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mappings.fhir.scene import WORDS as PARTS
 from mappings.fhir.scene import told_apart
 from mappings.note_lines import WIDTH, under, wrapped
-from mappings.note_text import PART2_NOTICE, _own_parts, note_text
+from mappings.note_text import PART2_NOTICE, note_text, own_parts
 from mappings.records import Contact
 from tests.mappings.fhir import contacts as c
 from tests.mappings.fhir.makers import Json, library
@@ -165,7 +165,7 @@ NOTES = st.lists(SAID | HOSTILE, min_size=5, max_size=5) | st.lists(
 def test_parts_that_are_written_together_are_written_as_each_of_them_is(said: list[str | None]) -> None:
     headings = [f"\n\n{heading}\n" for heading in PARTS.values()]
     each = [under(heading, words) for heading, words in zip(headings, said, strict=True) if words]
-    assert _own_parts(said) == "".join(each)
+    assert own_parts(said).text == "".join(each)
 
 
 @settings(max_examples=300, deadline=None)

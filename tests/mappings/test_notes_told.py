@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.checks.copies import _said_before, _same_words, _to_ask
+from mappings.checks.copies import _all_apart, _said_before, _same_words, _to_ask
 from mappings.intake import read_record
 from mappings.library import load
 from mappings.notes_told import Notes
@@ -45,6 +45,8 @@ def test_the_short_way_to_an_earlier_note_leads_where_the_long_one_does(told: li
     for s in situations:
         assert (around.notes.right_before(s) is not None) == s.counts
         before, _ = _to_ask(s)
+        if before is not None and before.apart:
+            assert _all_apart(s, before)
         short, long = _said_before(s, before, s.peer_id), _said_before(s, None, s.peer_id)
         assert [each and each.id for each in short] == [each and each.id for each in long]
         assert all(each is None or each.began < s.began for each in short)
@@ -61,8 +63,7 @@ def test_a_peer_is_only_left_unasked_where_no_other_of_the_notes_says_more(
     around = Surrounding(records, load())
     situations = [Situation(each, around, CLOCK) for each in records if isinstance(each, Contact)]
     around.place(situations)
-    counted = Counted([s for s in situations if s.counts], situations)
-    vars(around)["notes"] = counted
+    vars(around)["notes"] = _looked([s for s in situations if s.counts])
     for s in situations:
         before, peer = _to_ask(s)
         if s.compared.words and s.peer_id is not None and peer is None:
@@ -83,30 +84,20 @@ def test_a_peer_is_asked_where_another_note_says_what_the_person_did_not_say_bef
     around = Surrounding(records, load())
     situations = [Situation(each, around, CLOCK) for each in records if isinstance(each, Contact)]
     around.place(situations)
-    vars(around)["notes"] = Counted(situations, situations)
+    vars(around)["notes"] = _looked(situations)
     assert (_to_ask(situations[1])[1] is not None) == asked
 
 
-class Counted(Notes):
-    """Notes of which it was counted how much of each stood in earlier notes of its peer."""
+def _looked(in_order: Sequence[Situation]) -> Notes:
+    """Notes of which it was seen beforehand what of each earlier notes of its peer said of others alone."""
+    said = {s: {("words", s.compared.words), *s.compared.keys} for s in in_order}
 
-    def __init__(self, in_order: Sequence[Situation], everything: Sequence[Situation]) -> None:
-        super().__init__(sorted(in_order, key=lambda s: (s.began, s.id)))
-        said = {s: {("words", s.compared.words), *s.compared.keys} for s in everything}
-        self._shared = {
-            s.id: sum(
-                any(each in said[other] for other in everything if _earlier(other, s)) for each in said[s]
-            )
-            for s in everything
-        }
+    def told(s: Situation, of_same: bool) -> set[Any]:
+        earlier = [other for other in in_order if other.peer_id == s.peer_id and other.began < s.began]
+        return {each for one in earlier if (one.person == s.person) == of_same for each in said[one]}
 
-    @property
-    def shared(self) -> Mapping[str, int]:
-        return self._shared
-
-
-def _earlier(other: Situation, s: Situation) -> bool:
-    return other.peer_id == s.peer_id and other.began < s.began
+    repeating = {s.id for s in in_order if said[s] & told(s, False) - told(s, True)}
+    return Notes(sorted(in_order, key=lambda s: (s.began, s.id)), repeating)
 
 
 def _record(number: int, told: dict[str, Any]) -> Record:

@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from mappings.checks.authorization import BENEFITS_CHECK
 from mappings.checks.names import no_names_of_others
 from mappings.checks.registry import BY_CODES, Outcome
-from mappings.checks.texts import more_words
 from mappings.coding import Coding
 from mappings.in_force import Bound
 from mappings.intake import Alike, Refused, read_record
 from mappings.language import WordLists
 from mappings.library import load
+from mappings.names import folded
 from mappings.once import MOST_KEPT, by_identity
 from mappings.phrases import Phrase
-from mappings.plain import KEY, Beginnings, keys_of, pieces_of, plain
+from mappings.plain import KEY, Beginnings, Texts, beginning_of, keys_of, keys_of_all, pieces_of, plain
 from mappings.records import Contact, Record
 from mappings.repeats import LEAST, keys
 from mappings.rules import find, judge
@@ -47,15 +47,26 @@ notes = st.lists(st.one_of(words, st.text(max_size=12)), max_size=12).map(" ".jo
 
 @given(notes)
 def test_the_beginnings_of_all_words_are_found_in_plain_letters_as_in_any_others(text: str) -> None:
-    # A letter beyond ASCII sends the whole text the general way; it adds its own beginning alone.
+    # A letter beyond ASCII sends the whole text the general way; it adds its own beginnings alone.
     ascii_text = text.encode("ascii", "ignore").decode()
-    assert {*keys_of(ascii_text), "é"} == {*keys_of(ascii_text + "\né")}
+    assert {*keys_of(ascii_text), "é", "e"} == {*keys_of(ascii_text + "\né")}
     assert all(len(key) <= KEY for key in keys_of(text))
+
+
+@pytest.mark.parametrize("name", ["García", "O’Brien", "Mary-Ann", "İbrahim", "Yıldız", "Андрей", "Ng", "ﬁn"])
+def test_a_name_is_found_by_its_beginning_wherever_it_stands(name: str) -> None:
+    assert beginning_of(folded(name)) in keys_of(f"Talked with {name}'s friend")
+
+
+def test_wording_is_found_in_letters_that_a_pattern_takes_for_its_own() -> None:
+    near = WordLists({"list": {"refusing": "better"}}).near(pieces_of("was refusİng"))
+    assert [name for name, _ in near] == ["list"]
 
 
 @given(notes)
 def test_the_words_of_a_text_are_those_of_its_pieces(text: str) -> None:
-    assert {key for piece in pieces_of(text) for key in keys_of(piece)} == {*keys_of(text)}
+    pieces = pieces_of(text)
+    assert {key for piece in pieces for key in keys_of(piece)} == {*keys_of(text)} == keys_of_all(pieces)
 
 
 @given(st.lists(notes, max_size=4), st.sets(st.sampled_from(["the", "said", "$", "addict", "café", "f20"])))
@@ -64,7 +75,22 @@ def test_beginnings_are_found_in_every_text_that_has_them_whatever_was_read_befo
 ) -> None:
     looked_for = Beginnings(wanted)
     for text in [*texts, *texts]:
-        assert looked_for.among(pieces_of(text)) == wanted & {*keys_of(text)}
+        assert looked_for.near(pieces_of(text)) == wanted & {*keys_of(text)}
+
+
+@given(
+    st.lists(notes, max_size=4),
+    st.sets(st.sampled_from(["the", "said", "$", "addict", "café", "f20"])),
+    notes,
+)
+def test_beginnings_are_looked_for_in_all_texts_at_once_and_found_in_those_that_have_them(
+    told: list[str], wanted: set[str], later: str
+) -> None:
+    texts, looked_for = Texts([*told, None]), Beginnings(wanted)
+    assert bool(looked_for.telling(texts)) == (not wanted.isdisjoint(keys_of("\n".join(told))))
+    for asked in ([None, *told], [later], [*told, later]):
+        has = [text for text in asked if text and not wanted.isdisjoint(keys_of(text))]
+        assert texts.near(looked_for, asked) == has == texts.near(looked_for, asked)
 
 
 # The first of all texts compiles every phrase.
@@ -79,8 +105,16 @@ def test_every_phrase_that_stands_in_a_text_is_among_those_that_are_tried(text: 
 
 
 @given(st.text(" \t\n\u00a0\u2028\u200b\x1cab,"), st.integers(0, 4))
-def test_more_words_than_so_many_are_seen_without_cutting_the_text(text: str, most: int) -> None:
-    assert bool(more_words(most)(text)) == (len(text.split()) > most)
+def test_texts_of_more_words_than_so_many_are_those_that_are_cut_into_more(text: str, most: int) -> None:
+    assert Texts([None, text]).longer(most) == ({text} if len(text.split()) > most else set())
+
+
+@settings(deadline=None)
+@given(st.lists(notes, max_size=4), notes)
+def test_a_text_that_may_hold_a_phrase_is_seen_among_others_as_by_itself(told: list[str], later: str) -> None:
+    texts, asked = Texts(told), [*told, later, None]
+    near = [text for text in asked if text and LISTS.near(pieces_of(text))]
+    assert texts.near(LISTS, asked) == near == texts.near(LISTS, asked)
 
 
 def test_each_phrase_of_the_lists_is_tried_on_the_very_words_it_asks_for() -> None:
@@ -141,17 +175,16 @@ def _codes_known(made: Json) -> str:
 _PARTS = ("Talked about the bus.", "Was non-compliant.", "Had Chidi Okoro beside her.", "")
 
 
-def test_what_was_looked_for_in_a_text_once_is_found_in_each_note_that_says_it() -> None:
+@pytest.mark.parametrize("together", [False, True])
+def test_what_was_looked_for_in_a_text_once_is_found_in_each_note_that_says_it(together: bool) -> None:
     others = [_says("MRN-2", "Chidi", ("", "", "")), _says("MRN-3", "Grace", ("", "", ""))]
     records = [*others, *[_says("MRN-1", "Ada", parts) for parts in product(_PARTS, repeat=3)]]
     around, now, found = Surrounding(records, load()), datetime.fromisoformat(NOW), Counter[str]()
-    around.place([Situation(each, around, now) for each in others])
+    around.place([Situation(each, around, now) for each in (records if together else others)])
     for record in records * 2:
-        quick = _of_texts(Situation(record, around, now))
-        kept = dict(around.in_vain)
-        around.in_vain.clear()
+        quick, kept = _of_texts(Situation(record, around, now)), vars(around).pop("texts")
         assert _of_texts(Situation(record, around, now)) == quick
-        around.in_vain.update(kept)
+        vars(around)["texts"] = kept
         found.update({"wording"} if quick[0] else {}, names=quick[1].result == "advice")
     # The person's own words are left alone, but name nobody else.
     assert found == {"wording": 2 * 4 * (4**2 - 3**2), "names": 2 * (4**3 - 3**3)}

@@ -233,6 +233,56 @@ def test_the_contacts_of_another_person_are_written_into_the_same_form(forms_use
     assert "of-P-2" in forms_used
 
 
+FAMILY = (
+    Recipient(role="individual"),
+    Recipient(role="family", relationship="Sister", name=Name(given=("Ann",), family="Lee")),
+    Recipient(role="collateral", name=Name(family="Ortiz")),
+)
+
+
+def _with_family(one: Contact, names: Sequence[Name | None], components: Sequence[str]) -> Contact:
+    assert one.service
+    came = [each.model_copy(update={"name": name}) for each, name in zip(FAMILY, names, strict=True)]
+    service = one.service.model_copy(update={"components": tuple(components)})
+    return one.model_copy(update={"recipients": tuple(came), "service": service})
+
+
+def test_contacts_with_the_family_of_another_person_are_written_into_the_same_form(
+    forms_used: list[str],
+) -> None:
+    around, writer = _around(), Writer(load(), CLOCK)
+    first = next(one for one in _contacts() if one.service and one.service.basis == "ad-hoc")
+    person = first.individual.model_copy(update={"id": "P-2"})
+    for who, name, code in ((first.individual, "Lee", "A-EBT"), (person, "Okafor", "A-CRIS")):
+        named = _with_family(first, (None, Name(family=name), Name(given=(name,))), [code])
+        one = named.model_copy(update={"individual": who, "id": f"of-{who.id}"})
+        written, data = _both_ways(writer, one, _known()[1][first.id], around)
+        assert written == data
+    assert "of-P-2" in forms_used
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.none() | st.builds(Name, family=texts | st.just("Lee")), min_size=3, max_size=3),
+    st.lists(texts | st.sampled_from(["A-EBT", "A-CRIS"]), max_size=3),
+)
+def test_another_person_who_comes_with_family_is_written_as_the_bundle_is(
+    names: list[Name | None], components: list[str]
+) -> None:
+    around, writer = _around(), Writer(load(), CLOCK)
+    first = next(one for one in _contacts() if one.service and one.service.basis == "ad-hoc")
+    for who, came, codes in (
+        ("P-2", [each.name for each in FAMILY], ["A-EBT"]),
+        ("P-3", names, components),
+        ("P-4", [each.name for each in reversed(FAMILY)], ["A-EBT", "A-CRIS"]),
+    ):
+        person = first.individual.model_copy(update={"id": who})
+        other = _with_family(first, came, codes).model_copy(update={"individual": person, "id": f"of-{who}"})
+        for one in _weekly(other, 3):
+            written, data = _both_ways(writer, one, _known()[1][first.id], around)
+            assert written == data
+
+
 @pytest.mark.parametrize(
     "covers", [(), (Coverage(),), (Coverage(payer=" "),), (Coverage(), Coverage(order=1))]
 )
