@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
 from app.bulk.index import spoken
-from app.bulk.rows import as_far_as_known, hashed, key_of, micros
+from app.bulk.rows import as_far_as_known, hashed, key_of, micros, moment_at
 from mappings.intake import read_again
 from mappings.library import Library
 from mappings.names import Acquaintances, Known, names_of
-from mappings.notes_told import Notes, Of
+from mappings.notes_told import Earlier, Notes, Of
 from mappings.office_subjects import Meetings
 from mappings.once import once
 from mappings.peer_days import PeerDays
-from mappings.plain import KEY, Beginnings
+from mappings.plain import Beginnings, beginning_of
 from mappings.records import (
     AuthorizationFields,
     Contact,
@@ -36,6 +36,7 @@ from mappings.situation import Situation
 from mappings.surroundings import Surrounding
 
 _KEPT_OFFICE, _KEPT_PEERS = 1024, 16
+_KNOWN = "SELECT {} FROM acquaintance WHERE peer = ? AND name IS NOT NULL"
 Value = TypeVar("Value")
 
 
@@ -47,6 +48,7 @@ class Reader:
         self.db.execute("PRAGMA cache_size = -16000")
         self.office = lru_cache(maxsize=_KEPT_OFFICE)(self._office)
         self.people_of = lru_cache(maxsize=_KEPT_PEERS)(self._people_of)
+        self.numbers = lru_cache(maxsize=1)(self._numbers)
         self.peer_days = PeerDays()
 
     def _office(self, number: int) -> Record:
@@ -61,18 +63,14 @@ class Reader:
         found = self.db.execute("SELECT number FROM known WHERE kind = ? AND key = ?", (kind, key)).fetchone()
         return None if found is None else self.office(found[0])
 
-    def numbers(self, chunk: int) -> list[int]:
+    def _numbers(self, chunk: int) -> Sequence[int]:
         """The numbers of the records of one group, in input order."""
-        found = self.db.execute("SELECT number FROM record WHERE chunk = ? ORDER BY number", (chunk,))
-        return [number for (number,) in found]
+        found = self.db.execute("SELECT number FROM member WHERE chunk = ? ORDER BY number", (chunk,))
+        return tuple([number for (number,) in found])
 
     def foreign_entries(self, chunk: int) -> list[int]:
         """The plan entries that records of a group name and that belong to others."""
-        found = self.db.execute(
-            "SELECT DISTINCT other.number FROM record JOIN record AS other ON other.id = record.entry "
-            "WHERE record.chunk = ? AND other.kind = 'plan-entry' AND other.counts AND other.chunk <> ?",
-            (chunk, chunk),
-        )
+        found = self.db.execute("SELECT number FROM foreign_entry WHERE chunk = ? ORDER BY number", (chunk,))
         return [number for (number,) in found]
 
     @once
@@ -110,6 +108,7 @@ class Beside(Surrounding):
     ) -> None:
         super().__init__(records, library)
         self._reader, self._chunk = reader, chunk
+        self._ids = dict(zip(reader.numbers(chunk), [vars(each)["id"] for each in records], strict=True))
         known = reader.known
         self._staff = cast("dict[str, StaffFields]", Looked(lambda key: known("staff", key)))
         self._programs = cast("dict[str, ProgramFields]", Looked(lambda key: known("program", key)))
@@ -134,16 +133,16 @@ class Beside(Surrounding):
     def _note_overlaps(self, placed: Sequence[Situation]) -> None:
         """Overlaps were found in the first pass, among all contacts of each peer."""
 
-    def place(self, situations: Iterable[Situation]) -> None:
+    def place(self, situations: Collection[Situation]) -> None:
         """Put the contacts that count beside each other, and beside the contacts of their peers."""
         super().place(situations)
         rows = self._reader.db.execute(
-            'SELECT record.id, other.id, other.start, other."end" FROM record JOIN overlap USING (number) '
-            "JOIN record AS other ON other.number = overlap.other WHERE record.chunk = ?",
+            "SELECT overlap.number, id, began, ended FROM member JOIN overlap USING (number) "
+            "JOIN record AS other ON other.number = overlap.other WHERE chunk = ?",
             (self._chunk,),
         )
-        for id, other, start, end in rows:
-            self.overlaps[id] = _Overlap(other, _moment(start), _moment(end))
+        for number, other, began, ended in rows:
+            self.overlaps[self._ids[number]] = _Overlap(other, _moment(began), _moment(ended))
 
     def forget(self) -> None:
         """Let go of all contacts. They refer to what stands around them and it to them, so that without this
@@ -173,37 +172,40 @@ class Beside(Surrounding):
         return self._reader.colleagues
 
     @once
-    def shared(self) -> Mapping[str, int]:
-        """How much of each of the group's notes, all its words or one of its sentences, stood in earlier
-        notes of its peer, by the id of its contact; a note of which nothing did is left out."""
+    def repeating(self) -> Set[str]:
+        """The ids of the group's contacts whose notes say something that earlier notes of their peer said of
+        others, and none of the same individual."""
         rows = self._reader.db.execute(
-            "SELECT id, count(*) FROM record JOIN copy USING (number) WHERE record.chunk = ? AND counts "
-            "AND EXISTS (SELECT 1 FROM copy AS other WHERE other.hash = copy.hash "
-            "AND other.began < copy.began) GROUP BY number",
-            (self._chunk,),
+            "SELECT number FROM member JOIN repeating USING (number) WHERE chunk = ?", (self._chunk,)
         )
-        return dict(rows.fetchall())
+        return {self._ids[number] for (number,) in rows}
 
     @once
     def notes(self) -> Notes:
         """The contacts that took place by the words of their notes."""
         return _Beyond(self, self._in_order)
 
-    def copies(self, hash: int, moment: datetime, most: int) -> Iterator[Situation]:
-        """The contacts before a moment with the same words of the same peer, the latest first."""
+    def copies(self, hash: int, moment: datetime, most: int) -> Iterable[Situation]:
+        """The contacts before a moment with the same words of the same peer, the latest first; an empty tuple
+        where there is none."""
         rows = self._reader.db.execute(
-            "SELECT number, record.id, jurisdiction, person, program, zone, start, session, relates "
-            "FROM copy JOIN record USING (number) WHERE hash = ? AND copy.began < ? AND counts AND happened "
-            "ORDER BY copy.began DESC, record.id DESC LIMIT ?",
+            "SELECT number, id, jurisdiction, person, program, zone, copy.began, utc_offset, session, "
+            "relates FROM copy JOIN record USING (number) WHERE hash = ? AND copy.began < ? "
+            "ORDER BY copy.began DESC, id DESC LIMIT ?",
             (hash, micros(moment), most),
         ).fetchall()
-        return (self._situation(moment, *row) for row in rows)
+        # Mostly the first is all that is asked for.
+        return (self._situation(moment, *row) for row in rows) if rows else ()
 
     def _situation(self, now: datetime, number: int, *told: Any) -> Situation:
         # Most sentences of a note come from one and the same earlier note.
         if number not in self._told:
             self._told[number] = Situation(_told(*told), self, now)
         return self._told[number]
+
+
+# Most contacts lie beside one that others lie beside too.
+_moment = lru_cache(maxsize=8192)(moment_at)
 
 
 class _Overlap(NamedTuple):
@@ -229,17 +231,18 @@ class _Beyond(Notes):
     """Earlier notes: of a person those of the group, of a peer those of the whole input."""
 
     def __init__(self, beside: Beside, in_order: Sequence[Situation]) -> None:
-        super().__init__(in_order)
+        super().__init__(in_order, beside.repeating)
         self._beside = beside
 
-    def of_peer(self, id: str, of: Of, text: str, moment: datetime, most: int) -> Iterable[Situation]:
+    def of_peer(self, id: str, of: Of, text: str, moment: datetime, most: int) -> Iterable[Earlier]:
         """Those of one peer that said so and began before a moment, the latest first, at most so many."""
-        return self._beside.copies(hashed(of, text, id), moment, most)
+        others = self.of_others(id, of, text, moment, most)
+        # What the notes of one individual alone say is not kept: all of them are in the group.
+        return others or super().of_peer(id, of, text, moment, most)
 
-    @property
-    def shared(self) -> Mapping[str, int]:
-        """How much of a note stood in earlier notes of its peer, by the id of its contact."""
-        return self._beside.shared
+    def of_others(self, id: str, of: Of, text: str, moment: datetime, most: int) -> Iterable[Situation]:
+        """The same where the individual who is asked about said no such thing before."""
+        return self._beside.copies(hashed(of, text, id), moment, most)
 
 
 class PeopleOf:
@@ -270,7 +273,7 @@ class PeopleOf:
         for part, first in parts:
             # Only first names have other forms; which part it is stands before it.
             for form in (part, *(nicknames.get(part, ()) if first else ())):
-                self._by_key.setdefault(form[:KEY], set()).add(f"{first}{part}")
+                self._by_key.setdefault(beginning_of(form), set()).add(f"{first}{part}")
         self._beginnings = Beginnings(self._by_key)
 
     def _of(self, part: str) -> Iterator[str]:
@@ -292,16 +295,14 @@ class _Known(Collection[str]):
 
     def __init__(self, db: sqlite3.Connection, peer: str) -> None:
         self._db, self._peer = db, peer
-        (self._count,) = db.execute("SELECT count(*) FROM acquaintance WHERE peer = ?", (peer,)).fetchone()
+        (self._count,) = db.execute(_KNOWN.format("count(*)"), (peer,)).fetchone()
 
     def __contains__(self, id: object) -> bool:
-        found = self._db.execute(
-            "SELECT 1 FROM acquaintance WHERE peer = ? AND person = ?", (self._peer, id)
-        ).fetchone()
+        found = self._db.execute(_KNOWN.format("1") + " AND person = ?", (self._peer, id)).fetchone()
         return found is not None
 
     def __iter__(self) -> Iterator[str]:
-        rows = self._db.execute("SELECT person FROM acquaintance WHERE peer = ?", (self._peer,))
+        rows = self._db.execute(_KNOWN.format("person"), (self._peer,))
         return (person for (person,) in rows)
 
     def __len__(self) -> int:
@@ -314,7 +315,7 @@ class MeetingsOf(Meetings):
     def __init__(self, reader: Reader) -> None:
         super().__init__(())
         self._reader = reader
-        peers = reader.db.execute("SELECT DISTINCT peer FROM record WHERE peer IS NOT NULL")
+        peers = reader.db.execute("SELECT DISTINCT peer FROM acquaintance")
         self.people_of = {peer: set() for (peer,) in peers}
 
     def of_peer(self, id: str, first: date, last: date) -> tuple[int, int]:
@@ -322,7 +323,7 @@ class MeetingsOf(Meetings):
         peer attended."""
         rows = self._reader.db.execute(
             "SELECT day, reference, person, came FROM meeting WHERE day BETWEEN ? AND ? "
-            "AND person IN (SELECT person FROM record WHERE peer = ?)",
+            "AND person IN (SELECT person FROM acquaintance WHERE peer = ?)",
             (first.isoformat(), last.isoformat(), id),
         )
         came: dict[tuple[str, str], bool] = {}
@@ -333,8 +334,8 @@ class MeetingsOf(Meetings):
 
 
 def _told(
-    id: str, jurisdiction: str, person: str, program: str | None, zone: str | None, start: str,
-    session: str | None, relates: str | None,
+    id: str, jurisdiction: str, person: str, program: str | None, zone: str | None, began: int,
+    utc_offset: int, session: str | None, relates: str | None,
 ) -> Contact:  # fmt: skip
     """A contact as far as a later note asks for it."""
     return as_far_as_known(
@@ -343,7 +344,7 @@ def _told(
         jurisdiction=jurisdiction,
         individual=as_far_as_known(Individual, id=person),
         program=_program(program, zone),
-        start=_moment(start),
+        start=moment_at(began, utc_offset),
         group=None if session is None else as_far_as_known(Group, session=session),
         relates_to=None if relates is None else as_far_as_known(Relation, id=relates),
     )
@@ -356,9 +357,3 @@ def _program(id: str | None, zone: str | None) -> ProgramFields | None:
         return as_far_as_known(ProgramFields, id=id)
     # A name by which it is known to be given whole.
     return as_far_as_known(ProgramFields, id=id, name=id, time_zone=zone or None)
-
-
-# The same hours of a day come again and again.
-@lru_cache(maxsize=4096)
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

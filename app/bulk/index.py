@@ -7,24 +7,23 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
 
+from app.bulk.copied import find_copies
 from app.bulk.rows import COLUMNS, Rows, as_far_as_known, name_of
 from mappings.names import names_of
 from mappings.records import Name
-from mappings.surroundings import overlapping
+from mappings.surroundings import AtTime, overlapping
 
 # To wait for the disk takes longer than to fill in a block: what came in so long is put there together.
 SETTLE_SECONDS = 1.0
 # Records judged together: enough that one reading of what stands around them pays, few enough for memory.
 CHUNK = 400
+_MINUTE = 60_000_000
+_MOST_HELD = 10_000
 _SCHEMA = f"""
 CREATE TABLE state (key TEXT PRIMARY KEY, value INTEGER);
-CREATE TABLE record ({COLUMNS.replace("number", "number INTEGER PRIMARY KEY")}, counts DEFAULT 1, chunk);
-CREATE TABLE note (number INTEGER PRIMARY KEY, began INTEGER, hashes);
+CREATE TABLE record ({COLUMNS.replace("number", "number INTEGER PRIMARY KEY, counts DEFAULT 1")});
 CREATE TABLE meeting (number INTEGER, person, day, reference, came);
 CREATE TABLE office (number INTEGER PRIMARY KEY, kind, line BLOB);
 CREATE TABLE known (kind, key, number INTEGER, PRIMARY KEY (kind, key)) WITHOUT ROWID;
@@ -33,41 +32,44 @@ CREATE TABLE refused (number INTEGER PRIMARY KEY, file, line INTEGER, field, pro
 """
 # Most ids stand in one record.
 _REPEATED = """
-CREATE TEMP TABLE repeated AS SELECT kind, id FROM record GROUP BY kind, id HAVING count(*) > 1
+CREATE TEMP TABLE twice AS SELECT id, kind FROM record GROUP BY id, kind HAVING count(*) > 1;
+CREATE TEMP TABLE repeated AS SELECT kind, id, version, number, person FROM record
+  WHERE EXISTS (SELECT 1 FROM twice) AND (id, kind) IN (SELECT id, kind FROM twice);
+DROP TABLE twice;
 """
 # The highest version counts; of two records of one id and version the first.
 _COUNTS = """
-UPDATE record SET counts = 0
-  WHERE number IN (SELECT number FROM repeated CROSS JOIN record USING (kind, id))
-  AND number <> (SELECT number FROM record AS one WHERE one.kind = record.kind AND one.id = record.id
-    ORDER BY version DESC, number LIMIT 1)
+UPDATE record SET counts = 0 WHERE number IN (
+  SELECT number FROM (SELECT number, row_number() OVER (PARTITION BY kind, id ORDER BY version DESC, number)
+    AS place FROM repeated) WHERE place > 1
+)
 """
 _TOGETHER = """
 SELECT key, person FROM (
   SELECT 'authorization ' || authorization AS key, person FROM record WHERE authorization IS NOT NULL
-  UNION SELECT kind || ' ' || id, person FROM repeated CROSS JOIN record USING (kind, id)
+  UNION SELECT kind || ' ' || id, person FROM repeated
 ) ORDER BY key, person
 """
 _PEOPLE = """
-CREATE TABLE person (person TEXT PRIMARY KEY, head, size INTEGER, peer, first INTEGER, chunk) WITHOUT ROWID;
-INSERT INTO person SELECT person, person, count(*), max(peer), min(number), 0 FROM record GROUP BY person;
+CREATE TABLE person (person TEXT PRIMARY KEY, head, size INTEGER, peer, first INTEGER, numbers, chunk)
+  WITHOUT ROWID;
+INSERT INTO person SELECT person, person, count(*), max(peer), min(number), json_group_array(number), 0
+  FROM record GROUP BY person;
+CREATE VIEW member AS SELECT chunk, value AS number FROM person, json_each(numbers);
 """
-# What stands in several notes of one peer, and in which. Lists take less to fill in than rows.
-_COPIES = """
-CREATE TABLE several (hash INTEGER PRIMARY KEY);
-INSERT INTO several SELECT value FROM note, json_each(note.hashes) GROUP BY value HAVING count(*) > 1;
-CREATE TABLE copy (number INTEGER, hash INTEGER, began INTEGER, PRIMARY KEY (number, hash)) WITHOUT ROWID;
-INSERT INTO copy SELECT note.number, value, note.began FROM note, json_each(note.hashes)
-  WHERE value IN several;
-DROP TABLE several;
-DROP TABLE note;
-CREATE INDEX copy_of ON copy (hash, began);
+# The plan entries that records of a group name and that belong to others.
+_FOREIGN = """
+CREATE TABLE foreign_entry (chunk INTEGER, number INTEGER, PRIMARY KEY (chunk, number)) WITHOUT ROWID;
+INSERT OR IGNORE INTO foreign_entry SELECT person.chunk, entry.number
+  FROM (SELECT DISTINCT entry, person FROM record WHERE entry IS NOT NULL) AS own
+  CROSS JOIN record AS entry ON entry.id = own.entry AND entry.person <> own.person
+  JOIN person ON person.person = own.person JOIN person AS other ON other.person = entry.person
+  WHERE entry.kind = 'plan-entry' AND entry.counts AND other.chunk <> person.chunk;
 """
 _LOOKUPS = """
-CREATE INDEX record_chunk ON record (chunk, number);
+CREATE INDEX person_chunk ON person (chunk);
 CREATE INDEX record_session ON record (session) WHERE session IS NOT NULL;
 CREATE INDEX record_entry ON record (id) WHERE kind = 'plan-entry';
-CREATE INDEX record_peer ON record (peer) WHERE peer IS NOT NULL;
 CREATE INDEX meeting_person ON meeting (person);
 """
 
@@ -134,7 +136,6 @@ class Index:
 
     def _keep(self, rows: Rows) -> None:
         self._insert("record (" + COLUMNS + ")", rows.records)
-        self._insert("note", rows.notes)
         self._insert("meeting", rows.meetings)
         self._insert("office", rows.office)
         self._insert("known", rows.known)
@@ -156,14 +157,14 @@ class Index:
         if self.state("planned"):
             return
         with self.transaction():
-            self.db.execute("CREATE INDEX record_id ON record (kind, id, version DESC, number, person)")
-            self.db.execute(_REPEATED)
-            self.db.execute(_COUNTS)
+            for statement in (_REPEATED + _COUNTS).split(";\n"):
+                self.db.execute(statement)
             self._gather()
             self._overlaps()
             self._acquaintances()
             self._staff_names()
-            for statement in (_COPIES + _LOOKUPS).split(";\n"):
+            find_copies(self.db)
+            for statement in (_LOOKUPS + _FOREIGN).split(";\n"):
                 self.db.execute(statement)
             self._say("planned", 1)
 
@@ -185,9 +186,6 @@ class Index:
         self.db.execute(
             "UPDATE person SET chunk = (SELECT chunk FROM grouped WHERE grouped.head = person.head)"
         )
-        self.db.execute(
-            "UPDATE record SET chunk = (SELECT chunk FROM person WHERE person.person = record.person)"
-        )
         self.db.execute("DROP TABLE grouped")
         last = self.db.execute("SELECT max(chunk) FROM person").fetchone()[0]
         self._say("chunks", 0 if last is None else last + 1)
@@ -195,26 +193,31 @@ class Index:
     def _overlaps(self) -> None:
         self.db.execute("CREATE TABLE overlap (number INTEGER PRIMARY KEY, other INTEGER)")
         rows = self.db.execute(
-            "SELECT peer, number, began, ended, session, person FROM record "
-            "WHERE counts AND happened AND lasts AND peer IS NOT NULL ORDER BY peer, began, number"
+            "SELECT peer, began, ended, session, person, number FROM record WHERE counts AND happened "
+            "AND ended - began >= ? AND peer IS NOT NULL ORDER BY peer, began, number",
+            (_MINUTE,),
         )
-        self.db.executemany("INSERT INTO overlap VALUES (?, ?)", _lying_together(rows))
+        # Who lies beside several is put down with the first.
+        self.db.executemany("INSERT OR IGNORE INTO overlap VALUES (?, ?)", _lying_together(rows))
 
     def _acquaintances(self) -> None:
-        """Whom each peer knows by name: the last name said of each person counts."""
+        """Whom each peer meets, and knows by name: the last name said of each person counts."""
         self.db.execute("CREATE TABLE acquainted (peer, part, first, person)")
         self.db.execute(
             "CREATE TABLE acquaintance (peer, person, name, PRIMARY KEY (peer, person)) WITHOUT ROWID"
         )
         rows = self.db.execute(
-            "SELECT peer, person, name, max(number) FROM record "
-            "WHERE counts AND happened AND peer IS NOT NULL AND name IS NOT NULL GROUP BY peer, person"
+            "SELECT peer, person, name, "
+            "max(CASE WHEN counts AND happened AND name IS NOT NULL THEN number END) "
+            "FROM record WHERE peer IS NOT NULL GROUP BY peer, person"
         )
         while some := rows.fetchmany(5000):
-            self.db.executemany(
-                "INSERT INTO acquaintance VALUES (?, ?, ?)", [row[:3] for row in some if named(row[2])]
-            )
-            parts = [part for peer, person, name, _ in some for part in _parts(peer, person, name)]
+            told = [
+                (peer, one, name if last is not None and named(name) else None)
+                for peer, one, name, last in some
+            ]
+            self.db.executemany("INSERT INTO acquaintance VALUES (?, ?, ?)", told)
+            parts = [part for peer, one, name in told if name for part in _parts(peer, one, name)]
             self.db.executemany("INSERT INTO acquainted VALUES (?, ?, ?, ?)", parts)
         self.db.execute("CREATE INDEX acquainted_part ON acquainted (peer, part, first, person)")
 
@@ -237,7 +240,8 @@ class Index:
 
     def count_of(self, chunk: int) -> int:
         """How many contacts and plan entries the groups from this one on have."""
-        return int(self.db.execute("SELECT count(*) FROM record WHERE chunk >= ?", (chunk,)).fetchone()[0])
+        found = self.db.execute("SELECT sum(size) FROM person WHERE chunk >= ?", (chunk,)).fetchone()[0]
+        return found or 0
 
     def refused(self) -> int:
         """How many lines were refused."""
@@ -260,16 +264,6 @@ class _Transaction:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.db.execute("ROLLBACK" if kind is not None else "COMMIT")
-
-
-class _Lying(NamedTuple):
-    """A contact at its time, as far as overlaps ask for it; the times are microseconds."""
-
-    number: int
-    began: int
-    ended: int
-    session: str | None
-    person: str
 
 
 def named(name: str) -> bool:
@@ -329,32 +323,14 @@ def _chunked(heads: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
         yield head, chunk
 
 
-def _lying_together(
-    rows: Iterable[tuple[str, int, int, int, str | None, str]],
-) -> Iterator[tuple[int, int]]:
-    """Contacts of one peer at the same time, as numbers: each once, with the first that lies beside it."""
-    for _, own in groupby(rows, key=itemgetter(0)):
-        run: list[tuple[str, int, int, int, str | None, str]] = []
-        until = 0
-        for row in own:
-            if run and row[2] >= until:
-                # Most contacts lie beside no other.
-                if len(run) > 1:
-                    yield from _pairs(run)
-                run, until = [row], row[3]
-                continue
-            until = max(until, row[3]) if run else row[3]
-            run.append(row)
-        yield from _pairs(run)
-
-
-def _pairs(run: Iterable[tuple[str, int, int, int, str | None, str]]) -> Iterable[tuple[int, int]]:
-    lying, first = [_Lying(*row[1:]) for row in run], dict[int, int]()
-    for one, other in overlapping(lying, _together):
-        first.setdefault(one.number, other.number)
-        first.setdefault(other.number, one.number)
-    return first.items()
-
-
-def _together(one: _Lying, other: _Lying) -> bool:
-    return bool(one.session) and one.session == other.session and one.person != other.person
+def _lying_together(rows: Iterable[AtTime[int]]) -> Iterator[tuple[int, int]]:
+    """Contacts of one peer at the same time, as numbers, with others that lie beside them: the first of them
+    first."""
+    found: dict[int, int] = {}
+    for one, other in overlapping(rows):
+        found.setdefault(one, other)
+        found.setdefault(other, one)
+        if len(found) > _MOST_HELD:
+            yield from found.items()
+            found.clear()
+    yield from found.items()

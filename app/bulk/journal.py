@@ -30,7 +30,7 @@ _ANEW = "BEGIN; DELETE FROM chunk; DELETE FROM tally; DELETE FROM spool; DELETE 
 # What takes a second is sooner done anew than put on the disk piece by piece.
 SMALL = 1_000_000
 # A folder of another form is not gone on with: raise it with each change of what is kept or of its meaning.
-FORM = 2
+FORM = 3
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 _TALLY = "INSERT INTO tally VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"

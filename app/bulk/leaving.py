@@ -20,6 +20,8 @@ _NOTHING_TO_SEND = {
     "no-show": "the individual did not come",
     "entered-in-error": "the contact was entered in error",
 }
+# What holds a note or its claim.
+_OF_CLAIMS = ("signing", "claim")
 
 
 class Reason(NamedTuple):
@@ -52,7 +54,7 @@ def departure(record: Contact | PlanEntry, judgement: Judgement, library: Librar
     signature that the rules ask for on its current version; a plan entry when it is ready for signing."""
     if not judgement.counts:
         return Departure("left-out", (Reason("a higher version of this record stands in the input", ""),))
-    if record.kind == "contact" and record.status in _NOTHING_TO_SEND:
+    if record.status in _NOTHING_TO_SEND and record.kind == "contact":
         return Departure("left-out", (Reason(_NOTHING_TO_SEND[str(record.status)], ""),))
     reasons = _reasons(record, judgement, library)
     return Departure("held", tuple(reasons)) if reasons else LEAVES
@@ -62,7 +64,7 @@ def claim_reasons(judgement: Judgement) -> tuple[Reason, ...]:
     """What holds the claim of a contact; empty when nothing does."""
     if judgement.claim != "held":
         return ()
-    return tuple([_of(each) for each in judgement.holding() if each.stage in ("signing", "claim")])
+    return tuple([_of(each) for each in judgement.holding() if each.stage in _OF_CLAIMS])
 
 
 def _reasons(record: Contact | PlanEntry, judgement: Judgement, library: Library) -> list[Reason]:
@@ -107,9 +109,11 @@ def _fields_of(rule: str, library: Library) -> Sequence[str]:
 
 
 def _author_signed(contact: Contact) -> bool:
-    peer = contact.peer.id if contact.peer else None
-    for one in contact.signatures:
-        if one.meaning == "author" and one.version == contact.version and one.by == peer:
+    said = contact.__dict__
+    peer = said["peer"].id if said["peer"] else None
+    for each in said["signatures"]:
+        one = each.__dict__
+        if one["meaning"] == "author" and one["version"] == said["version"] and one["by"] == peer:
             return True
     return False
 

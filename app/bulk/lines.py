@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from mappings.intake import MAX_LINE_BYTES, Alike, Refusal, Refused, read_record
 from mappings.records import Record
 
-BLOCK = 1024 * 1024
+# No longer than a line may be.
+BLOCK = MAX_LINE_BYTES
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -64,15 +66,12 @@ def records(source: Source, block: Block, alike: Alike | None = None) -> Iterato
     count = 0
     with Path(source.path).open("rb") as stream:
         place = _to_first_line(stream, block.start)
-        while place < block.end:
-            text, taken = _line(stream)
-            if not text:
-                break
-            count, begin, place = count + 1, place, place + taken
-            if begin == 0 and text.startswith(_BOM):
-                begin, text = len(_BOM), text.removeprefix(_BOM)
-            if text.strip():
-                yield _read(source, source.base + begin, count, text, alike)
+        for line in _lines(stream, block.end - place):
+            count, number, place, text = count + 1, source.base + place, place + len(line), line
+            if number == source.base and line.startswith(_BOM):
+                number, text = number + len(_BOM), line.removeprefix(_BOM)
+            if text and not text.isspace():
+                yield _read(source, number, count, text, alike)
     yield count
 
 
@@ -94,15 +93,23 @@ def _to_first_line(stream: BinaryIO, start: int) -> int:
     if not start:
         return 0
     stream.seek(start - 1)
-    return start - 1 + _line(stream)[1]
+    return start - 1 + _length_of_line(stream)
 
 
-def _line(stream: BinaryIO) -> tuple[bytes, int]:
-    """A line, or the first part of one over the limit, and how many bytes the whole line has."""
-    # A line without end must not fill the memory: what is over the limit is refused by its first part.
-    part = rest = stream.readline(MAX_LINE_BYTES + 2)
-    taken = len(part)
-    while rest and not rest.endswith(b"\n"):
-        rest = stream.readline(MAX_LINE_BYTES)
+def _lines(stream: BinaryIO, length: int) -> BytesIO:
+    """The lines that begin in the bytes that follow; of one over the limit its first part."""
+    stretch = stream.read(length) if length > 0 else b""
+    if stretch and not stretch.endswith(b"\n"):
+        begun = len(stretch) - stretch.rfind(b"\n") - 1
+        # A line without end must not fill the memory: what is over the limit is refused by its first part.
+        stretch += stream.readline(MAX_LINE_BYTES + 2 - begun)
+    return BytesIO(stretch)
+
+
+def _length_of_line(stream: BinaryIO) -> int:
+    """How many bytes there are to the end of a line."""
+    taken, rest = 0, stream.readline(MAX_LINE_BYTES)
+    while rest:
         taken += len(rest)
-    return part, taken
+        rest = b"" if rest.endswith(b"\n") else stream.readline(MAX_LINE_BYTES)
+    return taken

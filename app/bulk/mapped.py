@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, cast
 from app.bulk.beside import Looked, Reader
 from app.bulk.leaving import LEAVES, Departure, Reason, claim_reasons, departure
 from app.bulk.outcomes import CLAIMS, OUT, REPORT, Order, Piece, at, json_bytes
-from app.printable import printable
+from app.printable import printable_lines
 from mappings.claim_forms import unready
-from mappings.claims import ClaimDraft, draft_claims, filed_elsewhere
+from mappings.claims import ClaimDraft, billable, draft_claims, filed_elsewhere
 from mappings.fhir.bundle import NotFit, contact_bundle, plan_bundle
 from mappings.fhir.claim import claim_bundle
 from mappings.fhir.elements import to_bytes
@@ -50,8 +50,7 @@ class Line(NamedTuple):
 
     def in_words(self) -> bytes:
         """The line for people, with a line below for each reason."""
-        head = printable(f"{self.outcome}: {self.kind} {self.id}")
-        return "\n".join([head, *map(_words, self.reasons), ""]).encode()
+        return printable_lines([f"{self.outcome}: {self.kind} {self.id}", *map(_words, self.reasons)])
 
 
 # The section of the report, the place there, and what it says.
@@ -138,11 +137,12 @@ class _Mapped:
     def _held(self) -> Iterator[Told]:
         """What the rules hold, what is filed elsewhere, and what no claim form is configured for."""
         for number, record, judgement in zip(self.numbers, self.records, self.judged, strict=True):
-            if not judgement.counts:
+            claim = judgement.claim
+            if claim == "none" or not judgement.counts:
                 continue
-            if judgement.claim == "held" and (reasons := claim_reasons(judgement)):
+            if claim == "held" and (reasons := claim_reasons(judgement)):
                 yield _HELD, _NOWHERE, number, Line(judgement.id, judgement.kind, "claim held", reasons)
-            if judgement.claim != "ready" or not isinstance(record, Contact):
+            if claim != "ready" or not isinstance(record, Contact):
                 continue
             if filed_elsewhere(record):
                 reason = Reason("its claim is filed elsewhere", "")
@@ -197,14 +197,16 @@ class _Mapped:
 
     def _drafts(self) -> Iterator[tuple[str, ClaimDraft]]:
         """The claims, programme by programme: the programme's time zone says which day a contact was."""
-        by_program: dict[str, list[Contact]] = {}
-        counting = [each for each in self.judged if each.counts]
+        by_program: dict[str, tuple[list[Contact], list[Judgement]]] = {}
         for one, judgement in zip(self.records, self.judged, strict=True):
-            if isinstance(one, Contact) and judgement.counts:
-                by_program.setdefault(one.program.id if one.program else "", []).append(one)
-        for program, contacts in by_program.items():
+            if billable(judgement) and isinstance(one, Contact):
+                program = one.program.id if one.program else ""
+                contacts, judged = by_program.setdefault(program, ([], []))
+                contacts.append(one)
+                judged.append(judgement)
+        for program, (contacts, judged) in by_program.items():
             around = self.around(contacts[0].program)
-            for draft in draft_claims(contacts, counting, around, self.library):
+            for draft in draft_claims(contacts, judged, around, self.library):
                 yield program, draft
 
     def around(self, program: ProgramFields | None) -> Surroundings:
@@ -227,8 +229,10 @@ def _with_names(records: Sequence[Judged]) -> Sequence[Judged]:
 
 def _words(reason: Reason) -> str:
     message, fix, rule, _ = reason
+    if rule and message and fix:
+        return f"  {rule}: {message} {fix}"
     said = " ".join(filter(None, [rule and f"{rule}:", message, fix]))
-    return printable(f"  {said}")
+    return f"  {said}"
 
 
 def xml_line(bundle: Written) -> bytes:

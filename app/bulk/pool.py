@@ -33,7 +33,7 @@ _AHEAD = 2
 # objects in use, it took a tenth of a run. So many new objects in one group are more than any makes.
 _NEW_OBJECTS = 2_000_000
 # What is kept from group to group is looked through with every so manieth.
-_ALL_AFTER = 256
+_ALL_AFTER = 64
 _one_at_a_time = threading.Lock()
 _answers = itertools.count(1)
 

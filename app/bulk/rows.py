@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
@@ -14,35 +14,37 @@ from typing import Any, TypeVar
 from app.bulk.lines import Bad, Block, Found, Source, records
 from mappings.intake import Alike
 from mappings.notes_told import Of
+from mappings.once import by_identities
 from mappings.records import (
     Authorization,
     Collaboration,
     Contact,
+    Individual,
     Name,
+    Note,
     Part,
     PlanEntry,
     Program,
+    ProgramFields,
     Record,
     Staff,
+    StaffFields,
 )
-from mappings.repeats import Passage, compared_parts
+from mappings.repeats import compared_parts, evenly, keys_in
 from mappings.situation import DID_NOT_HAPPEN, counts, only_id
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MINUTE = 60_000_000
-# To begin a digest anew takes longer than to copy one that has begun with the kind of text.
-_begun = {kind: blake2b(kind.encode(), digest_size=8) for kind in ("s", "w", "p")}
-_signed = Struct(">q").unpack
 # To make an encoder takes longer than to write a name with it.
 _json = json.JSONEncoder(ensure_ascii=False).encode
 # To copy one that stands there costs a tenth of making one.
 _blanks: dict[type[Part], Part] = {}
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+# What all records are gone through for comes first.
 COLUMNS = (
-    "number, kind, id, version, jurisdiction, person, peer, authorization, session, entry, program, zone, "
-    'began, ended, start, "end", happened, lasts, name, peer_name, relates'
+    "number, happened, person, peer, began, ended, session, hashes, id, kind, version, name, entry, "
+    "authorization, jurisdiction, program, zone, utc_offset, peer_name, relates"
 )
-_BEGAN = COLUMNS.split(", ").index("began")
+# Texts of notes that are kept taken apart.
+_MOST_TEXTS = 16_384
 Row = tuple[Any, ...]
 Some = TypeVar("Some", bound=Part)
 
@@ -52,7 +54,6 @@ class Rows:
     """What one block, or the records known beforehand, give to the index."""
 
     records: list[Row] = field(default_factory=list)
-    notes: list[Row] = field(default_factory=list)
     meetings: list[Row] = field(default_factory=list)
     office: list[Row] = field(default_factory=list)
     known: list[Row] = field(default_factory=list)
@@ -63,13 +64,9 @@ class Rows:
     def add(self, number: int, record: Record, text: bytes) -> None:
         """Keep one record of the input."""
         if isinstance(record, Contact):
-            row, told = _contact(number, record), vars(record)
-            self.records.append(row)
-            if told["collaboration"]:
+            self.records.append(_contact(number, record))
+            if vars(record)["collaboration"]:
                 self._meet(number, record)
-            if hashes := _hashes(told):
-                # As a JSON array.
-                self.notes.append((number, row[_BEGAN], str([*hashes])))
             return
         if isinstance(record, PlanEntry):
             self.records.append(_entry(number, record))
@@ -105,23 +102,61 @@ def key_of(*parts: str) -> str:
 
 def hashed(of: Of, text: str, peer: str) -> int:
     """64 bits that stand for the words of a peer's note, or for one of its sentences."""
-    return _hashed(of[0], text) ^ _hashed("p", peer)
+    return int.from_bytes(_hash(of[0], peer, text), "big", signed=True)
 
 
-def _hash(kind: str, text: str) -> int:
-    digest = _begun[kind].copy()
+def hashes_of(kept: bytes) -> tuple[int, ...]:
+    """The same of all that a note says, as it is kept."""
+    return _ints[len(kept)](kept)
+
+
+class _Ints(dict[int, Callable[[bytes], tuple[int, ...]]]):
+    """What reads numbers of eight bytes, by how many bytes there are."""
+
+    def __missing__(self, length: int) -> Callable[[bytes], tuple[int, ...]]:
+        read = self[length] = Struct(f">{length // 8}q").unpack
+        return read
+
+
+_ints = _Ints()
+
+
+def _hash(kind: str, peer: str, text: str) -> bytes:
+    digest = _begun(kind, peer).copy()
     digest.update(text.encode())
-    return int(_signed(digest.digest())[0])
+    return digest.digest()
 
 
-# A sentence of one note stands in others, and is asked for by each of them.
-_hashed = lru_cache(maxsize=8192)(_hash)
+# To begin a digest anew takes longer than to copy one that has begun with the peer and the kind of text.
+@lru_cache(maxsize=1024)
+def _begun(kind: str, peer: str) -> blake2b:
+    return blake2b(blake2b(peer.encode()).digest() + kind.encode(), digest_size=8)
 
 
-def micros(moment: datetime | None) -> int:
-    """A moment in UTC as microseconds, to sort by; the first of all moments where it is missing."""
-    since = (moment or _LONG_AGO) - EPOCH
+def micros(moment: datetime | None) -> int | None:
+    """A moment in UTC as microseconds; None where it is missing."""
+    if moment is None:
+        return None
+    since = moment - EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def moment_at(micros: int | None, utc_offset: int = 0) -> datetime | None:
+    """The moment of so many microseconds, in UTC or so many microseconds from it."""
+    if micros is None:
+        return None
+    return (EPOCH + timedelta(microseconds=micros)).astimezone(_zone(utc_offset))
+
+
+# A place has one or two.
+@lru_cache(maxsize=256)
+def _zone(utc_offset: int) -> timezone:
+    return timezone(timedelta(microseconds=utc_offset))
+
+
+@lru_cache(maxsize=256)
+def _micros_of(offset: timedelta) -> int:
+    return offset // timedelta(microseconds=1)
 
 
 def name_of(name: Name | None) -> str | None:
@@ -146,49 +181,64 @@ def as_far_as_known(kind: type[Some], **fields: Any) -> Some:
 def _contact(number: int, one: Contact) -> Row:
     # To ask a pydantic model costs ten times as much as to look at what it holds.
     told = vars(one)
-    service, program, peer, start = told["service"], told["program"], told["peer"], told["start"]
-    authorization, group, relation = told["authorization"], told["group"], told["relates_to"]
-    individual = vars(told["individual"])
-    whole = program is not None and not only_id(program)
-    carried = peer.name if peer is not None and not only_id(peer) else None
-    began, ended = micros(start), micros(told["end"])
-    lasts = start is not None and ended - began >= _MINUTE
+    service, start, relation, status = told["service"], told["start"], told["relates_to"], told["status"]
+    authorization, group = told["authorization"], told["group"]
+    person, name, peer, peer_name, program, zone = _whose(told["individual"], told["peer"], told["program"])
+    happened = status not in DID_NOT_HAPPEN
     return (
-        number, "contact", told["id"], told["version"], told["jurisdiction"], individual["id"],
-        peer.id if peer is not None else None,
-        authorization.id if authorization is not None else None,
-        (group.session or None) if group is not None else None,
-        service.plan_entry if service is not None else None,
-        program.id if program is not None else None,
-        (program.time_zone or "") if program is not None and whole else None,
-        began, ended, _text(start), _text(told["end"]),
-        counts(one), lasts, name_of(individual["name"]), name_of(carried),
+        number, happened and (relation is None or counts(one)), person, peer, micros(start),
+        micros(told["end"]), (group.session or None) if group is not None else None,
+        _hashes(told["note"], peer) if happened and peer is not None and start is not None else None,
+        told["id"], "contact", told["version"], name, service.plan_entry if service is not None else None,
+        authorization.id if authorization is not None else None, told["jurisdiction"], program, zone,
+        _micros_of(start.utcoffset()) if start is not None else None, peer_name,
         relation.id if relation is not None else None,
     )  # fmt: skip
 
 
+# Contacts that say the same of a person, a peer or a programme share one object.
+@by_identities(8192)
+def _whose(
+    individual: Individual, peer: StaffFields | None, program: ProgramFields | None
+) -> tuple[str, str | None, str | None, str | None, str | None, str | None]:
+    """The ids of the individual with the name as JSON, of the peer with the name of one that is given whole,
+    and of the programme with the time zone of one that is given whole: "" where it has none."""
+    carried = peer.name if peer is not None and not only_id(peer) else None
+    whole = program is not None and not only_id(program)
+    return (
+        individual.id, name_of(individual.name),
+        peer.id if peer is not None else None, name_of(carried),
+        program.id if program is not None else None,
+        (program.time_zone or "") if program is not None and whole else None,
+    )  # fmt: skip
+
+
 def _entry(number: int, one: PlanEntry) -> Row:
-    head = (number, "plan-entry", one.id, one.version, one.jurisdiction, one.individual.id)
-    return (*head, *[None] * 10, False, False, None, None, None)
+    head = (number, False, one.individual.id, *[None] * 5, one.id, "plan-entry", one.version, *[None] * 3)
+    return (*head, one.jurisdiction, *[None] * 5)
 
 
-def _hashes(told: dict[str, Any]) -> set[int]:
-    """What is hashed of a contact's note, where it took place."""
-    if told["peer"] is None or told["start"] is None or told["status"] in DID_NOT_HAPPEN:
-        return set()
-    parts = [_told(text) for text in compared_parts(told["note"]) if text]
-    found = {hash for _, hashes in parts for hash in hashes}
-    if words := " ".join([words for words, _ in parts if words]):
-        found.add(_hash("w", words))
-    of_peer = _hashed("p", told["peer"].id)
-    return {hash ^ of_peer for hash in found}
+def _hashes(note: Note | None, peer: str) -> bytes | None:
+    """The hashes of all words of a note and of its sentences; None where it says nothing."""
+    parts = [_said[peer, text] for text in compared_parts(note) if text]
+    words = " ".join([words for words, _ in parts if words])
+    return b"".join([_hash("w", peer, words), *[sentences for _, sentences in parts]]) if words else None
 
 
-# The notes of one person say much the same.
-@lru_cache(maxsize=16384)
-def _told(text: str) -> tuple[str, list[int]]:
-    passage = Passage(text)
-    return passage.words, [_hashed("s", key) for key in passage.keys]
+class _Said(dict[tuple[str, str], tuple[str, bytes]]):
+    """The words of parts of notes and the hashes of their sentences, by the peer and the text: the notes of
+    one person say much the same."""
+
+    def __missing__(self, key: tuple[str, str]) -> tuple[str, bytes]:
+        if len(self) >= _MOST_TEXTS:
+            self.clear()
+        peer, text = key
+        folded = text.casefold()
+        told = self[key] = evenly(folded), b"".join([_hash("s", peer, each) for each in keys_in(folded)])
+        return told
+
+
+_said = _Said()
 
 
 def _keys(record: Staff | Program | Authorization) -> Iterable[tuple[str, str]]:
@@ -205,7 +255,3 @@ def _meeting(one: Collaboration) -> Row:
 
 def _day(day: Any) -> str | None:
     return None if day is None else day.isoformat()
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()

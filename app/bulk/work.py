@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from app.bulk.mapped import Mapper
 
 
+# The records of one person come one after another in a group.
+_KEPT_ALIKE = 512
+
+
 class OtherRules(RuntimeError):
     """A worker has other rules than whoever asks it."""
 
@@ -38,7 +42,7 @@ class Worker:
         self.order, self.library = order, load(order.site)
         if self.library.digest != order.digest:
             raise OtherRules("a worker has other rules than this machine; install the same Peerchart there")
-        self.reader, self.alike = Reader(index), Alike()
+        self.reader, self.alike = Reader(index), Alike(_KEPT_ALIKE)
         self.mapper = _mapper(order, self.library, self.reader) if order.mapping else None
 
     def group(self, chunk: int, texts: Mapping[int, bytes] | None = None) -> Outcome:
