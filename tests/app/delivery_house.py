@@ -92,7 +92,8 @@ class House:
             self._issuer,
             self._key,
             lambda _: replace(PRESETS[self.takes], us_core=self.us_core),
-            timeout=(2, 0.5),
+            # A machine with much to do answers late, and what is late is asked again.
+            timeout=(2, 2),
         )
 
     @property

@@ -107,7 +107,7 @@ def test_what_the_ehr_stores_after_we_stopped_listening_is_found_and_not_sent_ag
     ehr.takes = takes
     ehr.ehr()
     ehr.add_note()
-    ehr.fault("slow", count=1, seconds=1)
+    ehr.fault("slow", count=1, seconds=3)
     [report] = ehr.worker().drain()
     assert report.state == outbox.WAITING
     # A real worker's quarantine is longer than an EHR takes; here the machine's own clock is waited for.
