@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from time import monotonic
 
 import pytest
 
@@ -37,12 +38,22 @@ def port() -> Iterator[int]:
         free = int(listener.getsockname()[1])
     command = [sys.executable, "-m", "tests.app.even_app", str(free), str(WORKERS)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        assert server.stdout.readline() == "ready\n"
-        assert any(len(shares(free, 6)) == WORKERS for _ in range(200)), "not all processes came up"
-        yield free
-        server.terminate()
-        assert server.wait(30) == 0
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == "ready\n"
+            _wait_for_all(free)
+            yield free
+            server.terminate()
+            assert server.wait(60) == 0
+        finally:
+            # Whatever failed above: to leave this block is to wait for the server, without an end.
+            server.kill()
+
+
+def _wait_for_all(port: int) -> None:
+    until = monotonic() + 60
+    while len(shares(port, 6)) < WORKERS:
+        assert monotonic() < until, "not all processes came up"
 
 
 def in_hand(port: int) -> socket.socket:

@@ -24,7 +24,7 @@ GOLDEN = ROOT / "tests" / "golden"
 US_CORE = ROOT.parent / "shared" / "data" / "us-core" / "packages"
 # The day on which the last of so many generated records lies behind.
 LATE = "2029-07-01T12:00:00-04:00"
-AT_MOST = 1_200
+AT_MOST = 800
 
 
 def python_of(judge: str) -> str:
