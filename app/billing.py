@@ -342,16 +342,15 @@ def _keep(
     """What the rules said of each contact when the claim was released; a void bills nothing."""
     if claim.frequency == CANCEL:
         return
-    # A contact that stays as it was is decided upon anew in the claim that replaces the first.
-    occasion = f"{decisions.RELEASED} in {row.control_number}" if claim.prior else decisions.RELEASED
     for contact_id in dict.fromkeys(id for line in claim.lines for id, _, _ in line.contacts):
         contact, judgement = anew.said_of(claim, contact_id)
         decided = decisions.of_contact(contact, row.patient, anew.around, library, now)
+        released = (contact_id, contact.version, row.control_number)
         decisions.keep_decision(
             session,
             row.issuer,
             actor.staff_id,
-            occasion,
+            decisions.release_occasion(session, row.issuer, *released),
             decided,
             judgement,
             library,

@@ -20,6 +20,7 @@ from mappings.records import Contact, PlanEntry
 from mappings.situation import pack_of, plan_day
 
 SIGNED, COSIGNED, RELEASED = "signed", "co-signed", "released"
+_IN_CLAIM = f"{RELEASED} in "
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,19 @@ def keep_decision(
         )
     )
     session.flush()
+
+
+def release_occasion(session: Session, issuer: str, subject: str, version: int, control_number: str) -> str:
+    """The occasion of the release of a version of a contact: a version that was released before, in a claim
+    that has been corrected or voided since, is decided upon anew and names its claim."""
+    before = of_version(session, issuer, CONTACT, subject, version)
+    first = all(each.occasion != RELEASED for each in before)
+    return RELEASED if first else f"{_IN_CLAIM}{control_number}"
+
+
+def claim_named(occasion: str) -> str | None:
+    """The control number of the claim that an occasion names; None where it names none."""
+    return occasion.removeprefix(_IN_CLAIM) if occasion.startswith(_IN_CLAIM) else None
 
 
 def of_version(session: Session, issuer: str, kind: str, subject: str, version: int) -> Sequence[DecisionRow]:

@@ -115,7 +115,10 @@ def _lines(found: Sequence[Decision], rule: str | None) -> Iterator[str]:
 
 
 def _head(decision: Decision) -> Iterator[str]:
-    word = OCCASIONS.get(decision.occasion, decision.occasion)
+    from app.decisions import claim_named
+
+    claim = claim_named(decision.occasion)
+    word = OCCASIONS.get(decision.occasion, decision.occasion) if claim is None else f"Released in {claim}"
     by = f" by {decision.by}" if decision.by else ""
     yield f"{decision.subject} version {decision.version}: {word} {decision.at.isoformat()}{by}"
     units = "" if decision.units is None else f", {decision.units} unit{'' if decision.units == 1 else 's'}"

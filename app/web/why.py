@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from app import explained, staff
 from app.actor import ADMINISTRATOR, BILLER, CLINICIAN, LPHA, PEER, SUPERVISOR
+from app.decisions import claim_named
 from app.explained import Decision
 from app.problems import NotFound
 from app.web.access import actor, allow
@@ -74,10 +75,15 @@ def _page(found: Sequence[Decision], what: str, back: str, words: str) -> str:
         back=back,
         back_words=words,
         names=names,
-        occasions=OCCASIONS,
+        heading=_heading,
         results=RESULTS,
         severities=SEVERITIES,
     )
+
+
+def _heading(occasion: str) -> str:
+    claim = claim_named(occasion)
+    return OCCASIONS.get(occasion, occasion) if claim is None else f"When the claim {claim} was released"
 
 
 def _version() -> int | None:

@@ -319,6 +319,10 @@ def test_a_biller_voids_a_released_claim_and_nothing_of_it_is_billed_until_the_h
     assert "Other payer" in again.reason
     with pytest.raises(Stale), office.store.write() as session:
         billing.ask(session, BILLER, number, "void", "Twice", office.library, office.now)
+    with office.store.write() as session:
+        billing.unhold(session, BILLER, again.control_number, office.now)
+    assert release(office, again.control_number).released
+    assert live_units(office) == [(billed, 1, 2)]
 
 
 def test_the_database_itself_keeps_released_units_until_a_released_claim_replaces_theirs(office, billed):

@@ -10,7 +10,7 @@ from shutil import copytree
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
@@ -191,6 +191,8 @@ def _step(office: Office, contacts: list[str], gone: set[str], what: str, which:
         _lift(office, held[int(str(which)) % len(held)])
 
 
+# A note whose claim was voided is billed again: seen to be refused by the database at its second release.
+@example([("write", "morning", 40), ("release", 0, None), ("ask", 0, "void")])
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(STEP, min_size=4, max_size=9))
 def test_no_unit_is_billed_twice_nor_lost(furnished: Path, steps: list[tuple[str, object, object]]) -> None:

@@ -225,6 +225,34 @@ def test_a_released_claim_keeps_why_it_was_allowed_contact_by_contact(office: Of
     assert all(f.reason.stage == "claim" or f.reason.severity == "block" for f in decision.findings)
 
 
+def test_a_note_that_is_billed_again_after_a_void_keeps_why_for_each_of_its_claims(
+    office: Office, note: str
+) -> None:
+    biller, numbers = actor(MORENO), list[str]()
+
+    def released() -> str:
+        with office.store.write() as session:
+            (ready,) = [one for one in billing.listing(session, biller) if one.state == "ready"]
+            assert billing.release(session, biller, ready.control_number, office.library, office.now).released
+        return str(ready.control_number)
+
+    numbers.append(released())
+    with office.store.write() as session:
+        billing.ask(session, biller, numbers[0], "void", "Other payer", office.library, office.now)
+    released()
+    with office.store.write() as session:
+        billing.redraft_all(session, biller, office.library, office.now)
+        (held,) = [one for one in billing.listing(session, biller) if one.state == "held"]
+        billing.unhold(session, biller, held.control_number, office.now)
+    numbers.append(released())
+    with office.store.read() as session:
+        found = [explained.of_claim(session, biller, one, office.library, office.now) for one in numbers]
+    assert [[each.occasion for each in one] for one in found] == [["released"], [f"released in {numbers[1]}"]]
+    assert [[each.subject for each in one] for one in found] == [[note], [note]]
+    said = _peerchart(office, "--contact", note).stdout
+    assert f"version 1: Released in {numbers[1]} " in said
+
+
 def test_a_held_contact_is_explained_by_the_rules_that_hold_it(office: Office) -> None:
     admitted(office, FARRELL)
     held = final(office, FARRELL)
