@@ -94,6 +94,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "timeout": REQUEST_SECONDS,
             "graceful_timeout": GRACEFUL_SECONDS,
             "loglevel": "warning",
+            # A door to the processes that nobody asked for; all servers of one user would share it, in HOME.
+            "control_socket_disable": True,
             "when_ready": self._ready,
             "worker_exit": self._exit,
             "child_exit": self._ended,

@@ -25,6 +25,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "bind": f"127.0.0.1:{self._port}", "workers": self._workers, "threads": 64, "keepalive": 30,
             "worker_class": EvenWorker, "when_ready": lambda _server: print("ready", flush=True),
             "child_exit": lambda _server, worker: self.in_hand.ended(worker.age), "loglevel": "critical",
+            "control_socket_disable": True,
         }  # fmt: skip
         for name, value in given.items():
             self.cfg.set(name, value)

@@ -147,6 +147,14 @@ def test_the_server_answers_and_ends_without_a_trace_of_trouble(data: Path) -> N
         assert len(keys) == 1
 
 
+def test_the_server_writes_nowhere_but_into_its_folder(data: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home-of-the-user"
+    home.mkdir()
+    with _served(data, HOME=str(home), XDG_RUNTIME_DIR=str(home)) as base:
+        assert requests.get(f"{base}/healthz", timeout=40).status_code == 200
+        assert list(home.iterdir()) == []
+
+
 def test_two_processes_let_through_the_whole_limit_and_no_more(data: Path) -> None:
     with _served(data, PEERCHART_ADDRESS_LIMIT="20 per hour") as base, requests.Session() as one:
         kept = [one.get(f"{base}/healthz", timeout=40).status_code for _ in range(18)]
