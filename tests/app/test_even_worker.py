@@ -7,13 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
 import pytest
+from gunicorn.workers.gthread import PollableMethodQueue
 
-from app.even_worker import InHand
+from app.even_worker import EvenWorker, InHand
 
 WORKERS = 2
 
@@ -32,8 +35,8 @@ def test_the_fewest_is_that_of_the_worker_with_the_fewest_until_it_has_ended() -
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
-    """A server of two processes on a free port."""
+def server() -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server of two processes on a free port, that ends well when it is told to."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         free = int(listener.getsockname()[1])
     command = [sys.executable, "-m", "tests.app.even_app", str(free), str(WORKERS)]
@@ -42,12 +45,17 @@ def port() -> Iterator[int]:
             assert server.stdout is not None
             assert server.stdout.readline() == "ready\n"
             _wait_for_all(free)
-            yield free
+            yield server, free
             server.terminate()
             assert server.wait(60) == 0
         finally:
             # Whatever failed above: to leave this block is to wait for the server, without an end.
             server.kill()
+
+
+@pytest.fixture
+def port(server: tuple[subprocess.Popen[str], int]) -> int:
+    return server[1]
 
 
 def _wait_for_all(port: int) -> None:
@@ -94,3 +102,28 @@ def test_a_process_that_was_ended_by_force_keeps_nobody_waiting(port: int) -> No
     found = shares(port, 30)
     assert sum(found.values()) == 30
     assert first not in found
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
+def test_what_is_in_hand_is_answered_before_the_server_ends(
+    server: tuple[subprocess.Popen[str], int], how: signal.Signals
+) -> None:
+    process, port = server
+    lines = [in_hand(port) for _ in range(8)]
+    process.send_signal(how)
+    assert all(answered(line) for line in lines)
+    assert process.wait(60) == 0
+
+
+def test_a_signal_to_end_never_waits_for_what_it_interrupted() -> None:
+    worker = object.__new__(EvenWorker)
+    worker.alive, worker.method_queue = True, PollableMethodQueue()
+    worker.method_queue.init()
+    with ThreadPoolExecutor(1) as worker.tpool:
+        with worker.tpool._shutdown_lock:  # as while it is given a request
+            signalled = threading.Thread(target=worker.handle_quit, args=(signal.SIGQUIT, None), daemon=True)
+            signalled.start()
+            signalled.join(20)
+            assert not signalled.is_alive()
+        assert not worker.alive
+    worker.method_queue.close()
