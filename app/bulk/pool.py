@@ -34,6 +34,10 @@ _AHEAD = 2
 _NEW_OBJECTS = 2_000_000
 # What is kept from group to group is looked through with every so manieth.
 _ALL_AFTER = 64
+# Bytes of input that one process has done before it pays to have others: some two seconds.
+_LONG = 4_000_000
+# Each has a few hundred megabytes of its own, and a container may show more cores than it may use.
+_MOST_JOBS = 8
 _one_at_a_time = threading.Lock()
 _answers = itertools.count(1)
 
@@ -98,6 +102,15 @@ class Cluster(Pool):
             return made
 
         return _ahead(submit, chunks, sum(self._client.nthreads().values()) * _AHEAD)
+
+
+def usual_jobs(size: int) -> int:
+    """How many processes an input of so many bytes is worth on this machine."""
+    if size < _LONG:
+        return 1
+    allowed = getattr(os, "sched_getaffinity", None)
+    cores = len(allowed(0)) if allowed else os.cpu_count() or 1
+    return min(cores, _MOST_JOBS)
 
 
 @contextlib.contextmanager

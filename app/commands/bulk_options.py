@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +18,7 @@ from app.commands.options import json_line, say
 
 if TYPE_CHECKING:
     from app.bulk.journal import Journal
+    from app.bulk.lines import Source
     from app.bulk.pool import Pool
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -39,12 +40,20 @@ def bulk_options(command: Command) -> Command:
         ),
         click.option("--cluster", metavar="ADDRESS", help="Judge on a Dask cluster, such as tcp://10.0.0.5:8786."),
         click.option(
-            "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
-            help="Work in so many processes.",
+            "--jobs", type=click.IntRange(min=1), metavar="N",
+            help="Work in so many processes. Left out: in as many as there are cores (8 at most), in one "
+            "where the input is short.",
         ),
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def jobs_for(asked: int | None, sources: Sequence[Source]) -> int:
+    """The processes that are asked for, or as many as the length of the input is worth."""
+    from app.bulk.pool import usual_jobs
+
+    return asked or usual_jobs(sum(each.size for each in sources))
 
 
 @contextlib.contextmanager

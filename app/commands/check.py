@@ -11,7 +11,14 @@ from pathlib import Path
 
 import click
 
-from app.commands.bulk_options import bulk_options, shown, site_in_force, tell_refusals, working
+from app.commands.bulk_options import (
+    bulk_options,
+    jobs_for,
+    shown,
+    site_in_force,
+    tell_refusals,
+    working,
+)
 from app.commands.inputs import sources_of
 from app.commands.known import known_option, known_records
 from app.commands.options import (
@@ -30,7 +37,7 @@ EXAMPLE = """\b
 Examples:
   peerchart check contacts.ndjson
   cat *.ndjson | peerchart check --all --now 2026-03-05T12:00:00-05:00
-  peerchart check year.csv --jobs 4 --refused refused.ndjson > judged.ndjson
+  peerchart check year.csv --refused refused.ndjson > judged.ndjson
 """
 
 
@@ -53,7 +60,7 @@ def check(
     table: bool | None,
     refused: str | None,
     cluster: str | None,
-    jobs: int,
+    jobs: int | None,
     as_json: bool,
 ) -> None:
     """Judge every record of the input together.
@@ -72,7 +79,7 @@ def check(
     with (
         sources_of(files, table) as sources,
         tempfile.TemporaryDirectory(prefix="peerchart-") as folder,
-        working(jobs, cluster) as (here, there),
+        working(jobs_for(jobs, sources), cluster) as (here, there),
     ):
         order = Order(tuple(sources), site_in_force(site), library.digest, now, False, everything=everything)
         journal = Journal(Path(folder), {}, durable=False)

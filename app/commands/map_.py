@@ -17,6 +17,7 @@ from click.core import ParameterSource
 
 from app.commands.bulk_options import (
     bulk_options,
+    jobs_for,
     require_apart,
     shown,
     site_in_force,
@@ -50,8 +51,8 @@ EXAMPLE = """\b
 Examples:
   peerchart map contacts.ndjson --out bundles.ndjson --claims claims.ndjson
   peerchart map contacts.ndjson --out bundles.xml --format xml --report held.txt
-  peerchart map year.csv --out year.ndjson --jobs 4 --refused refused.ndjson
-  peerchart map year.csv --out year.ndjson --jobs 4 --refused refused.ndjson --resume
+  peerchart map year.csv --out year.ndjson --refused refused.ndjson
+  peerchart map year.csv --out year.ndjson --refused refused.ndjson --resume
   peerchart map contacts.ndjson --out bundles.ndjson --us-core 7.0.0
   peerchart map contacts.ndjson --dry-run
   peerchart map contacts.ndjson --diff bundles.ndjson --diff claims.ndjson
@@ -99,7 +100,7 @@ def map_records(
     table: bool | None,
     refused: str | None,
     cluster: str | None,
-    jobs: int,
+    jobs: int | None,
     as_json: bool,
 ) -> None:
     """Write one transaction Bundle a line for each record that may leave, in input order.
@@ -132,6 +133,7 @@ def map_records(
             us_core=version,
         )
         journal = stack.enter_context(_journal(out, _again(files, out), asked, resume))
+        jobs = jobs_for(jobs, sources)
         if jobs > 1:
             # What is imported before the processes part from this one is there in all of them.
             import_module("app.bulk.mapped")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.bulk import index, journal, lines
+from app.bulk import index, journal, lines, pool
 from app.bulk.beside import Beside
 from app.cli import cli
 from mappings.intake import Refused, read_record
@@ -138,6 +139,31 @@ def test_several_processes_write_what_one_writes(
     assert in_one_go["claims"]
 
 
+@pytest.mark.parametrize(
+    ("cores", "long", "words", "jobs"),
+    [
+        (4, True, (), 4),
+        (4, False, (), 1),
+        (1, True, (), 1),
+        (64, True, (), 8),
+        (4, True, ("--jobs", "2"), 2),
+        (4, False, ("--jobs", "2"), 2),
+    ],
+)
+@pytest.mark.parametrize("command", [("check",), ("map", "--dry-run")])
+def test_a_long_input_is_worked_on_by_all_cores_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], cores: int, long: bool, words: tuple[str, ...],
+    jobs: int,
+) -> None:  # fmt: skip
+    begun: list[int] = []
+    monkeypatch.setattr(pool, "pool", lambda jobs: begun.append(jobs) or nullcontext(pool.Pool()))
+    monkeypatch.setattr(pool.os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    line = as_line(office()[0])
+    monkeypatch.setattr(pool, "_LONG", len(line) if long else len(line) + 1)
+    assert peerchart(*command, *words, given=line).exit_code == 0
+    assert begun == [jobs]
+
+
 @pytest.mark.parametrize(("jobs", "small", "settle"), [(1, 0, 0), (2, 0, 0.1), (2, 10**9, 0)])
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_output(
     source: Path, in_one_go: dict[str, bytes], tmp_path: Path, jobs: int, small: int, settle: float
@@ -164,7 +190,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_output(
 
 # Small groups, so that there is much to be stopped between.
 _IN_SMALL_GROUPS = """
-from app.bulk import index, journal, lines
+from app.bulk import index, journal, lines, pool
 from app.bulk.beside import Beside
 index.CHUNK, lines.BLOCK, journal.SMALL = 25, 50_000, {small}
 index.SETTLE_SECONDS = journal.SETTLE_SECONDS = {settle}
@@ -352,6 +378,8 @@ def _peak(folder: Path, count: int) -> int:
         str(folder / f"{count}.out"),
         "--report",
         str(folder / f"{count}.txt"),
+        "--jobs",
+        "1",
     ]
     done = run(["-c", _MEASURED, *words, "--now", NOW], timeout=240)
     return int(done.stdout.split()[-1])
