@@ -48,7 +48,7 @@ judges:  ## two independent FHIR validators, each in an environment of its own, 
 	@tests/judges/set_up.sh $(PYTHON)
 
 hapi: .venv/.dev-ready  ## a real HAPI FHIR server from Maven Central takes what we send; needs Java 17 and Maven
-	HAPI=1 $(BIN)/pytest tests/hapi
+	HAPI=1 $(BIN)/pytest -o timeout=1200 tests/hapi
 
 fhir-data: .venv/.dev-ready  ## write what ships of the FHIR models anew: elements and proven shapes
 	$(BIN)/python -m tests.fhir_data

@@ -35,8 +35,9 @@ from tests.app.office import (
 BILLER = actor(MORENO)
 CAP = 12
 HOURS = {"morning": 9, "noon": 6, "afternoon": 3}
+WRITE = st.tuples(st.just("write"), st.sampled_from(sorted(HOURS)), st.sampled_from([20, 40, 100]))
 STEP = st.one_of(
-    st.tuples(st.just("write"), st.sampled_from(sorted(HOURS)), st.sampled_from([20, 40, 100])),
+    WRITE,
     st.tuples(st.just("amend"), st.integers(0, 2), st.sampled_from(["shorter", "longer", "moved", "error"])),
     st.tuples(st.just("release"), st.integers(0, 3), st.none()),
     st.tuples(st.just("ask"), st.integers(0, 2), st.sampled_from(["correct", "void"])),
@@ -45,6 +46,9 @@ STEP = st.one_of(
     ),
     st.tuples(st.just("lift"), st.integers(0, 2), st.none()),
 )
+# Before there is a note and a claim nothing else can be done.
+BEGIN = st.tuples(WRITE, st.just(("release", 0, None)))
+DAYS = st.builds(lambda begin, then: [*begin, *then], BEGIN, st.lists(STEP, min_size=3, max_size=9))
 
 
 @pytest.fixture(scope="module")
@@ -193,8 +197,8 @@ def _step(office: Office, contacts: list[str], gone: set[str], what: str, which:
 
 # A note whose claim was voided is billed again: seen to be refused by the database at its second release.
 @example([("write", "morning", 40), ("release", 0, None), ("ask", 0, "void")])
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(STEP, min_size=4, max_size=9))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(DAYS)
 def test_no_unit_is_billed_twice_nor_lost(furnished: Path, steps: list[tuple[str, object, object]]) -> None:
     with TemporaryDirectory() as home:
         office = open_office(copytree(furnished, Path(home) / "home"))
@@ -224,13 +228,18 @@ def _nothing_lost(office: Office, ledger: Ledger) -> None:
         rows = session.execute(
             text("SELECT contact, version, units, start, record FROM contact_versions WHERE state = 'final'")
         ).all()
+    final = [
+        (f"{contact}/note/{version}", units, str(start)[:10])
+        for contact, version, units, start, record in rows
+        if "entered-in-error" not in record and units
+    ]
     wanted: dict[str, int] = {}
-    for contact, version, units, start, record in rows:
-        if "entered-in-error" not in record and units:
-            day = str(start)[:10]
-            wanted[day] = wanted.get(day, 0) + units
-            stands = any(f"{contact}/note/{version}" in claim for claim in ledger.standing.values())
-            assert stands or wanted[day] > CAP, f"{contact} version {version} is billed nowhere"
+    for _, units, day in final:
+        wanted[day] = wanted.get(day, 0) + units
+    standing = {note for units in ledger.standing.values() for note in units}
+    # Which of a day's notes the cap leaves out is not for this property to say.
+    lost = [note for note, _, day in final if note not in standing and wanted[day] <= CAP]
+    assert lost == []
     billed: dict[str, int] = {}
     for number, units in ledger.standing.items():
         billed[ledger.days[number]] = billed.get(ledger.days[number], 0) + sum(units.values())

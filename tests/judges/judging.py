@@ -25,6 +25,8 @@ US_CORE = ROOT.parent / "shared" / "data" / "us-core" / "packages"
 # The day on which the last of so many generated records lies behind.
 LATE = "2029-07-01T12:00:00-04:00"
 AT_MOST = 800
+# A little more, so that it is the judge that is said to be late.
+unhurried = pytest.mark.timeout(AT_MOST + 60)
 
 
 def python_of(judge: str) -> str:

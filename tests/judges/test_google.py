@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.judges.judging import asked, generated, golden, own_artefacts
+from tests.judges.judging import asked, generated, golden, own_artefacts, unhurried
+
+pytestmark = unhurried
 
 
 def test_no_golden_file_is_refused() -> None:

@@ -10,7 +10,17 @@ import pytest
 from mappings.fhir.package import package_bytes
 from mappings.fhir.us_core import PROFILES, fitted
 from mappings.library import load
-from tests.judges.judging import asked, generated, golden, own_artefacts, r4_definitions, us_core_package
+from tests.judges.judging import (
+    asked,
+    generated,
+    golden,
+    own_artefacts,
+    r4_definitions,
+    unhurried,
+    us_core_package,
+)
+
+pytestmark = unhurried
 
 VERSIONS = ("6.1.0", "7.0.0", "8.0.0")
 
