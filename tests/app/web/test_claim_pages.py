@@ -121,6 +121,24 @@ def test_a_voided_claim_says_so_and_is_not_asked_about_again(office: Office, con
     assert late.status_code == 409
 
 
+def test_after_a_void_the_note_leaves_in_a_new_claim_once_its_hold_is_lifted(
+    office: Office, contact: str
+) -> None:
+    biller = office.sit("moreno")
+    reference = _released(biller)
+    biller.post(f"/claims/{reference}/ask", {"how": "void", "change_reason": "Another payer"})
+    void, anew = f"{reference[:-1]}B", f"{reference[:-1]}C"
+    shown = Forms(biller.get(f"/claims/{void}").text).fields
+    assert biller.post(f"/claims/{void}/release", dict(shown)).status_code == 303
+    biller.post("/claims/redraft")
+    assert "Another payer" in biller.get(f"/claims/{anew}").text
+    assert biller.post(f"/claims/{anew}/unhold").status_code == 303
+    shown = Forms(biller.get(f"/claims/{anew}").text).fields
+    assert biller.post(f"/claims/{anew}/release", dict(shown)).headers["Location"].endswith("said=released")
+    assert "When the claim was released" in biller.get(f"/claims/{reference}/why").text
+    assert f"When the claim {anew} was released" in biller.get(f"/claims/{anew}/why").text
+
+
 def test_a_charge_file_is_downloaded_once_and_again_by_its_batch(office: Office, contact: str) -> None:
     biller = office.sit("moreno")
     assert "No charge file yet." in biller.get("/claims/charges").text
