@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from mappings.records import DAY_FORM, NUMBER_FORM
+from mappings.written_values import DAY_FORM, NUMBER_FORM
 
 Cells = Mapping[str, str]
 

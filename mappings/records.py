@@ -5,117 +5,28 @@ The form is that of the intake record: one JSON object a record, field names fix
 missing is a finding of a rule and no reason to refuse the line. Codes are plain text for the same reason.
 """
 
-from datetime import date, datetime
-from decimal import Decimal
-from functools import lru_cache
+from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    StrictBool,
-    StrictInt,
-    StrictStr,
+from pydantic import BaseModel, ConfigDict, Field
+
+from mappings.written_values import (
+    OR_NONE,
+    Day,
+    DayOrMoment,
+    Flag,
+    Id,
+    Minutes,
+    Moment,
+    Number,
+    Text,
+    Texts,
+    Version,
+    Whole,
 )
 
-DAY_FORM = 'a day such as "2026-03-04"'
-MOMENT_FORM = 'a time with its offset such as "2026-03-04T10:00:00-05:00"'
-DAY_OR_MOMENT_FORM = f"{DAY_FORM} or {MOMENT_FORM}"
-NUMBER_FORM = "a number such as 2 or 1.5"
 # The topic of the education ledger that means hours specific to peer support.
 PEER_SUPPORT = "peer-support"
-# Beyond these years a shift of time zone overflows, and no record of care can lie there.
-_FIRST, _LAST = 1900, 2199
-
-
-# The days of one input are few.
-@lru_cache(maxsize=4096)
-def _written_day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _day(value: object) -> object:
-    if value is None:
-        return value
-    if isinstance(value, str) and len(value) == 10:
-        value = _written_day(value)
-    if isinstance(value, date) and not isinstance(value, datetime) and _FIRST <= value.year <= _LAST:
-        return value
-    raise ValueError(f"expected {DAY_FORM}")
-
-
-def _moment(value: object) -> object:
-    if value is None:
-        return value
-    if isinstance(value, str) and value[10:11] == "T":
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"expected {MOMENT_FORM}") from None
-    if isinstance(value, datetime) and value.tzinfo is not None and _FIRST <= value.year <= _LAST:
-        return value
-    raise ValueError(f"expected {MOMENT_FORM}")
-
-
-def _day_or_moment(value: object) -> object:
-    try:
-        return _moment(value) if isinstance(value, datetime) or len(str(value)) > 10 else _day(value)
-    except ValueError:
-        raise ValueError(f"expected {DAY_OR_MOMENT_FORM}") from None
-
-
-def _number(value: object) -> object:
-    if value is None or isinstance(value, Decimal):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    raise ValueError(f"expected {NUMBER_FORM}")
-
-
-def _as_json_number(value: Decimal | None) -> int | float | None:
-    if value is None:
-        return None
-    return int(value) if value == value.to_integral_value() else float(value)
-
-
-def _none_is_empty(value: object) -> object:
-    return () if value is None else value
-
-
-def _none_is_one(value: object) -> object:
-    return 1 if value is None else value
-
-
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise ValueError("expected a text that is not blank")
-    return value
-
-
-def _none_is_zero(value: object) -> object:
-    return 0 if value is None else value
-
-
-Text = StrictStr | None
-Flag = StrictBool | None
-Whole = StrictInt | None
-Day = Annotated[date | None, BeforeValidator(_day)]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
-DayOrMoment = Annotated[datetime | date | None, BeforeValidator(_day_or_moment)]
-Number = Annotated[
-    Decimal | None, BeforeValidator(_number), PlainSerializer(_as_json_number, when_used="json")
-]
-Texts = Annotated[tuple[StrictStr, ...], BeforeValidator(_none_is_empty)]
-Id = Annotated[StrictStr, AfterValidator(_not_blank)]
-Version = Annotated[StrictInt, Field(ge=1), BeforeValidator(_none_is_one)]
-Minutes = Annotated[StrictInt, BeforeValidator(_none_is_zero)]
 
 
 class Part(BaseModel):
@@ -176,7 +87,7 @@ class Individual(Part):
     birth_date: Day = None
     gender: Text = None
     address: Address | None = None
-    coverages: Annotated[tuple[Coverage, ...], BeforeValidator(_none_is_empty)] = ()
+    coverages: Annotated[tuple[Coverage, ...], OR_NONE] = ()
 
 
 class EngagementEntry(Part):
@@ -191,7 +102,7 @@ class Engagement(Part):
 
     goal: Text = None
     goal_on: Day = None
-    history: Annotated[tuple[EngagementEntry, ...], BeforeValidator(_none_is_empty)] = ()
+    history: Annotated[tuple[EngagementEntry, ...], OR_NONE] = ()
 
 
 class Credential(Part):
@@ -272,12 +183,12 @@ class StaffFields(Part):
     hired: Day = None
     employment: Text = None
     contract: Text = None
-    credentials: Annotated[tuple[Credential, ...], BeforeValidator(_none_is_empty)] = ()
-    attestations: Annotated[tuple[Attestation, ...], BeforeValidator(_none_is_empty)] = ()
-    education: Annotated[tuple[Education, ...], BeforeValidator(_none_is_empty)] = ()
-    supervision: Annotated[tuple[SupervisionSession, ...], BeforeValidator(_none_is_empty)] = ()
+    credentials: Annotated[tuple[Credential, ...], OR_NONE] = ()
+    attestations: Annotated[tuple[Attestation, ...], OR_NONE] = ()
+    education: Annotated[tuple[Education, ...], OR_NONE] = ()
+    supervision: Annotated[tuple[SupervisionSession, ...], OR_NONE] = ()
     supervisor: Supervisor | None = None
-    earlier_supervisors: Annotated[tuple[Supervisor, ...], BeforeValidator(_none_is_empty)] = ()
+    earlier_supervisors: Annotated[tuple[Supervisor, ...], OR_NONE] = ()
 
     def supervisor_on(self, day: date) -> Supervisor | None:
         """The assignment in force on the day; without one `supervisor` as it stands, in force or not."""
@@ -323,9 +234,9 @@ class ProgramFields(Part):
     population: Text = None
     time_zone: Text = None
     part2: Flag = None
-    licences: Annotated[tuple[Licence, ...], BeforeValidator(_none_is_empty)] = ()
-    enrolments: Annotated[tuple[Enrolment, ...], BeforeValidator(_none_is_empty)] = ()
-    policies: Annotated[tuple[Policy, ...], BeforeValidator(_none_is_empty)] = ()
+    licences: Annotated[tuple[Licence, ...], OR_NONE] = ()
+    enrolments: Annotated[tuple[Enrolment, ...], OR_NONE] = ()
+    policies: Annotated[tuple[Policy, ...], OR_NONE] = ()
 
 
 class AuthorizationFields(Part):
@@ -510,25 +421,25 @@ class Contact(Part):
     individual: Individual
     engagement: Engagement | None = None
     peer: StaffFields | None = None
-    staff: Annotated[tuple[Present, ...], BeforeValidator(_none_is_empty)] = ()
+    staff: Annotated[tuple[Present, ...], OR_NONE] = ()
     service: Service | None = None
     start: Moment = None
     end: Moment = None
     excluded_minutes: Minutes = 0
     technical_failure: Flag = None
-    recipients: Annotated[tuple[Recipient, ...], BeforeValidator(_none_is_empty)] = ()
+    recipients: Annotated[tuple[Recipient, ...], OR_NONE] = ()
     group: Group | None = None
     note: Note | None = None
     risk: Risk | None = None
-    consents: Annotated[tuple[Consent, ...], BeforeValidator(_none_is_empty)] = ()
+    consents: Annotated[tuple[Consent, ...], OR_NONE] = ()
     clinical_input: ClinicalInput | None = None
-    collaboration: Annotated[tuple[Collaboration, ...], BeforeValidator(_none_is_empty)] = ()
-    diagnoses: Annotated[tuple[Diagnosis, ...], BeforeValidator(_none_is_empty)] = ()
+    collaboration: Annotated[tuple[Collaboration, ...], OR_NONE] = ()
+    diagnoses: Annotated[tuple[Diagnosis, ...], OR_NONE] = ()
     authorization: AuthorizationFields | None = None
     claim: FiledClaim | None = None
     ehr: EhrLinks | None = None
     relates_to: Relation | None = None
-    signatures: Annotated[tuple[Signature, ...], BeforeValidator(_none_is_empty)] = ()
+    signatures: Annotated[tuple[Signature, ...], OR_NONE] = ()
 
 
 class Telecom(Part):
@@ -543,7 +454,7 @@ class Staff(StaffFields):
 
     kind: Literal["staff"]
     jurisdiction: Id
-    telecom: Annotated[tuple[Telecom, ...], BeforeValidator(_none_is_empty)] = ()
+    telecom: Annotated[tuple[Telecom, ...], OR_NONE] = ()
 
 
 class Program(ProgramFields):
@@ -566,7 +477,7 @@ class Plan(Part):
 
     id: Text = None
     replaces: Text = None
-    diagnoses: Annotated[tuple[Diagnosis, ...], BeforeValidator(_none_is_empty)] = ()
+    diagnoses: Annotated[tuple[Diagnosis, ...], OR_NONE] = ()
     from_: Day = Field(default=None, alias="from")
     to: Day = None
     author: Text = None
@@ -617,8 +528,8 @@ class PlanEntry(Part):
     components: Texts = ()
     event: PlanEvent | None = None
     response: Text = None
-    collaboration: Annotated[tuple[Collaboration, ...], BeforeValidator(_none_is_empty)] = ()
-    signatures: Annotated[tuple[Signature, ...], BeforeValidator(_none_is_empty)] = ()
+    collaboration: Annotated[tuple[Collaboration, ...], OR_NONE] = ()
+    signatures: Annotated[tuple[Signature, ...], OR_NONE] = ()
 
 
 Record = Contact | PlanEntry | Staff | Program | Authorization
